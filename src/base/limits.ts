@@ -1,0 +1,28 @@
+/** The bounds that every layer shares. Each is checked where the bytes or the request enter. */
+
+const kibi = 1024;
+const mebi = 1024 * kibi;
+
+export const limits = {
+  clientFrameBytesMax: 2 * mebi,
+  serverFrameBytesMax: 2.25 * mebi,
+  peerFrameBytesMax: 4 * mebi,
+  keyBytesMax: 4 * kibi,
+  valueBytesMax: mebi - 16 * kibi,
+  /** Operations of a transaction with all nested ones. */
+  transactionOperationsMax: 128,
+  /** Keys that one command may visit: changes, compares, ranges and counts together. */
+  commandKeysMax: 4096,
+  /** Values that one command may read. */
+  commandValuesMax: 1000,
+  commandValueBytesMax: 2 * mebi,
+  nameLengthMax: 128,
+  leaseTtlMsMin: 500,
+  /** etcd's bound: 9,000,000,000 seconds. */
+  leaseTtlMsMax: 9_000_000_000_000,
+} as const;
+
+/** Service, namespace, node and instance names: 1 to 128 of `a-z 0-9 . _ -`, first a letter or digit. */
+export function isName(text: string): boolean {
+  return text.length <= limits.nameLengthMax && /^[a-z0-9][a-z0-9._-]*$/.test(text);
+}

@@ -1,0 +1,163 @@
+/**
+ * The transport-neutral request interface of a member, and the seam to its peers. Every face (RPC
+ * now; gRPC, HTTP and DNS later) stands on `MemberApi`.
+ */
+import type { RollcallError } from '../base/errors.ts';
+import type { Message } from '../format/types.ts';
+import type {
+  DeleteOperation,
+  KeyEvent,
+  KeyRange,
+  KeyValue,
+  LeaseId,
+  PutOperation,
+  RangeRequest,
+  RangeResult,
+  Revision,
+  TxnOperation,
+} from '../mvcc/types.ts';
+import type { NodeId, Role } from '../raft/types.ts';
+import type {
+  Instance,
+  InstanceEvent,
+  RegisteredInstance,
+  ServiceName,
+} from '../registry/types.ts';
+import type { CommandResult } from '../state-machine/types.ts';
+
+/** Serializable reads are answered from this node's own state once it has applied `minRevision`. */
+export interface Freshness {
+  readonly serializable: boolean;
+  readonly minRevision: Revision;
+}
+
+export type WriteRequest =
+  | PutOperation
+  | DeleteOperation
+  | TxnOperation
+  | { readonly type: 'leaseGrant'; readonly leaseId: LeaseId | null; readonly ttlMs: number }
+  | { readonly type: 'leaseRevoke'; readonly leaseId: LeaseId }
+  | { readonly type: 'leaseKeepAlive'; readonly leaseIds: readonly LeaseId[] }
+  | (ServiceName & {
+      readonly type: 'register';
+      readonly instance: Instance;
+      readonly leaseId: LeaseId | null;
+    })
+  | (ServiceName & { readonly type: 'deregister'; readonly id: string });
+
+export type ReadRequest =
+  | (RangeRequest & Freshness & { readonly type: 'range' })
+  | { readonly type: 'leaseTimeToLive'; readonly leaseId: LeaseId; readonly keys: boolean }
+  | { readonly type: 'leaseList' }
+  | (ServiceName & Freshness & { readonly type: 'discover' })
+  | (Freshness & { readonly type: 'services'; readonly namespace: string });
+
+export type Request = WriteRequest | ReadRequest;
+
+export type ReadResult =
+  | ({ readonly type: 'range' } & RangeResult)
+  | {
+      readonly type: 'leaseTimeToLive';
+      readonly grantedTtlMs: number;
+      readonly remainingMs: number;
+      readonly keys: readonly string[];
+    }
+  | {
+      readonly type: 'leaseList';
+      readonly leases: readonly {
+        readonly leaseId: LeaseId;
+        readonly ttlMs: number;
+        readonly remainingMs: number;
+      }[];
+    }
+  | { readonly type: 'discover'; readonly instances: readonly RegisteredInstance[] }
+  | {
+      readonly type: 'services';
+      readonly services: readonly { readonly service: string; readonly instances: number }[];
+    };
+
+export type Response = { readonly revision: Revision; readonly result: CommandResult | ReadResult };
+
+/** Called exactly once per request, never synchronously inside `submit`. */
+export type Reply = (outcome: Response | RollcallError) => void;
+
+export interface WatchRequest extends KeyRange {
+  /** 0: from the next revision on. May lie in the future. */
+  readonly startRevision: Revision;
+  readonly previous: boolean;
+}
+
+export interface WatchedEvent extends KeyEvent {
+  readonly previous: KeyValue | null;
+}
+
+export interface WatchBatch {
+  readonly revision: Revision;
+  /** Everything that this revision changed among the watched keys. */
+  readonly events: readonly WatchedEvent[];
+}
+
+export interface ViewBatch {
+  readonly revision: Revision;
+  readonly events: readonly InstanceEvent[];
+}
+
+/**
+ * Where a stream delivers. A stream is paused while `send` last returned false, until `resume()` of
+ * its handle; meanwhile nothing is buffered for it: it reads on from history.
+ */
+export interface WatchSink {
+  created(revision: Revision): void;
+  send(batch: WatchBatch): boolean;
+  /** The stream's end; nothing follows. */
+  end(error: RollcallError): void;
+}
+
+export interface ViewSink {
+  view(revision: Revision, instances: readonly RegisteredInstance[]): boolean;
+  send(batch: ViewBatch): boolean;
+  end(error: RollcallError): void;
+}
+
+export interface StreamHandle {
+  resume(): void;
+  /** Ends the stream silently; idempotent. */
+  cancel(): void;
+}
+
+export interface MemberStatus {
+  readonly clusterId: string;
+  readonly incarnation: string;
+  readonly memberId: NodeId;
+  readonly name: string;
+  readonly role: Role;
+  readonly term: number;
+  readonly leaderId: NodeId | null;
+  readonly leaderName: string | null;
+  readonly leaderAddress: string | null;
+  readonly commitIndex: number;
+  readonly appliedIndex: number;
+  readonly revision: Revision;
+  readonly digest: string;
+}
+
+export interface MemberApi {
+  submit(request: Request, reply: Reply): void;
+  watch(request: WatchRequest, sink: WatchSink): StreamHandle;
+  watchService(service: ServiceName & { readonly minRevision: Revision }, sink: ViewSink): StreamHandle;
+  status(): MemberStatus;
+  /** Knows a leader and has applied up to what was committed when it learned of it. */
+  ready(): boolean;
+  /** Calls back whenever role, term, leader or incarnation changed. Returns the way to stop that. */
+  onStatusChange(listener: () => void): () => void;
+}
+
+/** Messages to other members: best effort, unordered between kinds. The transport picks the lane. */
+export interface PeerTransport {
+  send(message: Message): void;
+  /** The member's handlers; set once before the first message. */
+  attach(handlers: {
+    readonly message: (message: Message) => void;
+    readonly unreachable: (peer: NodeId) => void;
+  }): void;
+}

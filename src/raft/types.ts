@@ -1,0 +1,230 @@
+/**
+ * What goes into the core and what comes out. Both directions are plain values, so a recorded run
+ * replays. Names are the paper's (Figure 2) and, where the paper is silent, etcd's.
+ */
+
+/** A member's random 64-bit id, 16 hexadecimal digits. Quorums count these, never names. */
+export type NodeId = string;
+export type Term = number;
+export type Index = number;
+/** Names a proposal or a read between the core and the one that made it; never leaves the process. */
+export type RequestId = number;
+
+/** Term and index always travel together. */
+export interface EntryId {
+  readonly term: Term;
+  readonly index: Index;
+}
+
+export interface Member {
+  readonly id: NodeId;
+  readonly name: string;
+  readonly peerAddress: string;
+  readonly clientAddress: string;
+  /** The newest state-machine features that the member's program can apply. */
+  readonly featureLevel: number;
+}
+
+/**
+ * Who decides. While `votersOutgoing` is not empty the configuration is joint (Raft §6): every
+ * decision needs a majority of both sets. `learnersNext` are outgoing voters that become learners
+ * once the joint phase is left.
+ */
+export interface Configuration {
+  readonly members: readonly Member[];
+  readonly voters: readonly NodeId[];
+  readonly votersOutgoing: readonly NodeId[];
+  readonly learners: readonly NodeId[];
+  readonly learnersNext: readonly NodeId[];
+}
+
+export type Entry = EntryId &
+  (
+    | { readonly type: 'noop' }
+    | { readonly type: 'command'; readonly command: Uint8Array }
+    | { readonly type: 'configuration'; readonly configuration: Configuration }
+  );
+
+export interface HardState {
+  readonly currentTerm: Term;
+  readonly votedFor: NodeId | null;
+  readonly commitIndex: Index;
+}
+
+export type Role = 'follower' | 'preCandidate' | 'candidate' | 'leader';
+
+export interface SoftState {
+  readonly role: Role;
+  readonly leaderId: NodeId | null;
+}
+
+/** A point in the log that needs no entry before it. */
+export interface SnapshotMetadata {
+  readonly last: EntryId;
+  readonly configuration: Configuration;
+}
+
+interface Envelope {
+  readonly from: NodeId;
+  readonly to: NodeId;
+  readonly term: Term;
+}
+
+export type RequestVote = Envelope & {
+  readonly type: 'requestVote';
+  readonly preVote: boolean;
+  /** The candidate's last entry (Raft §5.4.1). */
+  readonly last: EntryId;
+};
+export type RequestVoteResponse = Envelope & {
+  readonly type: 'requestVoteResponse';
+  readonly preVote: boolean;
+  readonly voteGranted: boolean;
+};
+export type AppendEntries = Envelope & {
+  readonly type: 'appendEntries';
+  readonly prev: EntryId;
+  readonly entries: readonly Entry[];
+  readonly leaderCommit: Index;
+};
+export type AppendEntriesResponse = Envelope & { readonly type: 'appendEntriesResponse' } & (
+    | { readonly success: true; readonly matchIndex: Index }
+    | {
+        readonly success: false;
+        /** The `prev.index` that did not match. */
+        readonly rejected: Index;
+        /** Where the logs may still agree: the leader need not probe above it. */
+        readonly hint: EntryId;
+      }
+  );
+export type Heartbeat = Envelope & {
+  readonly type: 'heartbeat';
+  /** At most what the follower is known to hold. */
+  readonly leaderCommit: Index;
+  /** The newest read round that this heartbeat confirms; 0 before the first. */
+  readonly readRound: number;
+};
+export type HeartbeatResponse = Envelope & {
+  readonly type: 'heartbeatResponse';
+  readonly readRound: number;
+};
+
+export type Message =
+  | RequestVote
+  | RequestVoteResponse
+  | AppendEntries
+  | AppendEntriesResponse
+  | Heartbeat
+  | HeartbeatResponse;
+
+export type Input =
+  | { readonly type: 'tick' }
+  | { readonly type: 'message'; readonly message: Message }
+  /** The disk's answer to one append: everything it carried is durable. */
+  | { readonly type: 'persisted'; readonly append: number }
+  | { readonly type: 'propose'; readonly id: RequestId; readonly command: Uint8Array }
+  | { readonly type: 'readIndex'; readonly id: RequestId }
+  /** The transport lost its connection: whatever was in flight to the peer may be gone. */
+  | { readonly type: 'peerUnreachable'; readonly peer: NodeId }
+  /** The disk or the state is sick, or well again: may this node campaign? */
+  | { readonly type: 'eligible'; readonly campaign: boolean }
+  /** Drops the log up to and including `index` from memory; it is applied and stays readable in the WAL. */
+  | { readonly type: 'compacted'; readonly index: Index }
+  /**
+   * The answer to a LogRead: what follows `prev` in the stored log, at least one entry unless the
+   * read failed, in which case the core asks again later.
+   */
+  | {
+      readonly type: 'logRead';
+      readonly peer: NodeId;
+      readonly prev: EntryId;
+      readonly entries: readonly Entry[];
+    };
+
+/** One write: the log is cut before `entries[0].index`, the entries appended, all with one fdatasync. */
+export interface Append {
+  readonly number: number;
+  readonly hardState: HardState | null;
+  readonly entries: readonly Entry[];
+}
+
+/** A follower needs entries that are no longer in memory. At most one per peer is out. */
+export interface LogRead {
+  readonly peer: NodeId;
+  /** The first entry wanted; the answer also names the term of the one before it. */
+  readonly from: Index;
+}
+
+export interface ReadState {
+  readonly id: RequestId;
+  /** The read may be answered from any state that has applied this index. */
+  readonly index: Index;
+}
+
+/** A proposal that entered the leader's log; it happened once an entry of this term and index is committed. */
+export interface Accepted {
+  readonly id: RequestId;
+  readonly entry: EntryId;
+}
+
+/** A proposal or read that surely had no effect: this node does not lead. */
+export interface Dropped {
+  readonly id: RequestId;
+  readonly leaderId: NodeId | null;
+}
+
+/** What the outside has to do. `null` and `[]` mean: nothing of this kind. */
+export interface Ready {
+  readonly softState: SoftState | null;
+  /** At most one is out until its `persisted` comes back. */
+  readonly append: Append | null;
+  /** May leave now; what depends on the disk was held back until `persisted`. */
+  readonly messages: readonly Message[];
+  /** In order, each once, only what this node has persisted. */
+  readonly committedEntries: readonly Entry[];
+  readonly readStates: readonly ReadState[];
+  readonly accepted: readonly Accepted[];
+  readonly dropped: readonly Dropped[];
+  readonly logReads: readonly LogRead[];
+}
+
+export interface RaftOptions {
+  readonly id: NodeId;
+  /** A follower campaigns after electionTicks to 2 × electionTicks − 1 ticks without a leader. */
+  readonly electionTicks: number;
+  readonly heartbeatTicks: number;
+  readonly entriesPerMessageMax: number;
+  readonly bytesPerMessageMax: number;
+  readonly inflightMessagesMax: number;
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
+}
+
+/** What came back from the disk. */
+export interface Restored {
+  readonly hardState: HardState;
+  /** Where the in-memory log begins: `entries[0]` follows it. At birth `{term: 0, index: 0}`. */
+  readonly snapshot: SnapshotMetadata;
+  readonly entries: readonly Entry[];
+  /** Entries up to here are in the state already and are not handed out again. */
+  readonly lastApplied: Index;
+}
+
+export interface Status extends SoftState, HardState {
+  readonly id: NodeId;
+  readonly lastIndex: Index;
+  readonly lastApplied: Index;
+  readonly configuration: Configuration;
+  /** Only on a leader: how far each other member is known to have the log. */
+  readonly progress: readonly { readonly id: NodeId; readonly matchIndex: Index }[];
+}
+
+/**
+ * `step` is synchronous and total: any input is legal at any time. It throws only on a broken
+ * invariant. `ready` may be taken at any time; it returns null when there is nothing to do.
+ */
+export interface Raft {
+  step(input: Input): void;
+  ready(): Ready | null;
+  status(): Status;
+}

@@ -1,0 +1,94 @@
+/** What the replicated state machine is told, and what it answers. */
+import type { ErrorCode } from '../base/errors.ts';
+import type {
+  DeleteOperation,
+  KeyEvent,
+  LeaseId,
+  OperationResult,
+  PutOperation,
+  Revision,
+  TxnOperation,
+} from '../mvcc/types.ts';
+import type { Instance, ServiceName } from '../registry/types.ts';
+
+export type Command =
+  | PutOperation
+  | DeleteOperation
+  | TxnOperation
+  /** The proposer draws the id; a taken one is refused with `leaseExists`. */
+  | { readonly type: 'leaseGrant'; readonly leaseId: LeaseId; readonly ttlMs: number }
+  | { readonly type: 'leaseRevoke'; readonly leaseId: LeaseId }
+  /** Renewals are gathered by the node: one command renews many. */
+  | { readonly type: 'leaseKeepAlive'; readonly leaseIds: readonly LeaseId[] }
+  | (ServiceName & {
+      readonly type: 'register';
+      readonly instance: Instance;
+      /** Null registers a permanent instance. */
+      readonly leaseId: LeaseId | null;
+    })
+  | (ServiceName & { readonly type: 'deregister'; readonly id: string });
+
+/**
+ * The session header of a command: `sequence` counts the session's writes from 1, results up to
+ * `acknowledgedThrough` are no longer needed. Without a session all three are absent.
+ */
+export interface SessionHeader {
+  readonly sessionId: string;
+  readonly sequence: number;
+  readonly acknowledgedThrough: number;
+}
+
+export interface LoggedCommand {
+  readonly session: SessionHeader | null;
+  readonly command: Command;
+}
+
+/** The payload of a raft command entry. No commands at all: a clock entry. */
+export interface CommandEntry {
+  /** Milliseconds of log time (see lease/log-time). */
+  readonly logTimeMs: number;
+  /** For people only; nothing is decided by it. */
+  readonly wallTimeMs: number;
+  readonly commands: readonly LoggedCommand[];
+}
+
+export type CommandResult =
+  | OperationResult
+  | { readonly type: 'leaseGrant'; readonly leaseId: LeaseId; readonly ttlMs: number }
+  | { readonly type: 'leaseRevoke' }
+  /** Parallel to the ids: the TTL that each has again, 0 for a lease that does not exist (as in etcd). */
+  | { readonly type: 'leaseKeepAlive'; readonly ttlsMs: readonly number[] }
+  | { readonly type: 'register'; readonly created: boolean }
+  | { readonly type: 'deregister' };
+
+/** Per command, in order: its result, or the coded refusal, which had no effect. */
+export type Outcome =
+  | { readonly ok: true; readonly revision: Revision; readonly result: CommandResult }
+  | {
+      readonly ok: false;
+      readonly revision: Revision;
+      readonly code: ErrorCode;
+      readonly message: string;
+      readonly details?: Readonly<Record<string, string | number>>;
+    };
+
+export type KeySpaceName = 'kv' | 'registry';
+
+/** Everything that one revision changed in one key space. */
+export interface RevisionEvents {
+  readonly space: KeySpaceName;
+  readonly revision: Revision;
+  readonly events: readonly KeyEvent[];
+}
+
+export interface Applied {
+  readonly outcomes: readonly Outcome[];
+  readonly revisions: readonly RevisionEvents[];
+}
+
+/** Where records live: the overlay over Level. Both calls are synchronous. Keys are binary strings. */
+export interface Records {
+  read(key: string): Uint8Array | null;
+  /** Null deletes. */
+  write(key: string, bytes: Uint8Array | null): void;
+}

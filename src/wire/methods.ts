@@ -1,0 +1,291 @@
+/**
+ * The methods of `rollcall.v1`, their parameters and results. Parameters are checked by these schemas
+ * before anything else sees them. Keys are **binary strings** also on the wire (msgpack `str`, one
+ * character of 0–255 per byte); values are msgpack `bin`; 64-bit ids are 16 hexadecimal digits.
+ */
+import { isName, limits } from '../base/limits.ts';
+import { RollcallError } from '../base/errors.ts';
+import {
+  array,
+  boolean,
+  type Infer,
+  integer,
+  invalid,
+  matching,
+  nullable,
+  object,
+  oneOf,
+  optional,
+  pair,
+  type Schema,
+  tagged,
+  text,
+} from './schema.ts';
+
+const id = matching(/^(?!0{16})[0-9a-f]{16}$/, 'an id of 16 hexadecimal digits, not all 0');
+const noParameters = object({});
+
+const key: Schema<string> = (value, path) => {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: any byte may stand in a key.
+  if (typeof value !== 'string' || value === '' || !/^[\x00-\xff]*$/.test(value)) {
+    throw invalid(path, 'a key: at least one byte, as a binary string');
+  }
+  if (value.length > limits.keyBytesMax) {
+    throw new RollcallError('keyTooLong', `${path} has ${value.length} bytes, at most ${limits.keyBytesMax} allowed`);
+  }
+  return value;
+};
+
+const value: Schema<Uint8Array> = (bytes, path) => {
+  if (!(bytes instanceof Uint8Array)) throw invalid(path, 'bytes');
+  if (bytes.length > limits.valueBytesMax) {
+    throw new RollcallError(
+      'valueTooLarge',
+      `${path} has ${bytes.length} bytes, at most ${limits.valueBytesMax} allowed`,
+    );
+  }
+  return bytes;
+};
+
+const name: Schema<string> = (given, path) => {
+  if (typeof given !== 'string' || !isName(given)) {
+    throw invalid(path, 'a name: 1 to 128 of a-z 0-9 . _ -, first a letter or digit');
+  }
+  return given;
+};
+
+const ttlMs = integer(limits.leaseTtlMsMin, limits.leaseTtlMsMax);
+const revision = optional(integer(0), 0);
+const rangeEnd = optional(nullable(key), null);
+
+const putFields = {
+  key,
+  value,
+  leaseId: optional(nullable(id), null),
+  previous: optional(boolean, false),
+};
+const deleteFields = { key, rangeEnd, previous: optional(boolean, false) };
+const rangeFields = {
+  key,
+  rangeEnd,
+  revision,
+  limit: optional(integer(0), 0),
+  keysOnly: optional(boolean, false),
+  countOnly: optional(boolean, false),
+};
+
+const compareFields = { key, rangeEnd, operator: oneOf('equal', 'notEqual', 'less', 'greater') };
+const compare = tagged('target', {
+  value: object({ ...compareFields, value }),
+  version: object({ ...compareFields, number: integer(0) }),
+  createRevision: object({ ...compareFields, number: integer(0) }),
+  modRevision: object({ ...compareFields, number: integer(0) }),
+  lease: object({ ...compareFields, leaseId: nullable(id) }),
+});
+
+export interface WireTxn {
+  readonly compares: readonly Infer<typeof compare>[];
+  readonly success: readonly WireOperation[];
+  readonly failure: readonly WireOperation[];
+}
+export type WireOperation =
+  | ({ readonly type: 'put' } & Infer<typeof put>)
+  | ({ readonly type: 'delete' } & Infer<typeof deleteRange>)
+  | ({ readonly type: 'range' } & Infer<typeof rangeOperation>)
+  | ({ readonly type: 'txn' } & WireTxn);
+
+const put = object(putFields);
+const deleteRange = object(deleteFields);
+const rangeOperation = object(rangeFields);
+
+// The depth is bounded by the frame scan, the number of operations by the transaction's own check.
+const operation: Schema<WireOperation> = (given, path) => anyOperation(given, path);
+const operations = array(operation, limits.transactionOperationsMax);
+const txn: Schema<WireTxn> = object({
+  compares: optional(array(compare, limits.transactionOperationsMax), []),
+  success: optional(operations, []),
+  failure: optional(operations, []),
+});
+const anyOperation: Schema<WireOperation> = tagged('type', {
+  put,
+  delete: deleteRange,
+  range: rangeOperation,
+  txn,
+});
+
+const serviceFields = { namespace: optional(name, 'default'), service: name };
+/** Serializable reads: answered by any node that has applied `minRevision`, without asking the others. */
+const freshness = { serializable: optional(boolean, false), minRevision: revision };
+
+export const instance = object({
+  id: name,
+  address: matching(
+    /^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]{1,253}):([1-9][0-9]{0,4})$/,
+    'an address HOST:PORT',
+  ),
+  tags: optional(array(text(128), 64), []),
+  metadata: optional(array(pair(text(128), text(1024)), 64), []),
+});
+
+export const methods = {
+  put,
+  delete: deleteRange,
+  txn,
+  range: object({ ...rangeFields, ...freshness }),
+  leaseGrant: object({ leaseId: optional(nullable(id), null), ttlMs }),
+  leaseRevoke: object({ leaseId: id }),
+  leaseKeepAlive: object({ leaseIds: array(id, 10_000) }),
+  leaseTimeToLive: object({ leaseId: id, keys: optional(boolean, false) }),
+  leaseList: noParameters,
+  register: object({ ...serviceFields, instance, leaseId: optional(nullable(id), null) }),
+  deregister: object({ ...serviceFields, id: name }),
+  discover: object({ ...serviceFields, ...freshness }),
+  services: object({ namespace: optional(name, 'default'), ...freshness }),
+  status: noParameters,
+  /** A stream: `created`, then `events`, until an error or `cancel`. `startRevision` 0 is "from now". */
+  watch: object({ key, rangeEnd, startRevision: revision, previous: optional(boolean, false) }),
+  /** A stream: the whole `view` first, then its `changes`. */
+  watchService: object({ ...serviceFields, minRevision: revision }),
+  /** Ends the stream that the request `id` of the same connection began. */
+  cancel: object({ id: integer(1, 0xffffffff) }),
+} as const;
+
+export type Method = keyof typeof methods;
+export type Parameters<M extends Method> = Infer<(typeof methods)[M]>;
+
+export interface WirePair {
+  readonly key: string;
+  readonly value: Uint8Array;
+  readonly createRevision: number;
+  readonly modRevision: number;
+  readonly version: number;
+  readonly leaseId: string | null;
+}
+
+export interface WireRange {
+  readonly pairs: readonly WirePair[];
+  readonly count: number;
+  readonly more: boolean;
+}
+
+export type WireOperationResult =
+  | { readonly type: 'put'; readonly previous: WirePair | null }
+  | { readonly type: 'delete'; readonly deleted: number; readonly previous: readonly WirePair[] }
+  | ({ readonly type: 'range' } & WireRange)
+  | ({ readonly type: 'txn' } & WireTxnResult);
+
+export interface WireTxnResult {
+  readonly succeeded: boolean;
+  readonly results: readonly WireOperationResult[];
+}
+
+export interface WireInstance {
+  readonly id: string;
+  readonly address: string;
+  readonly tags: readonly string[];
+  readonly metadata: readonly (readonly [string, string])[];
+  readonly leaseId: string | null;
+  readonly createRevision: number;
+  readonly modRevision: number;
+}
+
+export type WireInstanceEvent =
+  | { readonly type: 'set'; readonly instance: WireInstance }
+  | {
+      readonly type: 'removed';
+      readonly id: string;
+      readonly reason: 'deregistered' | 'expired';
+    };
+
+export interface WireEvent {
+  readonly type: 'put' | 'delete';
+  readonly pair: WirePair;
+  readonly previous: WirePair | null;
+}
+
+/** What every node pushes to every client: first of all, on each change, and each second. */
+export interface NodeStatus {
+  readonly clusterId: string;
+  readonly incarnation: string;
+  readonly memberId: string;
+  readonly name: string;
+  readonly role: 'follower' | 'preCandidate' | 'candidate' | 'leader';
+  readonly term: number;
+  readonly leaderId: string | null;
+  readonly leaderName: string | null;
+  /** The leader's client address, `host:port`. */
+  readonly leaderAddress: string | null;
+  readonly commitIndex: number;
+  readonly appliedIndex: number;
+  readonly revision: number;
+  /** 16 hexadecimal digits; equal on any two nodes with the same applied index. */
+  readonly digest: string;
+  readonly version: string;
+}
+
+/** Results of the methods that answer once. Every one carries the revision of the state it was made from. */
+export interface Results {
+  readonly put: { readonly revision: number; readonly previous: WirePair | null };
+  readonly delete: {
+    readonly revision: number;
+    readonly deleted: number;
+    readonly previous: readonly WirePair[];
+  };
+  readonly txn: { readonly revision: number } & WireTxnResult;
+  readonly range: { readonly revision: number } & WireRange;
+  readonly leaseGrant: {
+    readonly revision: number;
+    readonly leaseId: string;
+    readonly ttlMs: number;
+  };
+  readonly leaseRevoke: { readonly revision: number };
+  readonly leaseKeepAlive: { readonly revision: number; readonly ttlsMs: readonly number[] };
+  readonly leaseTimeToLive: {
+    readonly revision: number;
+    readonly grantedTtlMs: number;
+    readonly remainingMs: number;
+    readonly keys: readonly string[];
+  };
+  readonly leaseList: {
+    readonly revision: number;
+    readonly leases: readonly {
+      readonly leaseId: string;
+      readonly ttlMs: number;
+      readonly remainingMs: number;
+    }[];
+  };
+  readonly register: { readonly revision: number; readonly created: boolean };
+  readonly deregister: { readonly revision: number };
+  readonly discover: { readonly revision: number; readonly instances: readonly WireInstance[] };
+  readonly services: {
+    readonly revision: number;
+    readonly services: readonly { readonly service: string; readonly instances: number }[];
+  };
+  readonly status: NodeStatus;
+  readonly cancel: { readonly revision: number };
+}
+
+/** What the streaming methods send before they end. All changes of one revision come in one item. */
+export interface Items {
+  readonly watch:
+    | { readonly type: 'created'; readonly revision: number }
+    | {
+        readonly type: 'events';
+        readonly revision: number;
+        readonly events: readonly WireEvent[];
+      };
+  readonly watchService:
+    | {
+        readonly type: 'view';
+        readonly revision: number;
+        readonly instances: readonly WireInstance[];
+      }
+    | {
+        readonly type: 'changes';
+        readonly revision: number;
+        readonly events: readonly WireInstanceEvent[];
+      };
+}
+
+export type UnaryMethod = keyof Results;
+export type StreamMethod = keyof Items;
