@@ -7,18 +7,36 @@
 /** Every code with its default for `definite` and what to do about it. The README's table is made of this. */
 export const errorCodes = {
   invalidArgument: { definite: true, advice: 'Correct the request; the message names the field' },
-  unknownMethod: { definite: true, advice: 'The server does not know this method; compare versions' },
+  unknownMethod: {
+    definite: true,
+    advice: 'The server does not know this method; compare versions',
+  },
   frameTooLarge: { definite: true, advice: 'Send less at once; the limit is in the message' },
-  malformedFrame: { definite: true, advice: 'The peer does not speak rollcall.v1; check the address' },
+  malformedFrame: {
+    definite: true,
+    advice: 'The peer does not speak rollcall.v1; check the address',
+  },
   forbidden: { definite: true, advice: 'The Origin or Host is not allowed' },
   keyTooLong: { definite: true, advice: 'Shorten the key' },
   valueTooLarge: { definite: true, advice: 'Store less in one value' },
-  tooManyKeys: { definite: true, advice: 'Split the operation; it visits more keys than one command may' },
+  tooManyKeys: {
+    definite: true,
+    advice: 'Split the operation; it visits more keys than one command may',
+  },
   tooManyOperations: { definite: true, advice: 'Split the transaction' },
   duplicateKey: { definite: true, advice: 'Write each key at most once in a transaction' },
-  compacted: { definite: true, advice: 'Ask for a newer revision; the message names the oldest one' },
-  futureRevision: { definite: true, advice: 'The revision does not exist yet; ask for an older one' },
-  leaseNotFound: { definite: true, advice: 'The lease has expired or was revoked; grant a new one' },
+  compacted: {
+    definite: true,
+    advice: 'Ask for a newer revision; the message names the oldest one',
+  },
+  futureRevision: {
+    definite: true,
+    advice: 'The revision does not exist yet; ask for an older one',
+  },
+  leaseNotFound: {
+    definite: true,
+    advice: 'The lease has expired or was revoked; grant a new one',
+  },
   leaseExists: { definite: true, advice: 'Choose another lease id' },
   instanceNotFound: { definite: true, advice: 'No such instance is registered' },
   serviceUnknown: { definite: true, advice: 'No instance of this service is registered' },
@@ -30,16 +48,34 @@ export const errorCodes = {
   leadershipLost: { definite: false, advice: 'It may have happened: read before you write again' },
   timeout: { definite: false, advice: 'It may have happened: read before you write again' },
   connectionLost: { definite: false, advice: 'It may have happened: read before you write again' },
-  unreachable: { definite: true, advice: 'No endpoint answers; check the addresses and the network' },
+  unreachable: {
+    definite: true,
+    advice: 'No endpoint answers; check the addresses and the network',
+  },
   closed: { definite: true, advice: 'The client or node was closed; open a new one' },
   notBorn: { definite: true, advice: 'The node waits for its cluster; its log says for whom' },
-  clusterMismatch: { definite: true, advice: 'Two clusters meet; check addresses and data directories' },
-  addressInUse: { definite: true, advice: 'Another process listens there; stop it or choose another port' },
+  clusterMismatch: {
+    definite: true,
+    advice: 'Two clusters meet; check addresses and data directories',
+  },
+  addressInUse: {
+    definite: true,
+    advice: 'Another process listens there; stop it or choose another port',
+  },
   insecureAddress: { definite: true, advice: 'Listen on loopback, or say --insecure' },
-  dataDirectory: { definite: true, advice: 'Check that the directory exists, is writable and not in use' },
-  dataDamaged: { definite: true, advice: 'The stored state is damaged; keep the directory and replace the node' },
+  dataDirectory: {
+    definite: true,
+    advice: 'Check that the directory exists, is writable and not in use',
+  },
+  dataDamaged: {
+    definite: true,
+    advice: 'The stored state is damaged; keep the directory and replace the node',
+  },
   formatTooNew: { definite: true, advice: 'Start a newer version of Rollcall on this data' },
-  storageFailed: { definite: false, advice: 'The disk failed; the node stops. Repair it and start again' },
+  storageFailed: {
+    definite: false,
+    advice: 'The disk failed; the node stops. Repair it and start again',
+  },
   internal: { definite: false, advice: 'A bug in Rollcall; please report it with the log' },
 } as const satisfies Record<string, { readonly definite: boolean; readonly advice: string }>;
 
