@@ -144,7 +144,10 @@ export interface MemberStatus {
 export interface MemberApi {
   submit(request: Request, reply: Reply): void;
   watch(request: WatchRequest, sink: WatchSink): StreamHandle;
-  watchService(service: ServiceName & { readonly minRevision: Revision }, sink: ViewSink): StreamHandle;
+  watchService(
+    service: ServiceName & { readonly minRevision: Revision },
+    sink: ViewSink,
+  ): StreamHandle;
   status(): MemberStatus;
   /** Knows a leader and has applied up to what was committed when it learned of it. */
   ready(): boolean;
@@ -155,6 +158,8 @@ export interface MemberApi {
 /** Messages to other members: best effort, unordered between kinds. The transport picks the lane. */
 export interface PeerTransport {
   send(message: Message): void;
+  /** Everything queued since the last flush leaves now, one frame per peer and lane. Called after each Ready. */
+  flush(): void;
   /** The member's handlers; set once before the first message. */
   attach(handlers: {
     readonly message: (message: Message) => void;
