@@ -3,8 +3,9 @@
  * before anything else sees them. Keys are **binary strings** also on the wire (msgpack `str`, one
  * character of 0–255 per byte); values are msgpack `bin`; 64-bit ids are 16 hexadecimal digits.
  */
-import { isName, limits } from '../base/limits.ts';
+
 import { RollcallError } from '../base/errors.ts';
+import { isName, limits } from '../base/limits.ts';
 import {
   array,
   boolean,
@@ -31,7 +32,10 @@ const key: Schema<string> = (value, path) => {
     throw invalid(path, 'a key: at least one byte, as a binary string');
   }
   if (value.length > limits.keyBytesMax) {
-    throw new RollcallError('keyTooLong', `${path} has ${value.length} bytes, at most ${limits.keyBytesMax} allowed`);
+    throw new RollcallError(
+      'keyTooLong',
+      `${path} has ${value.length} bytes, at most ${limits.keyBytesMax} allowed`,
+    );
   }
   return value;
 };

@@ -16,7 +16,8 @@ export function integer(min: number, max: number = Number.MAX_SAFE_INTEGER): Sch
     if (typeof value !== 'number' || !Number.isInteger(value) || value < min || value > max) {
       throw invalid(path, `a whole number from ${min} to ${max}`);
     }
-    return value;
+    // Minus zero becomes zero: it equals it, but would not be logged as the same bytes.
+    return value + 0;
   };
 }
 
