@@ -1,90 +1,63 @@
 /** The seams of the storage: what it needs from the outside, and what it offers to the node. */
-import type { Hash64 } from '../base/hash.ts';
-import type {
-  Append,
-  Configuration,
-  Entry,
-  EntryId,
-  HardState,
-  Index,
-  NodeId,
-} from '../format/types.ts';
+import type { CheckpointHeader } from '../format/checkpoint.ts';
+import type { Append, Entry, EntryId, HardState, Index } from '../format/types.ts';
 
 /**
- * The Files seam. Paths are relative to the data directory, with `/`. Real and simulated files pass
- * one conformance suite. Every failure is a RollcallError `storageFailed` (or `dataDirectory` at open).
+ * The Files seam. Paths are relative to the data directory, with `/`; the empty path is the directory
+ * itself. Real and simulated files pass one conformance suite. Every failure is a RollcallError
+ * `storageFailed` (or `dataDirectory` at open).
  */
 export interface Files {
   /** Creates the file when `create` and it is missing; a missing file otherwise is null. */
   open(path: string, options: { readonly create: boolean }): Promise<File | null>;
   /** Names in a directory, sorted; empty when it does not exist. */
   list(path: string): Promise<readonly string[]>;
+  /** Does nothing when it exists. */
   makeDirectory(path: string): Promise<void>;
-  /** Atomic, durable once both directories are synced. */
+  /** Replaces what has the name `to`. Atomic, durable once both directories are synced. */
   rename(from: string, to: string): Promise<void>;
+  /** Does nothing when there is no such file. */
   remove(path: string): Promise<void>;
   /** Makes creations, renames and removals in the directory durable. */
   syncDirectory(path: string): Promise<void>;
+  /** Lets another process have the directory. Files stay usable until they are closed themselves. */
+  close(): Promise<void>;
 }
 
 export interface File {
   size(): Promise<number>;
   /** Up to `length` bytes; fewer only at the end of the file. */
   read(position: number, length: number): Promise<Uint8Array>;
-  /** In place or extending. Not durable before `sync`. */
+  /** In place or extending. Not durable before `sync`. `bytes` stay unchanged until it resolves. */
   write(position: number, bytes: Uint8Array): Promise<void>;
-  /** fdatasync: all writes that resolved before are durable when it resolves. */
+  /**
+   * Writes these bytes and makes them durable in one operation; says nothing about other writes.
+   * One trip to the disk's threads instead of two.
+   */
+  writeDurably(position: number, bytes: Uint8Array): Promise<void>;
+  /** fdatasync: all writes that resolved before it was called are durable when it resolves. */
   sync(): Promise<void>;
   close(): Promise<void>;
 }
 
-/** The part of Level that we use; the simulator has a model of it. Keys are binary strings. */
+/** The part of Level that we use; the simulator has a model of it. Keys are binary strings, not empty. */
 export interface Level {
   get(key: string): Uint8Array | null;
-  /** One atomic batch, durable when it resolves. */
-  write(changes: readonly LevelChange[]): Promise<void>;
+  /** One atomic batch, durable when it resolves. At most one is out; `changes` must not change meanwhile. */
+  write(changes: Iterable<LevelChange>): Promise<void>;
   /** In key order, from `from` (inclusive) to `to` (exclusive), in pages of a bounded size. */
   pages(from: string, to: string): AsyncIterable<readonly (readonly [string, Uint8Array])[]>;
   close(): Promise<void>;
 }
 
-export interface LevelChange {
-  readonly key: string;
-  /** Null deletes. */
-  readonly bytes: Uint8Array | null;
-}
+/** Null deletes. */
+export type LevelChange = readonly [key: string, bytes: Uint8Array | null];
 
+/** Throws `dataDamaged` when what is there cannot be opened. The path is as in Files. */
 export type OpenLevel = (path: string) => Promise<Level>;
 
-/** Who this data directory is, minted and synced before the first handshake. */
-export interface Identity {
-  readonly memberId: NodeId;
-  readonly name: string;
-  /** Null until birth. */
-  readonly birth: Birth | null;
-}
-
-/** What makes a member part of a cluster. */
-export interface Birth {
-  readonly clusterId: string;
-  readonly incarnation: string;
-  readonly configuration: Configuration;
-}
-
-/** Written with every generation, in the same atomic batch: Level is always exactly the state at one index. */
-export interface CheckpointHeader {
-  readonly applied: EntryId;
-  readonly configuration: Configuration;
-  readonly clusterId: string;
-  readonly incarnation: string;
-  readonly featureLevel: number;
-  readonly revision: number;
-  readonly logTimeMs: number;
-  readonly wallTimeMs: number;
-  /** One per key space, in the order of their ids. */
-  readonly compactRevisions: readonly number[];
-  readonly digest: Hash64;
-}
+export type { CheckpointHeader } from '../format/checkpoint.ts';
+export type { Birth, Identity } from '../format/identity.ts';
 
 /** Opened by `openStorage` once the member is born; everything the Ready loop needs of the disk. */
 export interface Storage {
@@ -115,7 +88,10 @@ export interface Storage {
   onFailure: ((error: Error) => void) | null;
 }
 
-/** Generations of records that are not in Level yet; reads go newest first, then to Level. */
+/**
+ * Generations of records that are not in Level yet; reads go newest first, then to Level. Keys begin
+ * with a byte below 0xff: what follows is the storage's own. Bytes given or read must not be changed.
+ */
 export interface Overlay {
   read(key: string): Uint8Array | null;
   write(key: string, bytes: Uint8Array | null): void;

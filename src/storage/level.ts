@@ -1,0 +1,117 @@
+/**
+ * Level behind the seam. Batches are built in slices, so that a big one does not hold the event loop,
+ * and always written with `sync`: LevelDB rotates its log without syncing it, so that after unsynced
+ * writes a power cut could leave newer records without older ones.
+ */
+import { Level as LevelDatabase } from 'level';
+import { RollcallError } from '../base/errors.ts';
+import type { Level, LevelChange } from './types.ts';
+
+const mebi = 1024 * 1024;
+const sliceRecords = 1024;
+const sliceBytes = mebi;
+const pageRecords = 1000;
+const pageBytes = 256 * 1024;
+
+/** Opens or creates the database in this directory of the file system. */
+export async function openLevel(directory: string): Promise<Level> {
+  const database: Database = new LevelDatabase<Uint8Array, Uint8Array>(directory, {
+    keyEncoding: 'view',
+    valueEncoding: 'view',
+    // As large as a generation: each becomes about one table, instead of several to be merged again.
+    writeBufferSize: 16 * mebi,
+  });
+  try {
+    await database.open();
+  } catch (cause) {
+    if (isLocked(cause)) {
+      throw new RollcallError('dataDirectory', `The database ${directory} is in use`, { cause });
+    }
+    throw new RollcallError(
+      'dataDamaged',
+      `The database ${directory} cannot be opened; keep the directory and replace the node`,
+      { cause },
+    );
+  }
+  return new NodeLevel(directory, database);
+}
+
+/** Whether an error of Level's `open` says that the directory is in use. */
+export function isLocked(error: unknown): boolean {
+  for (let at = error; at instanceof Error; at = at.cause) {
+    if ('code' in at && at.code === 'LEVEL_LOCKED') return true;
+  }
+  return false;
+}
+
+type Database = LevelDatabase<Uint8Array, Uint8Array>;
+
+class NodeLevel implements Level {
+  readonly #directory: string;
+  readonly #database: Database;
+
+  constructor(directory: string, database: Database) {
+    this.#directory = directory;
+    this.#database = database;
+  }
+
+  get(key: string): Uint8Array | null {
+    try {
+      return this.#database.getSync(Buffer.from(key, 'latin1')) ?? null;
+    } catch (error) {
+      throw this.#failed('read', error);
+    }
+  }
+
+  async write(changes: Iterable<LevelChange>): Promise<void> {
+    const batch = this.#database.batch();
+    try {
+      let records = 0;
+      let bytes = 0;
+      for (const [key, value] of changes) {
+        if (value === null) batch.del(Buffer.from(key, 'latin1'));
+        else batch.put(Buffer.from(key, 'latin1'), value);
+        records++;
+        bytes += key.length + (value?.length ?? 0);
+        if (records < sliceRecords && bytes < sliceBytes) continue;
+        records = 0;
+        bytes = 0;
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      await batch.write({ sync: true });
+    } catch (error) {
+      throw this.#failed('write', error);
+    }
+  }
+
+  async *pages(from: string, to: string): AsyncIterable<(readonly [string, Uint8Array])[]> {
+    const iterator = this.#database.iterator({
+      gte: Buffer.from(from, 'latin1'),
+      lt: Buffer.from(to, 'latin1'),
+      highWaterMarkBytes: pageBytes,
+    });
+    try {
+      for (;;) {
+        const page = await iterator.nextv(pageRecords);
+        if (page.length === 0) return;
+        yield page.map(([key, value]) => [Buffer.from(key).toString('latin1'), value]);
+      }
+    } catch (error) {
+      throw this.#failed('read', error);
+    } finally {
+      await iterator.close();
+    }
+  }
+
+  async close(): Promise<void> {
+    try {
+      await this.#database.close();
+    } catch (error) {
+      throw this.#failed('close', error);
+    }
+  }
+
+  #failed(operation: string, cause: unknown): RollcallError {
+    return new RollcallError('storageFailed', `Cannot ${operation} ${this.#directory}`, { cause });
+  }
+}
