@@ -102,6 +102,11 @@ export interface ViewBatch {
   readonly events: readonly InstanceEvent[];
 }
 
+export interface ServiceWatchRequest extends ServiceName {
+  /** The view waits, for a bounded time, until this node has seen the revision. */
+  readonly minRevision: Revision;
+}
+
 /**
  * Where a stream delivers. A stream is paused while `send` last returned false, until `resume()` of
  * its handle; meanwhile nothing is buffered for it: it reads on from history.
@@ -144,10 +149,7 @@ export interface MemberStatus {
 export interface MemberApi {
   submit(request: Request, reply: Reply): void;
   watch(request: WatchRequest, sink: WatchSink): StreamHandle;
-  watchService(
-    service: ServiceName & { readonly minRevision: Revision },
-    sink: ViewSink,
-  ): StreamHandle;
+  watchService(request: ServiceWatchRequest, sink: ViewSink): StreamHandle;
   status(): MemberStatus;
   /** Knows a leader and has applied up to what was committed when it learned of it. */
   ready(): boolean;

@@ -1,0 +1,122 @@
+/**
+ * Applies committed entries in order, in turns that do not hold the event loop, and tells the storage
+ * after each turn that the overlay stands at an entry boundary.
+ */
+import { assert } from '../base/assert.ts';
+import type { Configuration, Entry, EntryId } from '../raft/types.ts';
+import { decodeCommandEntry } from '../state-machine/command-codec.ts';
+import type { StateMachine } from '../state-machine/state-machine.ts';
+import type { Outcome, RevisionEvents } from '../state-machine/types.ts';
+import type { CheckpointHeader, Storage } from '../storage/types.ts';
+
+export interface ApplyHandlers {
+  applied(entry: EntryId, outcomes: readonly Outcome[]): void;
+  /** After each turn, with everything that it changed. */
+  changed(revisions: readonly RevisionEvents[]): void;
+}
+
+export interface ClusterIdentity {
+  readonly clusterId: string;
+  readonly incarnation: string;
+  readonly featureLevel: number;
+}
+
+const overlayBytesMax = 64 * 1024 * 1024;
+const noOutcomes: readonly Outcome[] = [];
+
+export class Applier {
+  readonly #machine: StateMachine;
+  readonly #storage: Pick<Storage, 'overlay' | 'applied'>;
+  readonly #cluster: ClusterIdentity;
+  readonly #handlers: ApplyHandlers;
+  #queue: (readonly Entry[])[] = [];
+  /** The next entry is `#queue[0][#at]`. */
+  #at = 0;
+  #last: EntryId;
+  #configuration: Configuration;
+
+  constructor(options: {
+    readonly machine: StateMachine;
+    readonly storage: Pick<Storage, 'overlay' | 'applied'>;
+    readonly cluster: ClusterIdentity;
+    readonly last: EntryId;
+    readonly configuration: Configuration;
+    readonly handlers: ApplyHandlers;
+  }) {
+    this.#machine = options.machine;
+    this.#storage = options.storage;
+    this.#cluster = options.cluster;
+    this.#last = options.last;
+    this.#configuration = options.configuration;
+    this.#handlers = options.handlers;
+  }
+
+  /** The newest applied entry. */
+  get last(): EntryId {
+    return this.#last;
+  }
+
+  /** True while the disk is behind by so much that nothing more may be taken into memory. */
+  get full(): boolean {
+    return this.#storage.overlay.bytes > overlayBytesMax;
+  }
+
+  push(entries: readonly Entry[]): void {
+    if (entries.length > 0) this.#queue.push(entries);
+  }
+
+  /** Applies until `mayGoOn` says that the turn is over; returns whether entries are left. */
+  run(mayGoOn: () => boolean): boolean {
+    const before = this.#last.index;
+    const revisions: RevisionEvents[] = [];
+    while (this.#queue.length > 0 && !this.full) {
+      this.#apply(this.#next(), revisions);
+      if (!mayGoOn()) break;
+    }
+    if (this.#last.index > before) {
+      this.#storage.applied(() => this.#header());
+      if (revisions.length > 0) this.#handlers.changed(revisions);
+    }
+    return this.#queue.length > 0;
+  }
+
+  #next(): Entry {
+    const entries = this.#queue[0] as readonly Entry[];
+    const entry = entries[this.#at++] as Entry;
+    if (this.#at === entries.length) {
+      this.#queue.shift();
+      this.#at = 0;
+    }
+    return entry;
+  }
+
+  #apply(entry: Entry, revisions: RevisionEvents[]): void {
+    assert(
+      entry.index === this.#last.index + 1,
+      () => `Entry ${entry.index} after ${this.#last.index}`,
+    );
+    let outcomes = noOutcomes;
+    if (entry.type === 'command') {
+      const applied = this.#machine.apply(entry.index, decodeCommandEntry(entry.command));
+      outcomes = applied.outcomes;
+      revisions.push(...applied.revisions);
+    } else if (entry.type === 'configuration') {
+      this.#configuration = entry.configuration;
+    }
+    this.#last = { term: entry.term, index: entry.index };
+    this.#handlers.applied(this.#last, outcomes);
+  }
+
+  #header(): CheckpointHeader {
+    return {
+      applied: this.#last,
+      configuration: this.#configuration,
+      ...this.#cluster,
+      revision: this.#machine.revision,
+      logTimeMs: this.#machine.logTimeMs,
+      wallTimeMs: this.#machine.wallTimeMs,
+      compactRevisions: this.#machine.compactRevisions,
+      digest: this.#machine.digest,
+    };
+  }
+}

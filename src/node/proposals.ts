@@ -1,0 +1,185 @@
+/**
+ * Client writes between `submit` and their outcome.
+ *
+ *     add ──▶ gathered ──take()──▶ proposed ──accepted──▶ pending[index] ──applied──▶ reply
+ *                 │                    │                      │
+ *                 └── not the leader ──┴─ dropped             └─ another term's entry at that index:
+ *                        notLeader (definite)                    it surely did not happen
+ *
+ * What gathered since the last proposal becomes one entry. A deposed leader keeps its pending writes:
+ * the log decides them, and whoever waits longer than the timeout hears that it may have happened.
+ */
+import { assert } from '../base/assert.ts';
+import { RollcallError } from '../base/errors.ts';
+import type { Accepted, EntryId, Index, RequestId } from '../raft/types.ts';
+import type { Command, Outcome } from '../state-machine/types.ts';
+import { outcomeError } from './outcome.ts';
+import type { Reply } from './types.ts';
+
+interface Waiting {
+  readonly command: Command;
+  readonly bytes: number;
+  readonly reply: Reply;
+}
+
+interface Batch {
+  readonly waiting: readonly Waiting[];
+  readonly sinceMs: number;
+}
+
+interface PendingBatch extends Batch {
+  readonly entry: EntryId;
+}
+
+export interface ProposalLimits {
+  readonly entryCommandsMax: number;
+  readonly entryBytesMax: number;
+  /** Bounds on everything between `add` and the reply. */
+  readonly openCommandsMax: number;
+  readonly openBytesMax: number;
+  readonly timeoutMs: number;
+}
+
+export class Proposals {
+  readonly #limits: ProposalLimits;
+  #gathered: Waiting[] = [];
+  readonly #proposed = new Map<RequestId, Batch>();
+  /** By index; in ascending order of index and of age. */
+  readonly #pending = new Map<Index, PendingBatch>();
+  #openCommands = 0;
+  #openBytes = 0;
+
+  constructor(limits: ProposalLimits) {
+    this.#limits = limits;
+  }
+
+  get gathered(): number {
+    return this.#gathered.length;
+  }
+
+  /** Entries that are proposed and not applied yet. */
+  get inFlight(): number {
+    return this.#proposed.size + this.#pending.size;
+  }
+
+  /** Null, or why nothing more can be taken at the moment. */
+  add(command: Command, bytes: number, reply: Reply): RollcallError | null {
+    const { openCommandsMax, openBytesMax } = this.#limits;
+    if (this.#openCommands >= openCommandsMax || this.#openBytes + bytes > openBytesMax) {
+      return new RollcallError(
+        'tooManyRequests',
+        `${this.#openCommands} writes with ${this.#openBytes} bytes wait already`,
+        { details: { retryAfterMs: 50 } },
+      );
+    }
+    this.#openCommands++;
+    this.#openBytes += bytes;
+    this.#gathered.push({ command, bytes, reply });
+    return null;
+  }
+
+  /** Takes the commands of the next entry, at most one entry's worth, under the name `id`. */
+  take(id: RequestId, nowMs: number): readonly Command[] {
+    const count = this.#entrySize();
+    const waiting = this.#gathered.slice(0, count);
+    this.#gathered = this.#gathered.slice(count);
+    this.#proposed.set(id, { waiting, sinceMs: nowMs });
+    return waiting.map((one) => one.command);
+  }
+
+  accepted(accepted: Accepted): void {
+    const batch = this.#proposed.get(accepted.id);
+    if (batch === undefined) return;
+    this.#proposed.delete(accepted.id);
+    const overwritten = this.#pending.get(accepted.entry.index);
+    if (overwritten !== undefined) this.#refuseOverwritten(overwritten);
+    // Re-inserted, so that the map stays in the order of age.
+    this.#pending.delete(accepted.entry.index);
+    this.#pending.set(accepted.entry.index, { ...batch, entry: accepted.entry });
+  }
+
+  dropped(id: RequestId, error: RollcallError): void {
+    const batch = this.#proposed.get(id);
+    if (batch === undefined) return;
+    this.#proposed.delete(id);
+    this.#answerAll(batch, error);
+  }
+
+  /** Refuses what was never proposed, because this node does not lead. */
+  refuseGathered(error: RollcallError): void {
+    const waiting = this.#gathered;
+    this.#gathered = [];
+    this.#answerAll({ waiting, sinceMs: 0 }, error);
+  }
+
+  /** The entry at `entry.index` is applied: this decides the batch that was pending there, if any. */
+  applied(entry: EntryId, outcomes: readonly Outcome[]): void {
+    const batch = this.#pending.get(entry.index);
+    if (batch === undefined) return;
+    this.#pending.delete(entry.index);
+    if (batch.entry.term !== entry.term) {
+      this.#refuseOverwritten(batch);
+      return;
+    }
+    assert(
+      outcomes.length === batch.waiting.length,
+      () => `${outcomes.length} outcomes for ${batch.waiting.length} commands at ${entry.index}`,
+    );
+    batch.waiting.forEach((one, position) => {
+      this.#forget(one);
+      const outcome = outcomes[position] as Outcome;
+      one.reply(outcome.ok ? outcome : outcomeError(outcome));
+    });
+  }
+
+  /** Ends the wait of those that wait too long: they may still happen. */
+  expire(nowMs: number): void {
+    for (const [index, batch] of this.#pending) {
+      if (nowMs - batch.sinceMs < this.#limits.timeoutMs) return;
+      this.#pending.delete(index);
+      this.#answerAll(
+        batch,
+        new RollcallError('timeout', 'No majority has confirmed the write in time'),
+      );
+    }
+  }
+
+  close(error: RollcallError, inDoubt: RollcallError): void {
+    this.refuseGathered(error);
+    for (const batch of [...this.#proposed.values(), ...this.#pending.values()]) {
+      this.#answerAll(batch, inDoubt);
+    }
+    this.#proposed.clear();
+    this.#pending.clear();
+  }
+
+  #entrySize(): number {
+    const { entryCommandsMax, entryBytesMax } = this.#limits;
+    let bytes = 0;
+    let count = 0;
+    for (const { bytes: more } of this.#gathered) {
+      if (count === entryCommandsMax || (count > 0 && bytes + more > entryBytesMax)) break;
+      bytes += more;
+      count++;
+    }
+    return count;
+  }
+
+  #refuseOverwritten(batch: PendingBatch): void {
+    const { term, index } = batch.entry;
+    const message = `Another leader's entry took the place of ${term}/${index}`;
+    this.#answerAll(batch, new RollcallError('leadershipLost', message, { definite: true }));
+  }
+
+  #answerAll(batch: Batch, error: RollcallError): void {
+    for (const one of batch.waiting) {
+      this.#forget(one);
+      one.reply(error);
+    }
+  }
+
+  #forget(one: Waiting): void {
+    this.#openCommands--;
+    this.#openBytes -= one.bytes;
+  }
+}

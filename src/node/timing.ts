@@ -1,0 +1,34 @@
+/** The node's timing and bounds. Heartbeat 50 ms, election 300 to 590 ms. */
+export const timing = {
+  tickMs: 10,
+  heartbeatTicks: 5,
+  electionTicks: 30,
+  /** Log time advances by at most this at once, so that a stall counts for nobody. */
+  logTimeStepMsMax: 150,
+  /** While a deadline runs, an entry at least this often. */
+  clockEntryMs: 100,
+  renewalGatherMs: 20,
+  requestTimeoutMs: 5000,
+  /** How long a serializable read waits for this node to catch up. */
+  behindMs: 500,
+  /** Three election timeouts without a leader: streams are told. */
+  leaderlessMs: 1800,
+  /** Waits are looked through this often. */
+  sweepMs: 100,
+  /** What one turn may take of the event loop for applying and reading. */
+  turnMs: 8,
+} as const;
+
+export const bounds = {
+  entryCommandsMax: 1024,
+  entryBytesMax: 1024 * 1024,
+  /** More would only make smaller batches: what gathers meanwhile shares the next entry. */
+  entriesInFlightMax: 4,
+  openCommandsMax: 65_536,
+  openBytesMax: 64 * 1024 * 1024,
+  entriesPerMessageMax: 1024,
+  bytesPerMessageMax: 256 * 1024,
+  inflightMessagesMax: 256,
+  /** The log in memory is cut in steps of about this; what is older is read from the disk. */
+  logBytesPerCut: 16 * 1024 * 1024,
+} as const;

@@ -1,0 +1,161 @@
+/** A cluster of real processes on loopback, for tests that kill and restart them. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { type Client, connect } from '../../src/client/index.ts';
+
+export const program = resolve(import.meta.dirname, '../../bin/rollcall.js');
+
+export interface TestNode {
+  readonly name: string;
+  readonly clientAddress: string;
+  readonly peerAddress: string;
+  process: ChildProcess | null;
+  /** Everything the node has logged, over all its lives. */
+  output: string;
+}
+
+export class TestCluster {
+  readonly nodes: readonly TestNode[];
+  readonly directory: string;
+
+  private constructor(nodes: readonly TestNode[], directory: string) {
+    this.nodes = nodes;
+    this.directory = directory;
+  }
+
+  /** Starts the nodes and waits until one leads. */
+  static async start(count = 3): Promise<TestCluster> {
+    const cluster = await TestCluster.prepare(count);
+    for (const node of cluster.nodes) cluster.startNode(node);
+    await cluster.leader();
+    return cluster;
+  }
+
+  /** Chooses ports and a directory; nothing runs yet. */
+  static async prepare(count = 3): Promise<TestCluster> {
+    const ports = await freePorts(count * 2);
+    const nodes = Array.from({ length: count }, (_, at) => ({
+      name: `n${at + 1}`,
+      clientAddress: `127.0.0.1:${ports[at * 2]}`,
+      peerAddress: `127.0.0.1:${ports[at * 2 + 1]}`,
+      process: null,
+      output: '',
+    }));
+    return new TestCluster(nodes, await mkdtemp(join(tmpdir(), 'rollcall-e2e-')));
+  }
+
+  get endpoints(): string[] {
+    return this.nodes.map((node) => node.clientAddress);
+  }
+
+  connect(): Promise<Client> {
+    return connect({ endpoints: this.endpoints });
+  }
+
+  dataDirectory(node: TestNode): string {
+    return join(this.directory, node.name);
+  }
+
+  startNode(node: TestNode): ChildProcess {
+    const child = spawn(process.execPath, [program, ...this.serverArguments(node)], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.setEncoding('utf8').on('data', (text: string) => {
+        node.output += text;
+      });
+    }
+    node.process = child;
+    child.once('exit', () => {
+      if (node.process === child) node.process = null;
+    });
+    return child;
+  }
+
+  serverArguments(node: TestNode): string[] {
+    return [
+      ...['server', '--name', node.name, '--data-dir', this.dataDirectory(node)],
+      ...['--client-listen', node.clientAddress, '--peer-listen', node.peerAddress],
+      '--initial-cluster',
+      this.nodes.map(({ name, peerAddress }) => `${name}=${peerAddress}`).join(','),
+    ];
+  }
+
+  /** Sends the signal and waits for the end. */
+  async stopNode(node: TestNode, signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
+    const child = node.process;
+    if (child === null) return;
+    child.kill(signal);
+    if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
+  }
+
+  /** The node that leads by its own word in the highest term, waiting until there is one. */
+  async leader(): Promise<TestNode> {
+    return eventually('a leader', async () => {
+      const statuses = await Promise.all(
+        this.nodes.map(async (node) => ({ node, status: await readStatus(node) })),
+      );
+      const leaders = statuses
+        .filter(({ status }) => status?.role === 'leader')
+        .sort((a, b) => (b.status?.term ?? 0) - (a.status?.term ?? 0));
+      return leaders[0]?.node ?? null;
+    });
+  }
+
+  async close(): Promise<void> {
+    for (const node of this.nodes) node.process?.kill('SIGCONT');
+    await Promise.all(this.nodes.map((node) => this.stopNode(node)));
+    await rm(this.directory, { recursive: true, force: true });
+  }
+}
+
+/** What a node says of itself, or null when it does not answer. */
+export async function readStatus(node: TestNode) {
+  if (node.process === null) return null;
+  try {
+    const client = await connect({ endpoints: [node.clientAddress], requestTimeoutMs: 1000 });
+    try {
+      const [status] = await client.status();
+      return status ?? null;
+    } finally {
+      await client.close();
+    }
+  } catch {
+    return null;
+  }
+}
+
+/** Asks again and again until the answer is neither null nor false. The bound only ends a broken run. */
+export async function eventually<T>(
+  what: string,
+  ask: () => Promise<T | null | false>,
+  boundMs = 30_000,
+): Promise<T> {
+  for (const end = Date.now() + boundMs; Date.now() < end; await delay(20)) {
+    const answer = await ask();
+    if (answer !== null && answer !== false) return answer;
+  }
+  throw new Error(`Waited ${boundMs} ms in vain for ${what}`);
+}
+
+/** Ports that were free a moment ago, all different. */
+export async function freePorts(count: number): Promise<number[]> {
+  const servers = await Promise.all(
+    Array.from({ length: count }, async () => {
+      const server = createServer().listen(0, '127.0.0.1');
+      await once(server, 'listening');
+      return server;
+    }),
+  );
+  const ports = servers.map((server) => {
+    const address = server.address();
+    return typeof address === 'object' && address !== null ? address.port : 0;
+  });
+  await Promise.all(servers.map((server) => new Promise((done) => server.close(done))));
+  return ports;
+}

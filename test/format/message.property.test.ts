@@ -1,0 +1,151 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { RollcallError } from '../../src/base/errors.ts';
+import { decodeMessages, encodeMessages } from '../../src/format/message.ts';
+import type { Configuration, Entry, EntryId, Message } from '../../src/format/types.ts';
+
+const number = fc.integer({ min: 0, max: Number.MAX_SAFE_INTEGER });
+const id = fc
+  .stringMatching(/^[0-9a-f]{16}$/)
+  .filter((text) => text.length === 16);
+const ids = fc.array(id, { maxLength: 5 });
+const entryId: fc.Arbitrary<EntryId> = fc.record({ term: number, index: number });
+
+const configuration: fc.Arbitrary<Configuration> = fc.record({
+  members: fc.array(
+    fc.record({
+      id,
+      name: fc.string(),
+      peerAddress: fc.string(),
+      clientAddress: fc.string(),
+      featureLevel: number,
+    }),
+    { maxLength: 5 },
+  ),
+  voters: ids,
+  votersOutgoing: ids,
+  learners: ids,
+  learnersNext: ids,
+});
+
+type Payload =
+  | { type: 'noop' }
+  | { type: 'command'; command: Uint8Array }
+  | { type: 'configuration'; configuration: Configuration };
+const payload: fc.Arbitrary<Payload> = fc.oneof(
+  fc.constant<Payload>({ type: 'noop' }),
+  fc.record({ type: fc.constant('command' as const), command: fc.uint8Array({ maxLength: 300 }) }),
+  fc.record({ type: fc.constant('configuration' as const), configuration }),
+);
+
+/** Entries as an honest peer sends them: contiguous, terms never falling. */
+const entries: fc.Arbitrary<Entry[]> = fc
+  .tuple(fc.nat(1e12), fc.array(fc.tuple(payload, fc.nat(3)), { maxLength: 6 }))
+  .map(([first, list]) => {
+    let term = 1;
+    return list.map(([content, later], position) => {
+      term += later;
+      return { ...content, term, index: first + position };
+    });
+  });
+
+const envelope = { from: id, to: id, term: number };
+const message: fc.Arbitrary<Message> = fc.oneof(
+  fc.record({
+    type: fc.constant('requestVote' as const),
+    ...envelope,
+    preVote: fc.boolean(),
+    last: entryId,
+  }),
+  fc.record({
+    type: fc.constant('requestVoteResponse' as const),
+    ...envelope,
+    preVote: fc.boolean(),
+    voteGranted: fc.boolean(),
+  }),
+  fc.record({
+    type: fc.constant('appendEntries' as const),
+    ...envelope,
+    prev: entryId,
+    entries,
+    leaderCommit: number,
+  }),
+  fc.record({
+    type: fc.constant('appendEntriesResponse' as const),
+    ...envelope,
+    success: fc.constant(true as const),
+    matchIndex: number,
+  }),
+  fc.record({
+    type: fc.constant('appendEntriesResponse' as const),
+    ...envelope,
+    success: fc.constant(false as const),
+    rejected: number,
+    hint: entryId,
+  }),
+  fc.record({
+    type: fc.constant('heartbeat' as const),
+    ...envelope,
+    leaderCommit: number,
+    readRound: number,
+  }),
+  fc.record({ type: fc.constant('heartbeatResponse' as const), ...envelope, readRound: number }),
+);
+
+const plain = (messages: readonly Message[]) => JSON.parse(JSON.stringify(messages));
+
+test('messages come back as they were sent', () => {
+  fc.assert(
+    fc.property(fc.array(message, { maxLength: 4 }), (messages) => {
+      expect(plain(decodeMessages(encodeMessages(messages)))).toEqual(plain(messages));
+    }),
+  );
+});
+
+test('a frame cut anywhere, or with a byte changed, is refused or read, and never breaks anything', () => {
+  fc.assert(
+    fc.property(
+      fc.array(message, { minLength: 1, maxLength: 3 }),
+      fc.nat(),
+      fc.nat(255),
+      fc.boolean(),
+      (messages, at, byte, cut) => {
+        const bytes = encodeMessages(messages);
+        const position = at % bytes.length;
+        const bad = cut ? bytes.subarray(0, position) : bytes.with(position, byte);
+        let caught: unknown = null;
+        try {
+          decodeMessages(bad);
+        } catch (error) {
+          caught = error;
+        }
+        if (caught !== null) expect(caught).toBeInstanceOf(RollcallError);
+        if (cut) expect(caught).toBeInstanceOf(RollcallError);
+      },
+    ),
+  );
+});
+
+test('entries with a gap or a falling term never reach the core', () => {
+  const base = { type: 'noop' as const };
+  const append = (list: Entry[]): Message => ({
+    type: 'appendEntries',
+    from: 'aaaaaaaaaaaaaaaa',
+    to: 'bbbbbbbbbbbbbbbb',
+    term: 9,
+    prev: { term: 0, index: 0 },
+    entries: list,
+    leaderCommit: 0,
+  });
+  const gap = [
+    { ...base, term: 1, index: 1 },
+    { ...base, term: 1, index: 3 },
+  ];
+  const falling = [
+    { ...base, term: 2, index: 1 },
+    { ...base, term: 1, index: 2 },
+  ];
+  for (const list of [gap, falling]) {
+    expect(() => decodeMessages(encodeMessages([append(list)]))).toThrow(RollcallError);
+  }
+});
