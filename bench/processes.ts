@@ -1,0 +1,106 @@
+/**
+ * The child processes of a benchmark run. Each is in a process group of its own, so that Ctrl-C
+ * reaches only the runner, which then ends them all and waits for them.
+ */
+import { type ChildProcess, fork, spawn } from 'node:child_process';
+import { closeSync, openSync, readFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+
+const stopMsMax = 10_000;
+const ticksPerSecond = 100;
+const running = new Set<ChildProcess>();
+
+function keep(child: ChildProcess): ChildProcess {
+  running.add(child);
+  child.once('exit', () => running.delete(child));
+  child.once('error', () => running.delete(child));
+  return child;
+}
+
+/** Starts a program with its output in a log file. */
+export function start(
+  program: string,
+  parameters: readonly string[],
+  logPath: string,
+): ChildProcess {
+  const log = openSync(logPath, 'a');
+  try {
+    return keep(spawn(program, parameters, { stdio: ['ignore', log, log], detached: true }));
+  } finally {
+    closeSync(log);
+  }
+}
+
+/** Starts a module of the benchmark with an IPC channel. */
+export function startModule(module: URL, parameters: readonly string[] = []): ChildProcess {
+  return keep(fork(module, parameters, { detached: true, stdio: ['ignore', 2, 2, 'ipc'] }));
+}
+
+/** The first message of a module, or why there is none. */
+export function firstMessage<T>(child: ChildProcess, name: string): Promise<T> {
+  return new Promise((resolve, reject) => {
+    child.once('message', (message) => resolve(message as T));
+    child.once('error', reject);
+    child.once('exit', (code) => reject(new Error(`${name} ended with ${code} before it was up`)));
+  });
+}
+
+/** Asks processes to end, in the order given, and kills what has not ended in time. */
+export async function stop(children: readonly ChildProcess[]): Promise<void> {
+  for (const child of children) {
+    if (!running.has(child)) continue;
+    const exited = new Promise((resolve) => child.once('exit', resolve));
+    child.kill('SIGTERM');
+    const timer = setTimeout(() => child.kill('SIGKILL'), stopMsMax);
+    await exited;
+    clearTimeout(timer);
+  }
+}
+
+export function stopAll(): Promise<void> {
+  return stop([...running]);
+}
+
+/** The last resort, when there is no time left to wait. */
+export function killAll(): void {
+  for (const child of running) child.kill('SIGKILL');
+}
+
+/** Ports that were free a moment ago. */
+export async function freePorts(count: number): Promise<number[]> {
+  const servers = Array.from({ length: count }, () => createServer());
+  const ports = await Promise.all(
+    servers.map(
+      (server) =>
+        new Promise<number>((resolve, reject) => {
+          server.once('error', reject);
+          server.listen(0, '127.0.0.1', () => {
+            const address = server.address();
+            resolve(typeof address === 'object' && address !== null ? address.port : 0);
+          });
+        }),
+    ),
+  );
+  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+  return ports;
+}
+
+/** Processor time that the processes have used together, user and system, in microseconds. */
+export function cpuMicros(pids: readonly number[]): number {
+  let ticks = 0;
+  for (const pid of pids) {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    // The second field, the program's name in parentheses, may hold spaces; utime and stime are 14 and 15.
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    ticks += Number(fields[11]) + Number(fields[12]);
+  }
+  return (ticks / ticksPerSecond) * 1e6;
+}
+
+/** Resident memory of each process in MiB. */
+export function residentMebibytes(pids: readonly number[]): number[] {
+  return pids.map((pid) => {
+    const status = readFileSync(`/proc/${pid}/status`, 'latin1');
+    return Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1] ?? 0) / 1024;
+  });
+}
