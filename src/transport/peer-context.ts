@@ -1,0 +1,43 @@
+/** What the connections of a node share: who this node is, whom they report to, and how patient they are. */
+import type { Clock } from '../base/clock.ts';
+import type { Log, LogFields } from '../base/log.ts';
+import type { Random } from '../base/prng.ts';
+import type { Birth } from '../format/identity.ts';
+import type { Message } from '../format/types.ts';
+import type { Hello, Verdict } from './hello.ts';
+import type { Lane } from './lanes.ts';
+
+export interface PeerTiming {
+  readonly handshakeTimeoutMs: number;
+  /** How often each side looks whether it has heard of the other; the dialer pings as often. */
+  readonly keepAliveMs: number;
+  /** After so many looks in vain the connection is given up. */
+  readonly silencesMax: number;
+  readonly backoffMsMin: number;
+  readonly backoffMsMax: number;
+}
+
+export const defaultTiming: PeerTiming = {
+  handshakeTimeoutMs: 5000,
+  keepAliveMs: 1000,
+  silencesMax: 3,
+  backoffMsMin: 20,
+  backoffMsMax: 1000,
+};
+
+export interface PeerContext {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly timing: PeerTiming;
+  hello(lane: Lane): Hello;
+  judge(hello: Hello): Verdict;
+  deliver(messages: readonly Message[]): void;
+  /** Whatever was in flight to or from this member may be lost. */
+  unreachable(memberId: string): void;
+  birth(birth: Birth, from: Hello): void;
+  /** Warns once, and again only when the reason under this key has changed. */
+  complain(key: string, fields: LogFields, reason: string): void;
+  /** The cause for complaints under this key is gone. */
+  content(key: string): void;
+}
