@@ -33,6 +33,7 @@ export const errorCodes = {
     definite: true,
     advice: 'The revision does not exist yet; ask for an older one',
   },
+  keyNotFound: { definite: true, advice: 'No such key exists at this revision' },
   leaseNotFound: {
     definite: true,
     advice: 'The lease has expired or was revoked; grant a new one',
@@ -48,6 +49,10 @@ export const errorCodes = {
   leadershipLost: { definite: false, advice: 'It may have happened: read before you write again' },
   timeout: { definite: false, advice: 'It may have happened: read before you write again' },
   connectionLost: { definite: false, advice: 'It may have happened: read before you write again' },
+  incarnationChanged: {
+    definite: false,
+    advice: 'The cluster was restored from a backup; read everything anew',
+  },
   unreachable: {
     definite: true,
     advice: 'No endpoint answers; check the addresses and the network',
