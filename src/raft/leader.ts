@@ -1,0 +1,40 @@
+/** What a leader does of its own accord and for its clients. */
+import type { Core } from './core.ts';
+import type { Leadership } from './leadership.ts';
+import { voteResult } from './quorum.ts';
+import type { EntryId, RequestId } from './types.ts';
+
+export function tickLeader(core: Core, leadership: Leadership): void {
+  core.timer.tick();
+  if (core.timer.isShortestExpired) {
+    core.timer.rewind();
+    if (!hasQuorum(core, leadership)) {
+      core.becomeFollower(core.currentTerm, null);
+      return;
+    }
+  }
+  leadership.heartbeatElapsed++;
+  if (leadership.heartbeatElapsed < core.options.heartbeatTicks) return;
+  leadership.heartbeatElapsed = 0;
+  leadership.isHeartbeatDue = true;
+}
+
+/**
+ * Has a quorum answered since this was last asked? Without one a leader can commit nothing, and
+ * whoever still hears it would wait for it in vain, so it steps down (thesis §6.2).
+ */
+function hasQuorum(core: Core, leadership: Leadership): boolean {
+  const { peers } = leadership;
+  const heard = voteResult(
+    core.log.configuration,
+    (id) => id === core.id || peers.get(id)?.isRecentlyActive === true,
+  );
+  for (const progress of peers.values()) progress.forgetActivity();
+  return heard === 'won';
+}
+
+export function onPropose(core: Core, id: RequestId, command: Uint8Array): void {
+  const entry: EntryId = { term: core.currentTerm, index: core.log.lastIndex + 1 };
+  core.log.append({ ...entry, type: 'command', command });
+  core.outbox.accept({ id, entry });
+}
