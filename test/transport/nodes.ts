@@ -1,0 +1,116 @@
+/** Peers of a test cluster, on ports that the system chooses. */
+import type { Log } from '../../src/base/log.ts';
+import type { Birth } from '../../src/format/identity.ts';
+import type { Member, Message } from '../../src/format/types.ts';
+import { systemClock, systemRandom } from '../../src/server/system-clock.ts';
+import type { Hello, InitialMember } from '../../src/transport/hello.ts';
+import type { PeerTiming } from '../../src/transport/peer-context.ts';
+import { openPeers, type Peers } from '../../src/transport/peers.ts';
+import { Inbox } from './inbox.ts';
+
+export interface Node {
+  readonly id: string;
+  readonly name: string;
+  readonly peers: Peers;
+  readonly messages: Inbox<Message>;
+  readonly unreachable: Inbox<string>;
+  readonly hellos: Inbox<Hello>;
+  readonly births: Inbox<Birth>;
+  readonly warnings: Inbox<string>;
+}
+
+export interface NodeOptions {
+  readonly listen?: string;
+  readonly id?: string;
+  readonly birth?: Birth | null;
+  readonly initialCluster?: readonly InitialMember[];
+  readonly timing?: Partial<PeerTiming>;
+}
+
+export function idOf(name: string): string {
+  return name.charCodeAt(0).toString(16).padStart(16, '0');
+}
+
+export function memberAt(name: string, peerAddress: string): Member {
+  return { id: idOf(name), name, peerAddress, clientAddress: '127.0.0.1:1', featureLevel: 1 };
+}
+
+export function birthOf(names: readonly string[], changes: Partial<Birth> = {}): Birth {
+  return {
+    clusterId: '00000000000c1a55',
+    incarnation: '0000000000000001',
+    configuration: {
+      members: names.map((name) => memberAt(name, '127.0.0.1:1')),
+      voters: names.map(idOf),
+      votersOutgoing: [],
+      learners: [],
+      learnersNext: [],
+    },
+    ...changes,
+  };
+}
+
+export async function openNode(name: string, options: NodeOptions = {}): Promise<Node> {
+  const inboxes = {
+    messages: new Inbox<Message>(),
+    unreachable: new Inbox<string>(),
+    hellos: new Inbox<Hello>(),
+    births: new Inbox<Birth>(),
+    warnings: new Inbox<string>(),
+  };
+  const id = options.id ?? idOf(name);
+  const log: Log = {
+    debug() {},
+    info() {},
+    warn: (_fields, message) => inboxes.warnings.push(message),
+    error: (_fields, message) => inboxes.warnings.push(message),
+  };
+  const peers = await openPeers({
+    listen: options.listen ?? '127.0.0.1:0',
+    self: {
+      memberId: id,
+      name,
+      peerAddress: '127.0.0.1:1',
+      clientAddress: '127.0.0.1:4640',
+      featureLevel: 1,
+      initialCluster: options.initialCluster ?? [],
+      birth: options.birth === undefined ? birthOf([name]) : options.birth,
+    },
+    clock: systemClock,
+    random: systemRandom,
+    log,
+    hooks: {
+      onHandshake: (hello) => inboxes.hellos.push(hello),
+      onBirth: (birth) => inboxes.births.push(birth),
+    },
+    ...(options.timing === undefined ? {} : { timing: options.timing }),
+  });
+  peers.attach({
+    message: (message) => inboxes.messages.push(message),
+    unreachable: (peer) => inboxes.unreachable.push(peer),
+  });
+  return { id, name, peers, ...inboxes };
+}
+
+/** Tells each node where the others listen. */
+export function introduce(...nodes: readonly Node[]): void {
+  const members = nodes.map(({ name, peers }) => memberAt(name, peers.address));
+  for (const { peers } of nodes) peers.setMembers(members);
+}
+
+/** Sends until it arrives: a lane that is still dialing drops what it is given. */
+export async function deliver(from: Node, to: Node, message: Message): Promise<Message> {
+  let arrived = false;
+  const received = to.messages.take(({ type, term }) => {
+    return type === message.type && term === message.term;
+  });
+  void received.then(() => {
+    arrived = true;
+  });
+  while (!arrived) {
+    from.peers.send(message);
+    from.peers.flush();
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  return received;
+}
