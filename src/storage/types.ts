@@ -64,7 +64,7 @@ export interface Storage {
   /** Null before the first generation was written: the state is empty, at index 0. */
   readonly checkpoint: CheckpointHeader | null;
   readonly hardState: HardState;
-  /** The log after the checkpoint's applied index, contiguous. */
+  /** The log after the checkpoint's applied index, contiguous. Given up with the first append. */
   readonly entries: readonly Entry[];
   readonly overlay: Overlay;
 

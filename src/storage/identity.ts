@@ -1,0 +1,70 @@
+/**
+ * Who a data directory is. The identity is replaced as a whole: a new file is written and synced
+ * under another name and then renamed, so that a power cut leaves the old one or the new one.
+ */
+import { assert } from '../base/assert.ts';
+import { type Birth, decodeIdentity, encodeIdentity, type Identity } from '../format/identity.ts';
+import type { NodeId } from '../format/types.ts';
+import { damaged } from './damage.ts';
+import { seal, unseal } from './sealed.ts';
+import type { Files } from './types.ts';
+import { walDirectory } from './wal/segment.ts';
+
+const path = 'identity';
+const unfinishedPath = 'identity.unfinished';
+
+/** Null in a directory that nobody is yet. Throws `dataDamaged` when it must have been somebody. */
+export async function loadIdentity(files: Files): Promise<Identity | null> {
+  const file = await files.open(path, { create: false });
+  if (file === null) {
+    if ((await files.list(walDirectory)).length === 0) return null;
+    throw damaged(path, 0, 'it is missing, while a write-ahead log exists');
+  }
+  try {
+    return unseal(path, await file.read(0, await file.size()), decodeIdentity);
+  } finally {
+    await file.close();
+  }
+}
+
+/** Makes the directory a member; durable when it resolves. */
+export async function mintIdentity(
+  files: Files,
+  name: string,
+  memberId: NodeId,
+): Promise<Identity> {
+  const existing = await loadIdentity(files);
+  assert(existing === null, () => `The directory is member ${existing?.memberId} already`);
+  return await saveIdentity(files, { memberId, name, birth: null, walBegun: false });
+}
+
+/** Makes the member part of a cluster, once; durable when it resolves. */
+export async function saveBirth(files: Files, birth: Birth): Promise<Identity> {
+  const identity = await loadIdentity(files);
+  assert(identity !== null, 'A member is minted before it is born');
+  assert(identity.birth === null, () => `Member ${identity.memberId} was born already`);
+  return await saveIdentity(files, { ...identity, birth });
+}
+
+/** Records that the first segment of the write-ahead log is durable. */
+export async function saveWalBegun(files: Files, identity: Identity): Promise<Identity> {
+  return await saveIdentity(files, { ...identity, walBegun: true });
+}
+
+async function saveIdentity(files: Files, identity: Identity): Promise<Identity> {
+  await files.remove(unfinishedPath);
+  const file = await files.open(unfinishedPath, { create: true });
+  assert(file !== null, 'A file that is created is there');
+  try {
+    await file.write(
+      0,
+      seal((writer) => encodeIdentity(writer, identity)),
+    );
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  await files.rename(unfinishedPath, path);
+  await files.syncDirectory('');
+  return identity;
+}

@@ -1,0 +1,218 @@
+/**
+ * Appends groups to the newest segment. An append is one write that is durable when it returns; every
+ * 10 ms it carries a slot as well, or the slot follows alone once the log has been idle for that long.
+ */
+import { assert } from '../../base/assert.ts';
+import { ByteWriter } from '../../base/bytes.ts';
+import type { Clock, Timer } from '../../base/clock.ts';
+import type { Append, HardState } from '../../format/types.ts';
+import type { File, Files } from '../types.ts';
+import { encodeGroup, sealGroup, termsOf } from './group.ts';
+import type { LogMap } from './log-map.ts';
+import { prepareSegment } from './prepare.ts';
+import type { ActiveSegment, LogBase } from './recovery.ts';
+import {
+  encodeSegmentHeader,
+  groupSalt,
+  makeSegment,
+  type Place,
+  type Segment,
+} from './segment.ts';
+import { encodeSlot } from './slot.ts';
+
+const slotIntervalMs = 10;
+
+export interface WriterOptions {
+  readonly files: Files;
+  readonly clock: Clock;
+  readonly base: LogBase;
+  readonly segmentBytes: number;
+  readonly map: LogMap;
+  readonly hardState: HardState;
+  readonly active: ActiveSegment;
+  /** Called when a write in the background fails. */
+  readonly onFailure: (error: unknown) => void;
+}
+
+export class WalWriter {
+  readonly #options: WriterOptions;
+  readonly #bytes = new ByteWriter(64 * 1024);
+  #segment: Segment;
+  #file: File;
+  #capacity: number;
+  /** Everything before it is durable. */
+  #end: Place;
+  #hardState: HardState;
+  #slotCount: number;
+  /** The sequence that the newest slot names. */
+  #slotSequence: number;
+  #slotAtMs: number;
+  #appendAtMs: number;
+  #appendOut = false;
+  #timer: Timer | null = null;
+  /** The slot that is being written alone, if any: only one may be torn by a power cut. */
+  #slotWrite: Promise<void> | null = null;
+  #prepared: Promise<File> | null = null;
+
+  constructor(options: WriterOptions, capacity: number) {
+    const { active, clock } = options;
+    this.#options = options;
+    this.#segment = active.segment;
+    this.#file = active.file;
+    this.#capacity = capacity;
+    this.#end = active.end;
+    this.#hardState = options.hardState;
+    this.#slotCount = active.slotCount;
+    // Also what was found above the old slot is durable by now, and has to be named.
+    this.#slotSequence = 0;
+    this.#slotAtMs = clock.monotonic();
+    this.#appendAtMs = this.#slotAtMs;
+    this.#prepareWhenDue();
+    this.#armSlot();
+  }
+
+  /** The newest segment and the place up to which it may be read. */
+  get end(): { readonly segment: Segment; readonly place: Place } {
+    return { segment: this.#segment, place: this.#end };
+  }
+
+  async append(append: Append): Promise<void> {
+    assert(!this.#appendOut, () => `Append ${append.number} while another one is out`);
+    checkContiguous(append, this.#options.map.last.index);
+    this.#appendOut = true;
+    const group = encodeGroup(this.#bytes, append);
+    const isEmpty = this.#end.position === this.#segment.begin.position;
+    if (!isEmpty && this.#end.position + group.length > this.#capacity) await this.#begin(group);
+    else await this.#extend(group);
+    this.#appendOut = false;
+    this.#appendAtMs = this.#options.clock.monotonic();
+    this.#remember(append);
+    this.#prepareWhenDue();
+    this.#armSlot();
+  }
+
+  /** Writes the last slot and closes the files. After a failure only the latter. */
+  async close(failed: boolean): Promise<void> {
+    this.#timer?.cancel();
+    this.#timer = null;
+    await this.#slotWrite;
+    if (!failed && this.#slotSequence !== this.#end.sequence) await this.#writeSlot();
+    const prepared = await this.#prepared?.catch(() => null);
+    await prepared?.close();
+    await this.#file.close();
+  }
+
+  async #extend(group: Uint8Array): Promise<void> {
+    const { position, sequence } = this.#end;
+    const chain = sealGroup(group, this.#segment.salt, this.#end);
+    const now = this.#options.clock.monotonic();
+    const isDue = this.#slotSequence !== sequence && now - this.#slotAtMs >= slotIntervalMs;
+    if (isDue && this.#slotWrite === null) {
+      const slot = this.#nextSlot();
+      await Promise.all([
+        this.#file.write(slot.position, slot.bytes),
+        this.#file.write(position, group),
+      ]);
+      await this.#file.sync();
+    } else {
+      await this.#file.writeDurably(position, group);
+    }
+    this.#end = { position: position + group.length, sequence: sequence + 1, chain };
+  }
+
+  /** Begins the next segment with this group. */
+  async #begin(group: Uint8Array): Promise<void> {
+    const { base, map } = this.#options;
+    const { sequence, chain } = this.#end;
+    const number = this.#segment.number + 1;
+    const file = await this.#prepare();
+    const header = {
+      number,
+      memberId: base.memberId,
+      clusterId: base.clusterId,
+      sequence,
+      chain,
+      hardState: this.#hardState,
+      last: map.last,
+      configuration: map.configuration,
+    };
+    const { position, bytes } = encodeSegmentHeader(header);
+    const next = sealGroup(group, groupSalt(number, chain), this.#end);
+    const begin = position + bytes.length;
+    await file.writeDurably(position, Buffer.concat([bytes, group]));
+    await this.#slotWrite;
+    await this.#file.close();
+    this.#file = file;
+    this.#prepared = null;
+    this.#segment = makeSegment(header, begin);
+    this.#end = { position: begin + group.length, sequence: sequence + 1, chain: next };
+    this.#capacity = Math.max(this.#options.segmentBytes, this.#end.position);
+    this.#slotCount = 0;
+    this.#slotSequence = 0;
+    this.#slotAtMs = this.#options.clock.monotonic();
+  }
+
+  #remember(append: Append): void {
+    const { map } = this.#options;
+    if (append.hardState !== null) this.#hardState = append.hardState;
+    const first = append.entries[0];
+    if (first === undefined) return;
+    map.append(this.#segment, first.index, append.entries.length, termsOf(append.entries));
+    for (const entry of append.entries) {
+      if (entry.type === 'configuration') map.configure(entry.index, entry.configuration);
+    }
+  }
+
+  #prepare(): Promise<File> {
+    const { files, segmentBytes } = this.#options;
+    this.#prepared ??= prepareSegment(files, this.#segment.number + 1, segmentBytes);
+    return this.#prepared;
+  }
+
+  /** In time for the next segment, but no sooner, so that a small log stays a small file. */
+  #prepareWhenDue(): void {
+    if (this.#prepared !== null) return;
+    if (this.#capacity - this.#end.position > this.#options.segmentBytes / 2) return;
+    this.#prepare().catch(this.#options.onFailure);
+  }
+
+  #armSlot(): void {
+    if (this.#timer !== null || this.#slotSequence === this.#end.sequence) return;
+    this.#timer = this.#options.clock.after(slotIntervalMs, () => {
+      this.#timer = null;
+      const idleMs = this.#options.clock.monotonic() - this.#appendAtMs;
+      if (this.#appendOut || this.#slotWrite !== null || idleMs < slotIntervalMs) {
+        this.#armSlot();
+        return;
+      }
+      this.#slotWrite = this.#writeSlot()
+        .catch(this.#options.onFailure)
+        .finally(() => {
+          this.#slotWrite = null;
+        });
+    });
+  }
+
+  async #writeSlot(): Promise<void> {
+    const file = this.#file;
+    const slot = this.#nextSlot();
+    await file.write(slot.position, slot.bytes);
+    await file.sync();
+  }
+
+  /** Names what is durable now. Slots are written in turn, each durable before the next. */
+  #nextSlot(): { readonly position: number; readonly bytes: Uint8Array } {
+    this.#slotCount++;
+    this.#slotSequence = this.#end.sequence;
+    this.#slotAtMs = this.#options.clock.monotonic();
+    return encodeSlot(this.#segment.number, { count: this.#slotCount, place: this.#end });
+  }
+}
+
+function checkContiguous(append: Append, last: number): void {
+  const first = append.entries[0]?.index ?? 1;
+  assert(first >= 1 && first <= last + 1, () => `Entry ${first} after ${last}`);
+  for (const [at, entry] of append.entries.entries()) {
+    assert(entry.index === first + at, () => `Entry ${entry.index} where ${first + at} belongs`);
+  }
+}
