@@ -1,0 +1,299 @@
+import { RollcallError } from '../base/errors.ts';
+import type { Method, NodeStatus, Results } from '../wire/methods.ts';
+import type { CallOptions } from './call.ts';
+import { type Key, type KeySelector, keyAfter, keyRange, type Value } from './key.ts';
+import { KeyValue, keyValueOrNull } from './key-value.ts';
+import { type Lease, LeaseKeeper } from './lease.ts';
+import { type GrantOptions, Leases } from './leases.ts';
+import { Registry } from './registry.ts';
+import { Router, unreachableReason } from './router.ts';
+import {
+  type DeleteOptions,
+  type PutOptions,
+  putParameters,
+  type Range,
+  type ReadOptions,
+  rangeParameters,
+  type Txn,
+  type TxnResult,
+  txnParameters,
+  txnResult,
+} from './txn.ts';
+import { Watch, type WatchOptions } from './watch.ts';
+
+const requestTimeoutMsDefault = 5000;
+/** How many pairs a page of `getPrefix` holds at most; the node may cut it shorter by bytes. */
+const pageLimit = 1000;
+
+export interface ConnectOptions {
+  /** `host:port` of some or all nodes. One is enough to find the leader, all survive any failure. */
+  readonly endpoints: readonly string[];
+  /** How long a request may take, and how long to wait for the first endpoint. Default 5000. */
+  readonly requestTimeoutMs?: number;
+  /** Gives up connecting. Afterwards it has no effect. */
+  readonly signal?: AbortSignal;
+}
+
+export interface FreshnessOptions {
+  /**
+   * Let any node answer from what it has, without asking the others: possibly stale, but never older
+   * than what this client has seen.
+   */
+  readonly serializable?: boolean;
+}
+
+/** Every result carries the revision of the state that it was made from. */
+export interface Revisioned {
+  readonly revision: number;
+}
+
+/** What the client knows of one endpoint at the moment. */
+export interface EndpointState {
+  readonly address: string;
+  readonly connected: boolean;
+  readonly leads: boolean;
+  /** Why there is no connection. */
+  readonly error: RollcallError | null;
+}
+
+/**
+ * Connects to a cluster. Resolves once one endpoint has answered with its status; rejects with
+ * `unreachable`, naming each endpoint and why, if none has within `requestTimeoutMs`.
+ */
+export async function connect(options: ConnectOptions): Promise<Client> {
+  const requestTimeoutMs = options.requestTimeoutMs ?? requestTimeoutMsDefault;
+  checkEndpoints(options.endpoints);
+  const router = new Router({
+    endpoints: options.endpoints,
+    requestTimeoutMs,
+    random: Math.random,
+  });
+  try {
+    await firstStatus(router, requestTimeoutMs, options.signal);
+  } catch (error) {
+    router.close();
+    throw error;
+  }
+  return new Client(router);
+}
+
+/**
+ * A connection to a cluster, which lasts over lost sockets and changes of leaders.
+ *
+ * Reads are repeated by themselves wherever that helps. A write is sent again only if it surely had no
+ * effect; if its fate is in doubt, its promise rejects with an error whose `definite` is false
+ * (`connectionLost`, `timeout`, `leadershipLost`): read before writing again.
+ */
+export class Client {
+  /** Services and their instances. */
+  readonly registry: Registry;
+  /** Leases one request at a time. `lease()` keeps one alive for you. */
+  readonly leases: Leases;
+  readonly #router: Router;
+
+  /** @internal Use `connect`. */
+  constructor(router: Router) {
+    this.#router = router;
+    const keeper = new LeaseKeeper(router);
+    this.leases = new Leases(router, keeper);
+    this.registry = new Registry(router, keeper);
+  }
+
+  /** The highest revision that this client has seen. */
+  get revision(): number {
+    return this.#router.revision;
+  }
+
+  get clusterId(): string {
+    return this.#router.clusterId;
+  }
+
+  /** Changes when the cluster is restored from a backup. */
+  get incarnation(): string {
+    return this.#router.incarnation;
+  }
+
+  /** The endpoints as they are known at the moment; those of learned leaders included. */
+  get endpoints(): readonly EndpointState[] {
+    const leader = this.#router.leader;
+    return this.#router.connections.map(({ address, usable, error }) => ({
+      address,
+      connected: usable,
+      leads: address === leader,
+      error: usable ? null : error,
+    }));
+  }
+
+  /** Stores a value under a key. */
+  async put(
+    key: Key,
+    value: Value,
+    options: PutOptions & CallOptions = {},
+  ): Promise<Revisioned & { readonly previous: KeyValue | null }> {
+    const body = await this.#call('put', putParameters(key, value, options), options);
+    const { revision, previous } = body as Results['put'];
+    return { revision, previous: keyValueOrNull(previous) };
+  }
+
+  /** One key, or null if there is none. */
+  async get(
+    key: Key,
+    options: { readonly revision?: number } & FreshnessOptions & CallOptions = {},
+  ): Promise<KeyValue | null> {
+    const { pairs } = await this.range(key, options);
+    return pairs[0] ?? null;
+  }
+
+  /** One page of keys: as many as the node gives at once. `more` says that there are others. */
+  async range(
+    keys: KeySelector,
+    options: ReadOptions & FreshnessOptions & CallOptions = {},
+  ): Promise<Revisioned & Range> {
+    const parameters = rangeParameters(keys, options);
+    const body = options.serializable
+      ? await this.#call(
+          'range',
+          { ...parameters, serializable: true, minRevision: this.#router.revision },
+          options,
+          true,
+        )
+      : await this.#call('range', parameters, options);
+    const { revision, pairs, count, more } = body as Results['range'];
+    return { revision, pairs: pairs.map((pair) => new KeyValue(pair)), count, more };
+  }
+
+  /** All keys with a prefix, read in pages and all at one revision. An empty prefix means every key. */
+  async getPrefix(
+    prefix: Key,
+    options: Omit<ReadOptions, 'countOnly' | 'limit'> & FreshnessOptions & CallOptions = {},
+  ): Promise<Revisioned & { readonly pairs: readonly KeyValue[] }> {
+    const { key, rangeEnd } = keyRange({ prefix });
+    const pairs: KeyValue[] = [];
+    let next = key;
+    let revision = options.revision ?? 0;
+    for (;;) {
+      const parameters = { key: next, rangeEnd, limit: pageLimit, revision };
+      const keysOnly = options.keysOnly ?? false;
+      const freshness = options.serializable
+        ? { serializable: true, minRevision: Math.max(this.#router.revision, revision) }
+        : {};
+      const body = await this.#call(
+        'range',
+        { ...parameters, keysOnly, ...freshness },
+        options,
+        options.serializable,
+      );
+      const page = body as Results['range'];
+      // The first page fixes the revision for all.
+      if (revision === 0) revision = page.revision;
+      for (const pair of page.pairs) pairs.push(new KeyValue(pair));
+      const last = page.pairs.at(-1);
+      if (!page.more || last === undefined) return { revision, pairs };
+      next = keyAfter(last.key);
+    }
+  }
+
+  /** Deletes one key, or all that the selector names. */
+  async delete(
+    keys: KeySelector,
+    options: DeleteOptions & CallOptions = {},
+  ): Promise<Revisioned & { readonly deleted: number; readonly previous: readonly KeyValue[] }> {
+    const parameters = { ...keyRange(keys), previous: options.previous ?? false };
+    const body = (await this.#call('delete', parameters, options)) as Results['delete'];
+    const { revision, deleted, previous } = body;
+    return { revision, deleted, previous: previous.map((pair) => new KeyValue(pair)) };
+  }
+
+  /**
+   * Runs `then` if all conditions of `if` hold, else `else`: atomically, at one revision.
+   *
+   *     await client.txn({
+   *       if: [compare.version('lock', 'equal', 0)],
+   *       then: [operation.put('lock', 'me')],
+   *       else: [operation.range('lock')],
+   *     });
+   */
+  async txn(txn: Txn, options: CallOptions = {}): Promise<Revisioned & TxnResult> {
+    const body = await this.#call('txn', txnParameters(txn), options);
+    return { revision: (body as Results['txn']).revision, ...txnResult(body as Results['txn']) };
+  }
+
+  /** The changes of some keys from now on, or from `startRevision`. See `Watch`. */
+  watch(keys: KeySelector, options: WatchOptions = {}): Watch {
+    return new Watch(this.#router, keys, options);
+  }
+
+  /** Grants a lease and keeps it alive until it is revoked, closed or lost. */
+  lease(options: GrantOptions): Promise<Lease> {
+    return this.leases.hold(options);
+  }
+
+  /** The status of whichever node answers first. */
+  async status(options: CallOptions = {}): Promise<NodeStatus> {
+    const request = { method: 'status', parameters: {}, anywhere: true } as const;
+    return (await this.#router.call(request, options)) as NodeStatus;
+  }
+
+  /**
+   * Ends everything: open requests reject with `closed`, watches and views end, leases are no longer
+   * renewed. Idempotent; nothing of the client keeps the process alive afterwards.
+   */
+  close(): Promise<void> {
+    this.#router.close();
+    return Promise.resolve();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #call(
+    method: Method,
+    parameters: object,
+    options: CallOptions,
+    anywhere = false,
+  ): Promise<unknown> {
+    const body = await this.#router.call({ method, parameters, anywhere }, options);
+    this.#router.sawRevision((body as Revisioned).revision);
+    return body;
+  }
+}
+
+/** Throws `invalidArgument` unless there is at least one endpoint and each is HOST:PORT. */
+export function checkEndpoints(endpoints: readonly string[]): void {
+  if (endpoints.length === 0) {
+    throw new RollcallError('invalidArgument', 'At least one endpoint is needed');
+  }
+  for (const endpoint of endpoints) {
+    if (/^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+):[1-9][0-9]{0,4}$/.test(endpoint)) continue;
+    throw new RollcallError('invalidArgument', `The endpoint ${endpoint} is not HOST:PORT`);
+  }
+}
+
+function firstStatus(
+  router: Router,
+  timeoutMs: number,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const waiter = { connectionUsable: () => finish(null) };
+    const finish = (error: RollcallError | null): void => {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', abort);
+      router.forget(waiter);
+      if (error === null) resolve();
+      else reject(error);
+    };
+    const timer = setTimeout(() => {
+      const reasons = router.connections.map(unreachableReason).join('; ');
+      finish(new RollcallError('unreachable', `No endpoint answers: ${reasons}`));
+    }, timeoutMs);
+    const abort = (): void => {
+      const options = { definite: true, cause: signal?.reason };
+      finish(new RollcallError('cancelled', 'Connecting was cancelled', options));
+    };
+    if (signal?.aborted) abort();
+    else signal?.addEventListener('abort', abort, { once: true });
+    router.await(waiter);
+  });
+}

@@ -1,0 +1,296 @@
+/**
+ * The light socket to one endpoint, which dials again for as long as it is not closed.
+ *
+ * Requests of one turn of the event loop are gathered and leave together; answers find their exchange
+ * by id. A connection is usable from the first status that the node pushes until the socket closes.
+ * It decides nothing: what fails goes back to its exchange with the reason.
+ */
+import { WebSocket } from 'ws';
+import { RollcallError } from '../base/errors.ts';
+import { limits } from '../base/limits.ts';
+import type { Random } from '../base/prng.ts';
+import { errorFromBody } from '../wire/error-body.ts';
+import {
+  decodeServerFrame,
+  encodeRequest,
+  itemKinds,
+  joinRequests,
+  requestIdMax,
+  type ServerFrame,
+  type ServerHeader,
+  type ServerItem,
+  subprotocol,
+} from '../wire/frame.ts';
+import type { NodeStatus } from '../wire/methods.ts';
+import { type Backoff, backoffMs } from './backoff.ts';
+import type { Exchange } from './exchange.ts';
+
+/** Requests that share a frame; a larger one travels alone. Keeps frames far below the item limit. */
+const sharedFrameBytesMax = 256 * 1024;
+/** What may wait in the socket's own buffer before requests are held back here, still unsent. */
+const socketBytesMax = 4 * 1024 * 1024;
+const handshakeTimeoutMs = 2000;
+
+const noHeader: ServerHeader = { clusterId: '', incarnation: '', memberId: '', term: 0 };
+
+export interface ConnectionEvents {
+  /** The first status after a dial makes the connection usable; later ones are news. */
+  status(connection: Connection, status: NodeStatus): void;
+  heard(connection: Connection): void;
+  /** The socket is gone, or the dial failed. Its exchanges have been told before. */
+  lost(connection: Connection, error: RollcallError): void;
+}
+
+interface Outgoing {
+  readonly id: number;
+  readonly exchange: Exchange;
+  readonly bytes: Uint8Array;
+}
+
+export class Connection {
+  readonly address: string;
+  readonly #events: ConnectionEvents;
+  readonly #backoff: Backoff;
+  readonly #random: Random;
+  readonly #open = new Map<number, Exchange>();
+  #outbox: Outgoing[] = [];
+  #flushing = false;
+  #socket: WebSocket | null = null;
+  #usable = false;
+  #closed = false;
+  #attempts = 0;
+  #redial: NodeJS.Timeout | null = null;
+  #lastId = 0;
+  #header: ServerHeader = noHeader;
+  #heardAtMs = 0;
+  #error: RollcallError | null = null;
+
+  constructor(address: string, events: ConnectionEvents, backoff: Backoff, random: Random) {
+    this.address = address;
+    this.#events = events;
+    this.#backoff = backoff;
+    this.#random = random;
+  }
+
+  get usable(): boolean {
+    return this.#usable;
+  }
+
+  /** Cluster, incarnation and term as the node last said. */
+  get header(): ServerHeader {
+    return this.#header;
+  }
+
+  get heardAtMs(): number {
+    return this.#heardAtMs;
+  }
+
+  /** How long an established socket has said nothing; 0 while there is none. */
+  quietMs(nowMs: number): number {
+    return this.#socket?.readyState === WebSocket.OPEN ? nowMs - this.#heardAtMs : 0;
+  }
+
+  /** Counts as heard: this process was not listening, so silence until `nowMs` proves nothing. */
+  excuse(nowMs: number): void {
+    this.#heardAtMs = nowMs;
+  }
+
+  /** Why the last dial or socket ended. */
+  get error(): RollcallError | null {
+    return this.#error;
+  }
+
+  get exchanges(): Iterable<Exchange> {
+    return this.#open.values();
+  }
+
+  dial(): void {
+    if (this.#closed || this.#socket !== null) return;
+    this.#redial = null;
+    let socket: WebSocket;
+    try {
+      socket = new WebSocket(`ws://${this.address}`, subprotocol, {
+        perMessageDeflate: false,
+        handshakeTimeout: handshakeTimeoutMs,
+        maxPayload: limits.serverFrameBytesMax,
+        // Masks protect proxies from scripts in browsers; between programs they only cost time.
+        generateMask: (mask) => mask.fill(0),
+      });
+    } catch (cause) {
+      this.#lost(new RollcallError('invalidArgument', `${this.address} is no address`, { cause }));
+      return;
+    }
+    this.#socket = socket;
+    let reason: Error | null = null;
+    socket.on('open', () => {
+      this.#heardAtMs = performance.now();
+    });
+    socket.on('message', (bytes, isBinary) => {
+      if (socket === this.#socket) this.#receive(bytes as Buffer, isBinary);
+    });
+    socket.on('error', (error) => {
+      reason ??= error;
+    });
+    socket.on('close', (code, text) => {
+      if (socket !== this.#socket) return;
+      const said = text.length > 0 ? text.toString() : `close code ${code}`;
+      this.#lost(
+        new RollcallError(
+          'connectionLost',
+          `${this.address}: ${reason === null ? said : reasonOf(reason)}`,
+          {
+            cause: reason ?? undefined,
+          },
+        ),
+      );
+    });
+  }
+
+  /** Takes the exchange; it leaves with all others of this turn. Only while usable. */
+  send(exchange: Exchange): void {
+    const id = this.#nextId();
+    const bytes = encodeRequest(id, exchange.method, exchange.parameters);
+    if (bytes.length + 8 > limits.clientFrameBytesMax) {
+      const message = `The request has ${bytes.length} bytes, at most ${limits.clientFrameBytesMax - 8} allowed`;
+      setImmediate(() => exchange.failed(new RollcallError('frameTooLarge', message), this));
+      return;
+    }
+    exchange.id = id;
+    exchange.sentAtMs = null;
+    this.#open.set(id, exchange);
+    this.#outbox.push({ id, exchange, bytes });
+    if (this.#flushing) return;
+    this.#flushing = true;
+    setImmediate(this.#flush);
+  }
+
+  /** Takes the exchange back: nothing more is said to it. */
+  forget(exchange: Exchange): void {
+    if (this.#open.get(exchange.id) !== exchange) return;
+    this.#open.delete(exchange.id);
+    exchange.id = 0;
+  }
+
+  /** Ends the socket at once. It is dialled again after the longest pause, as it has been of no use. */
+  drop(error: RollcallError): void {
+    if (this.#socket === null) return;
+    this.#attempts = Number.MAX_SAFE_INTEGER;
+    this.#lost(error);
+  }
+
+  /** For good. The exchanges are told `error`. */
+  close(error: RollcallError): void {
+    this.#closed = true;
+    if (this.#redial !== null) clearTimeout(this.#redial);
+    this.#redial = null;
+    if (this.#socket !== null) this.#lost(error);
+  }
+
+  #nextId(): number {
+    do {
+      this.#lastId = this.#lastId === requestIdMax ? 1 : this.#lastId + 1;
+    } while (this.#open.has(this.#lastId));
+    return this.#lastId;
+  }
+
+  readonly #flush = (): void => {
+    this.#flushing = false;
+    const socket = this.#socket;
+    const outbox = this.#outbox;
+    if (socket === null || outbox.length === 0) return;
+    const now = performance.now();
+    let frame: Uint8Array[] = [];
+    let frameBytes = 0;
+    let next = 0;
+    for (; next < outbox.length && socket.bufferedAmount < socketBytesMax; next++) {
+      const { id, exchange, bytes } = outbox[next] as Outgoing;
+      // It was taken back, and perhaps handed in again under another id.
+      if (this.#open.get(id) !== exchange) continue;
+      if (frame.length > 0 && frameBytes + bytes.length > sharedFrameBytesMax) {
+        socket.send(joinRequests(frame));
+        frame = [];
+        frameBytes = 0;
+      }
+      exchange.sentAtMs = now;
+      frame.push(bytes);
+      frameBytes += bytes.length;
+    }
+    this.#outbox = next === outbox.length ? [] : outbox.slice(next);
+    if (frame.length > 0) socket.send(joinRequests(frame));
+    if (this.#outbox.length > 0) this.#flushOnceWritten(socket);
+  };
+
+  /** The socket's buffer is full: an empty ping's callback says when it has been written out. */
+  #flushOnceWritten(socket: WebSocket): void {
+    this.#flushing = true;
+    socket.ping(undefined, undefined, () => setImmediate(this.#flush));
+  }
+
+  #receive(bytes: Uint8Array, isBinary: boolean): void {
+    this.#heardAtMs = performance.now();
+    let frame: ServerFrame;
+    try {
+      if (!isBinary) throw new RollcallError('malformedFrame', 'The frame is text');
+      frame = decodeServerFrame(bytes);
+    } catch (cause) {
+      this.#lost(
+        new RollcallError('connectionLost', `${this.address}: ${reasonOf(cause)}`, { cause }),
+      );
+      return;
+    }
+    this.#header = frame.header;
+    this.#events.heard(this);
+    for (const item of frame.items) this.#take(item);
+  }
+
+  #take(item: ServerItem): void {
+    // An answer before this one may have led to the end of the connection.
+    if (this.#socket === null) return;
+    if (item.id === 0) {
+      this.#usable = true;
+      this.#attempts = 0;
+      this.#error = null;
+      this.#events.status(this, item.body as NodeStatus);
+      return;
+    }
+    // What has timed out or was cancelled may still be answered; nobody waits for it.
+    const exchange = this.#open.get(item.id);
+    if (exchange === undefined) return;
+    if (item.kind === itemKinds.item) {
+      exchange.item(item.body, this);
+      return;
+    }
+    this.#open.delete(item.id);
+    exchange.id = 0;
+    if (item.kind === itemKinds.result) exchange.done(item.body, this);
+    else exchange.failed(errorFromBody(item.body), this);
+  }
+
+  #lost(error: RollcallError): void {
+    const socket = this.#socket;
+    this.#socket = null;
+    this.#usable = false;
+    this.#outbox = [];
+    this.#flushing = false;
+    this.#error = error;
+    socket?.terminate();
+    const open = [...this.#open.values()];
+    this.#open.clear();
+    // The end is announced first, so that no exchange comes straight back here.
+    this.#events.lost(this, error);
+    for (const exchange of open) {
+      exchange.id = 0;
+      exchange.failed(error, this);
+    }
+    if (this.#closed || this.#redial !== null) return;
+    const delayMs = backoffMs(this.#backoff, this.#attempts, this.#random);
+    this.#attempts = Math.min(this.#attempts + 1, Number.MAX_SAFE_INTEGER);
+    this.#redial = setTimeout(() => this.dial(), delayMs);
+  }
+}
+
+/** Dials of names with several addresses fail with an aggregate whose own message is empty. */
+function reasonOf(error: unknown): string {
+  if (error instanceof AggregateError) return error.errors.map(reasonOf).join(', ');
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,64 @@
+/** Keys and values as callers give them, and the binary strings and bytes that travel. */
+import { binaryFromBytes, binaryFromUtf8, utf8Encode } from '../base/bytes.ts';
+
+/** Text is taken as UTF-8; bytes are taken as they are. */
+export type Key = string | Uint8Array;
+/** Text is taken as UTF-8; bytes are taken as they are. */
+export type Value = string | Uint8Array;
+
+/**
+ * Which keys: one key, all keys with a prefix (an empty one means every key), all keys from one on,
+ * or those from `key` up to but not including `end`.
+ */
+export type KeySelector =
+  | Key
+  | { readonly prefix: Key }
+  | { readonly from: Key }
+  | { readonly key: Key; readonly end: Key };
+
+export interface WireKeyRange {
+  readonly key: string;
+  readonly rangeEnd: string | null;
+}
+
+/** As `rangeEnd` it means "to the end of the key space"; as `key` it is the smallest key there is. */
+const zeroByte = '\u0000';
+
+export function binaryKey(key: Key): string {
+  if (typeof key !== 'string') return binaryFromBytes(key);
+  // ASCII text is its own binary string, and nearly every key is ASCII.
+  for (let at = 0; at < key.length; at++) {
+    if (key.charCodeAt(at) > 0x7f) return binaryFromUtf8(key);
+  }
+  return key;
+}
+
+export function valueBytes(value: Value): Uint8Array {
+  return typeof value === 'string' ? utf8Encode(value) : value;
+}
+
+/** The smallest binary string above every one that begins with `prefix`. */
+export function prefixEnd(prefix: string): string {
+  for (let last = prefix.length - 1; last >= 0; last--) {
+    const byte = prefix.charCodeAt(last);
+    if (byte < 0xff) return prefix.slice(0, last) + String.fromCharCode(byte + 1);
+  }
+  return zeroByte;
+}
+
+export function keyRange(selector: KeySelector): WireKeyRange {
+  if (typeof selector === 'string' || selector instanceof Uint8Array) {
+    return { key: binaryKey(selector), rangeEnd: null };
+  }
+  if ('prefix' in selector) {
+    const prefix = binaryKey(selector.prefix);
+    return { key: prefix === '' ? zeroByte : prefix, rangeEnd: prefixEnd(prefix) };
+  }
+  if ('from' in selector) return { key: binaryKey(selector.from), rangeEnd: zeroByte };
+  return { key: binaryKey(selector.key), rangeEnd: binaryKey(selector.end) };
+}
+
+/** The smallest key after `key`: where the next page of a range begins. */
+export function keyAfter(key: string): string {
+  return key + zeroByte;
+}

@@ -1,0 +1,100 @@
+import { bytesFromBinary } from '../base/bytes.ts';
+import { RollcallError } from '../base/errors.ts';
+import type { Results } from '../wire/methods.ts';
+import type { CallOptions } from './call.ts';
+import type { Lease, LeaseKeeper } from './lease.ts';
+import type { Router } from './router.ts';
+
+export interface LeaseStatus {
+  readonly leaseId: string;
+  /** What was granted. */
+  readonly grantedTtlMs: number;
+  /** What is left of it. */
+  readonly remainingMs: number;
+  /** The attached keys, if asked for. */
+  readonly keys: readonly Uint8Array[];
+  readonly revision: number;
+}
+
+export interface GrantOptions extends CallOptions {
+  /** How long the lease lives without a renewal; at least 500 ms. */
+  readonly ttlMs: number;
+  /** 16 hexadecimal digits; drawn by the node if left out. A taken one is refused with `leaseExists`. */
+  readonly leaseId?: string;
+}
+
+/** Leases one request at a time, for those who renew by themselves. `Client.lease` renews for you. */
+export class Leases {
+  readonly #router: Router;
+  readonly #keeper: LeaseKeeper;
+
+  /** @internal */
+  constructor(router: Router, keeper: LeaseKeeper) {
+    this.#router = router;
+    this.#keeper = keeper;
+  }
+
+  /** Grants a lease that nobody renews yet. */
+  async grant(
+    options: GrantOptions,
+  ): Promise<{ readonly leaseId: string; readonly ttlMs: number; readonly revision: number }> {
+    const parameters = { ttlMs: options.ttlMs, leaseId: options.leaseId ?? null };
+    return (await this.#call('leaseGrant', parameters, options)) as Results['leaseGrant'];
+  }
+
+  /** Grants a lease and keeps it alive. */
+  async hold(options: GrantOptions): Promise<Lease> {
+    const sentAtMs = performance.now();
+    const { leaseId, ttlMs } = await this.grant(options);
+    return this.#keeper.keep(leaseId, ttlMs, sentAtMs);
+  }
+
+  /** Keeps a lease alive that exists already. */
+  async adopt(leaseId: string, options?: CallOptions): Promise<Lease> {
+    const sentAtMs = performance.now();
+    const { ttlMs } = await this.keepAliveOnce(leaseId, options);
+    return this.#keeper.keep(leaseId, ttlMs, sentAtMs);
+  }
+
+  /** Ends the lease and deletes its keys. */
+  async revoke(leaseId: string, options?: CallOptions): Promise<{ readonly revision: number }> {
+    return (await this.#call('leaseRevoke', { leaseId }, options)) as Results['leaseRevoke'];
+  }
+
+  /** Gives the lease its full TTL again. */
+  async keepAliveOnce(
+    leaseId: string,
+    options?: CallOptions,
+  ): Promise<{ readonly ttlMs: number; readonly revision: number }> {
+    const body = await this.#call('leaseKeepAlive', { leaseIds: [leaseId] }, options);
+    const { ttlsMs, revision } = body as Results['leaseKeepAlive'];
+    const ttlMs = ttlsMs[0] ?? 0;
+    if (ttlMs > 0) return { ttlMs, revision };
+    throw new RollcallError('leaseNotFound', `No lease ${leaseId}`);
+  }
+
+  async timeToLive(
+    leaseId: string,
+    options?: CallOptions & { readonly keys?: boolean },
+  ): Promise<LeaseStatus> {
+    const parameters = { leaseId, keys: options?.keys ?? false };
+    const body = await this.#call('leaseTimeToLive', parameters, options);
+    const { keys, ...status } = body as Results['leaseTimeToLive'];
+    return { leaseId, ...status, keys: keys.map(bytesFromBinary) };
+  }
+
+  /** All leases of the cluster. */
+  async list(options?: CallOptions): Promise<Results['leaseList']['leases']> {
+    return ((await this.#call('leaseList', {}, options)) as Results['leaseList']).leases;
+  }
+
+  async #call(
+    method: 'leaseGrant' | 'leaseRevoke' | 'leaseKeepAlive' | 'leaseTimeToLive' | 'leaseList',
+    parameters: object,
+    options: CallOptions | undefined,
+  ): Promise<unknown> {
+    const body = await this.#router.call({ method, parameters, anywhere: false }, options);
+    this.#router.sawRevision((body as { readonly revision: number }).revision);
+    return body;
+  }
+}

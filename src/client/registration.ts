@@ -1,0 +1,191 @@
+import { EventEmitter } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { RollcallError } from '../base/errors.ts';
+import { randomId } from '../base/prng.ts';
+import type { Parameters, Results } from '../wire/methods.ts';
+import { backoffMs } from './backoff.ts';
+import type { CallOptions } from './call.ts';
+import { Deferred } from './deferred.ts';
+import type { Lease, LeaseKeeper, LeaseLoss } from './lease.ts';
+import { mayMend } from './resend.ts';
+import type { Router } from './router.ts';
+
+const retryBackoff = { minMs: 50, maxMs: 3000 };
+
+type Wish = Omit<Parameters<'register'>, 'leaseId'>;
+
+interface RegistrationEvents {
+  /** The instance stands in the registry for the first time. */
+  registered: [];
+  /** Its lease is gone, and the instance with it. It will be registered again. */
+  lost: [LeaseLoss];
+  /** It stands in the registry again. */
+  restored: [];
+}
+
+/**
+ * A declared state: "this instance is there". It is made true and kept true for as long as the client
+ * lives, whatever happens in between: the lease is renewed, and after any loss of it granted anew and
+ * the instance registered again, without end and with jitter. `deregister()` takes the wish back.
+ *
+ * Somebody else's `deregister` of this instance is respected until the lease is lost.
+ */
+export class Registration extends EventEmitter<RegistrationEvents> {
+  /** The instance's id, given or drawn. */
+  readonly id: string;
+  readonly #router: Router;
+  readonly #keeper: LeaseKeeper;
+  readonly #wish: Wish;
+  readonly #ttlMs: number;
+  readonly #stop = new AbortController();
+  readonly #first = new Deferred<void>();
+  readonly #stopListening: () => void;
+  #lease: Lease | null = null;
+  #leaseId: string;
+  /** When a grant of `#leaseId` was first sent whose answer never came; null if there is none such. */
+  #grantInDoubtAtMs: number | null = null;
+
+  /** @internal Registrations come from `client.registry.register`. */
+  constructor(router: Router, keeper: LeaseKeeper, wish: Wish, ttlMs: number) {
+    super();
+    this.#router = router;
+    this.#keeper = keeper;
+    this.#wish = wish;
+    this.#ttlMs = ttlMs;
+    this.id = wish.instance.id;
+    this.#leaseId = randomId(router.random);
+    this.#stopListening = router.onClose(() => this.#stop.abort());
+    void this.#keepTrue();
+  }
+
+  /** Whether the instance stands in the registry, as far as is known here. */
+  get registered(): boolean {
+    return this.#lease !== null && this.#lease.loss === null && !this.#stop.signal.aborted;
+  }
+
+  /** @internal Resolves with the first success; rejects where no retry can help. */
+  first(): Promise<void> {
+    return this.#first.promise;
+  }
+
+  /** @internal Gives up without telling the cluster. */
+  abandon(error: RollcallError): void {
+    this.#stop.abort();
+    this.#stopListening();
+    this.#lease?.close();
+    this.#first.reject(error);
+  }
+
+  /**
+   * Takes the instance out of the registry and ends its lease. Repeated, within the time of
+   * `options.timeoutMs`, while it is in doubt.
+   */
+  async deregister(options: CallOptions = {}): Promise<void> {
+    const lease = this.#lease;
+    this.abandon(new RollcallError('closed', 'The registration was taken back'));
+    const { namespace, service } = this.#wish;
+    const request = {
+      method: 'deregister',
+      parameters: { namespace, service, id: this.id },
+      anywhere: false,
+    } as const;
+    const deadlineMs = performance.now() + (options.timeoutMs ?? this.#router.requestTimeoutMs);
+    for (let attempt = 0; ; attempt++) {
+      try {
+        const timeoutMs = Math.max(1, deadlineMs - performance.now());
+        await this.#router.call(request, { ...options, timeoutMs });
+        break;
+      } catch (error) {
+        if (isCode(error, 'instanceNotFound') || isCode(error, 'serviceUnknown')) break;
+        const delayMs = backoffMs(retryBackoff, attempt, this.#router.random);
+        const again = isCode(error, 'connectionLost') || isCode(error, 'leadershipLost');
+        if (!again || performance.now() + delayMs > deadlineMs) throw error;
+        await sleep(delayMs);
+      }
+    }
+    // With the lease gone, a registration still under way somewhere can't bring the instance back.
+    const leaseId = lease?.id ?? this.#leaseId;
+    await this.#keeper.revokeQuietly(leaseId);
+  }
+
+  async #keepTrue(): Promise<void> {
+    let before = false;
+    while (!this.#stop.signal.aborted) {
+      const restored = before;
+      const lease = await this.#establish(before);
+      if (lease === null) return;
+      this.#lease = lease;
+      this.#first.resolve();
+      // Deferred, so that whoever awaited the first success can listen for it still.
+      setImmediate(() => this.emit(restored ? 'restored' : 'registered'));
+      before = true;
+      const loss = await lease.lost;
+      if (this.#stop.signal.aborted) return;
+      this.#renewId();
+      this.emit('lost', loss);
+    }
+  }
+
+  /** Grants and registers until it has worked. Null when the wish was taken back or can't come true. */
+  async #establish(before: boolean): Promise<Lease | null> {
+    const signal = this.#stop.signal;
+    let lease: Lease | null = null;
+    for (let attempt = 0; !signal.aborted; attempt++) {
+      try {
+        lease ??= await this.#grant();
+        const parameters = { ...this.#wish, leaseId: lease.id };
+        const request = { method: 'register', parameters, anywhere: false } as const;
+        const body = await this.#router.call(request, { signal });
+        this.#router.sawRevision((body as Results['register']).revision);
+        return lease;
+      } catch (error) {
+        if (!(error instanceof RollcallError)) throw error;
+        if (!signal.aborted && !before && !mayMend(error)) {
+          lease?.close();
+          this.abandon(error);
+          return null;
+        }
+        if (error.code === 'leaseNotFound' || lease?.loss === 'expired') {
+          lease?.close();
+          lease = null;
+          this.#renewId();
+        }
+      }
+      const delayMs = backoffMs(retryBackoff, attempt, this.#router.random);
+      await sleep(delayMs, undefined, { signal }).catch(() => {});
+    }
+    lease?.close();
+    return null;
+  }
+
+  /** The id is ours, so that a grant in doubt can be asked for again without leaving a second lease. */
+  async #grant(): Promise<Lease> {
+    const sentAtMs = performance.now();
+    const leaseId = this.#leaseId;
+    const parameters = { leaseId, ttlMs: this.#ttlMs };
+    const request = { method: 'leaseGrant', parameters, anywhere: false } as const;
+    try {
+      const body = await this.#router.call(request, { signal: this.#stop.signal });
+      return this.#keeper.keep(leaseId, (body as Results['leaseGrant']).ttlMs, sentAtMs);
+    } catch (error) {
+      if (!(error instanceof RollcallError)) throw error;
+      if (error.code === 'leaseExists') {
+        if (this.#grantInDoubtAtMs !== null) {
+          return this.#keeper.keep(leaseId, this.#ttlMs, this.#grantInDoubtAtMs);
+        }
+        this.#renewId();
+      }
+      if (!error.definite) this.#grantInDoubtAtMs ??= sentAtMs;
+      throw error;
+    }
+  }
+
+  #renewId(): void {
+    this.#leaseId = randomId(this.#router.random);
+    this.#grantInDoubtAtMs = null;
+  }
+}
+
+function isCode(error: unknown, code: RollcallError['code']): boolean {
+  return error instanceof RollcallError && error.code === code;
+}

@@ -1,0 +1,142 @@
+import { RollcallError } from '../base/errors.ts';
+import { randomId } from '../base/prng.ts';
+import type { Method, Results } from '../wire/methods.ts';
+import type { CallOptions } from './call.ts';
+import { type Instance, instanceFromWire } from './instance.ts';
+import type { LeaseKeeper } from './lease.ts';
+import { Registration } from './registration.ts';
+import type { Router } from './router.ts';
+import { ServiceView } from './service-view.ts';
+
+const defaultNamespace = 'default';
+const defaultTtlMs = 10_000;
+
+export interface RegisterOptions {
+  readonly service: string;
+  /** Default `default`. */
+  readonly namespace?: string;
+  /** Unique within the service; drawn if left out. Registering a known id replaces that instance. */
+  readonly id?: string;
+  /** Where it can be called: `host:port`. */
+  readonly address: string;
+  readonly tags?: readonly string[];
+  readonly metadata?: Readonly<Record<string, string>>;
+  /** How long the instance outlives a process that dies. Default 10 s. */
+  readonly ttlMs?: number;
+  /** Gives up before the first success; afterwards it has no effect. */
+  readonly signal?: AbortSignal;
+}
+
+export interface NamespaceOptions {
+  /** Default `default`. */
+  readonly namespace?: string;
+}
+
+export interface RegistryReadOptions extends CallOptions, NamespaceOptions {
+  /** Let any node answer, from what it has; never older than what this client has seen. */
+  readonly serializable?: boolean;
+}
+
+/** Services and their instances. */
+export class Registry {
+  readonly #router: Router;
+  readonly #keeper: LeaseKeeper;
+
+  /** @internal */
+  constructor(router: Router, keeper: LeaseKeeper) {
+    this.#router = router;
+    this.#keeper = keeper;
+  }
+
+  /**
+   * Registers an instance and keeps it registered for as long as the client lives. Resolves when it
+   * stands in the registry for the first time, however long that takes (see `signal`); rejects only
+   * where no retry can help.
+   */
+  async register(options: RegisterOptions): Promise<Registration> {
+    if (this.#router.closed) throw new RollcallError('closed', 'The client is closed');
+    const { service, signal } = options;
+    const instance = {
+      id: options.id ?? `${service.slice(0, 111)}-${randomId(this.#router.random)}`,
+      address: options.address,
+      tags: options.tags ?? [],
+      metadata: Object.entries(options.metadata ?? {}),
+    };
+    const wish = { namespace: options.namespace ?? defaultNamespace, service, instance };
+    const ttlMs = options.ttlMs ?? defaultTtlMs;
+    const registration = new Registration(this.#router, this.#keeper, wish, ttlMs);
+    const abort = (): void => {
+      const message = `The registration of ${instance.id} was given up`;
+      registration.abandon(new RollcallError('cancelled', message, { cause: signal?.reason }));
+    };
+    if (signal?.aborted) abort();
+    signal?.addEventListener('abort', abort, { once: true });
+    try {
+      await registration.first();
+    } finally {
+      signal?.removeEventListener('abort', abort);
+    }
+    return registration;
+  }
+
+  /** Takes an instance out of the registry, whoever registered it. */
+  async deregister(
+    service: string,
+    id: string,
+    options: CallOptions & NamespaceOptions = {},
+  ): Promise<{ readonly revision: number }> {
+    const parameters = { namespace: options.namespace ?? defaultNamespace, service, id };
+    return (await this.#call('deregister', parameters, false, options)) as Results['deregister'];
+  }
+
+  /** A live view of a service's instances. */
+  discover(service: string, options: NamespaceOptions = {}): ServiceView {
+    return new ServiceView(this.#router, {
+      namespace: options.namespace ?? defaultNamespace,
+      service,
+    });
+  }
+
+  /** The instances of a service as they are now; none for a service that nobody has registered. */
+  async instances(
+    service: string,
+    options: RegistryReadOptions = {},
+  ): Promise<readonly Instance[]> {
+    const parameters = {
+      namespace: options.namespace ?? defaultNamespace,
+      service,
+      ...this.#freshness(options),
+    };
+    try {
+      const body = await this.#call('discover', parameters, options.serializable, options);
+      return (body as Results['discover']).instances.map(instanceFromWire);
+    } catch (error) {
+      if (error instanceof RollcallError && error.code === 'serviceUnknown') return [];
+      throw error;
+    }
+  }
+
+  /** All services with the number of their instances. */
+  async services(options: RegistryReadOptions = {}): Promise<Results['services']['services']> {
+    const namespace = options.namespace ?? defaultNamespace;
+    const parameters = { namespace, ...this.#freshness(options) };
+    const body = await this.#call('services', parameters, options.serializable, options);
+    return (body as Results['services']).services;
+  }
+
+  #freshness(options: RegistryReadOptions): object {
+    return options.serializable ? { serializable: true, minRevision: this.#router.revision } : {};
+  }
+
+  async #call(
+    method: Method,
+    parameters: object,
+    anywhere: boolean | undefined,
+    options: CallOptions,
+  ): Promise<unknown> {
+    const request = { method, parameters, anywhere: anywhere ?? false };
+    const body = await this.#router.call(request, options);
+    this.#router.sawRevision((body as { readonly revision: number }).revision);
+    return body;
+  }
+}

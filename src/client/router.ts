@@ -1,0 +1,426 @@
+/**
+ * Decides which connection carries what, and when to give up on one.
+ *
+ *     call ──► waiting ──► leader's connection ──► answer
+ *                 ▲              │ refused, lost (and safe to repeat), silent
+ *                 └──────────────┘
+ *
+ * One sweep every few milliseconds, while calls are open, takes the place of a timer per request: it
+ * ends what is overdue, pings all endpoints when something is unanswered for long, and declares an
+ * endpoint silent that does not even answer that. A sweep that comes late proves that this process
+ * was paused: then answers may lie unread in the sockets, so it excuses everybody and looks again.
+ */
+import { RollcallError } from '../base/errors.ts';
+import type { Random } from '../base/prng.ts';
+import type { Method, NodeStatus } from '../wire/methods.ts';
+import { Call, type CallOptions, type CallOwner } from './call.ts';
+import { Connection, type ConnectionEvents } from './connection.ts';
+import type { Exchange } from './exchange.ts';
+import { Topology } from './topology.ts';
+
+const sweepMs = 20;
+/** Later than this, a sweep excuses the silence before it. */
+const sweepLateMs = 120;
+const probeAfterMs = 100;
+const silentAfterMs = 400;
+/** Nodes speak every second; a socket that stays quiet for longer than this leads nowhere. */
+const deadAfterMs = 2500;
+const heartbeatMs = 500;
+/** Leaders that were learned from the members, beyond the given endpoints. */
+const learnedEndpointsMax = 16;
+const redial = { minMs: 20, maxMs: 1000 };
+
+export interface RouterOptions {
+  readonly endpoints: readonly string[];
+  readonly requestTimeoutMs: number;
+  readonly random: Random;
+}
+
+export interface Request {
+  readonly method: Method;
+  readonly parameters: object;
+  readonly anywhere: boolean;
+}
+
+interface Link {
+  readonly connection: Connection;
+  readonly probe: Probe;
+}
+
+/** Streams wait for a connection that any node may provide. */
+export interface Waiter {
+  connectionUsable(): void;
+}
+
+export class Router implements CallOwner, ConnectionEvents {
+  readonly #links = new Map<string, Link>();
+  readonly #topology: Topology;
+  readonly #waiting = new Set<Call>();
+  readonly #waiters = new Set<Waiter>();
+  readonly #requestTimeoutMs: number;
+  readonly #random: Random;
+  readonly #endpointsMax: number;
+  readonly #heartbeat: NodeJS.Timeout;
+  readonly #closing = new Set<() => void>();
+  #sweeper: NodeJS.Timeout | null = null;
+  #sweptAtMs = 0;
+  #checkedAtMs = 0;
+  #probedAtMs = 0;
+  #openCalls = 0;
+  #turn = 0;
+  #ledBy: string | null = null;
+  #clusterId = '';
+  #incarnation = '';
+  #revision = 0;
+  #closed = false;
+
+  constructor(options: RouterOptions) {
+    this.#requestTimeoutMs = options.requestTimeoutMs;
+    this.#random = options.random;
+    this.#topology = new Topology(options.endpoints);
+    this.#endpointsMax = options.endpoints.length + learnedEndpointsMax;
+    this.#checkedAtMs = performance.now();
+    for (const address of this.#topology.addresses) this.#connect(address);
+    this.#heartbeat = setInterval(() => this.#checkLiveness(), heartbeatMs).unref();
+  }
+
+  get requestTimeoutMs(): number {
+    return this.#requestTimeoutMs;
+  }
+
+  get random(): Random {
+    return this.#random;
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  get leader(): string | null {
+    return this.#topology.leader;
+  }
+
+  get clusterId(): string {
+    return this.#clusterId;
+  }
+
+  get incarnation(): string {
+    return this.#incarnation;
+  }
+
+  /** The highest revision that any answer carried. */
+  get revision(): number {
+    return this.#revision;
+  }
+
+  get connections(): readonly Connection[] {
+    return [...this.#links.values()].map((link) => link.connection);
+  }
+
+  sawRevision(revision: number): void {
+    if (revision > this.#revision) this.#revision = revision;
+  }
+
+  /** Calls back when the client closes; returns the way to stop that. */
+  onClose(listener: () => void): () => void {
+    this.#closing.add(listener);
+    return () => this.#closing.delete(listener);
+  }
+
+  call(request: Request, options: CallOptions | undefined): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      if (this.#closed) throw new RollcallError('closed', 'The client is closed');
+      const signal = options?.signal;
+      if (signal?.aborted) {
+        const reason = { definite: true, cause: signal.reason };
+        throw new RollcallError('cancelled', `The ${request.method} request was cancelled`, reason);
+      }
+      const timeoutMs = options?.timeoutMs ?? this.#requestTimeoutMs;
+      const deadlineMs = performance.now() + timeoutMs;
+      const call = new Call(this, request, deadlineMs, resolve, reject);
+      if (signal !== undefined) call.listen(signal);
+      this.#openCalls++;
+      if (this.#sweeper === null) this.#startSweeping();
+      this.#dispatch(call);
+    });
+  }
+
+  /** A usable connection for what any node may answer; another one each time. */
+  anyConnection(except: Connection | null = null): Connection | null {
+    const usable = this.#topology.usable();
+    for (let count = 0; count < usable.length; count++) {
+      const address = usable[this.#turn++ % usable.length] as string;
+      const connection = this.#links.get(address)?.connection;
+      if (connection?.usable && connection !== except) return connection;
+    }
+    return null;
+  }
+
+  await(waiter: Waiter): void {
+    this.#waiters.add(waiter);
+  }
+
+  forget(waiter: Waiter): void {
+    this.#waiters.delete(waiter);
+  }
+
+  again(call: Call, error: RollcallError, connection: Connection): void {
+    if (error.code === 'notLeader') {
+      this.#topology.refused(connection.address, connection.header.term);
+    }
+    this.#dispatch(call, connection);
+  }
+
+  ended(call: Call, connection: Connection | null): void {
+    this.#openCalls--;
+    this.#waiting.delete(call);
+    connection?.forget(call);
+  }
+
+  status(connection: Connection, status: NodeStatus): void {
+    if (this.#clusterId === '') this.#clusterId = status.clusterId;
+    if (status.clusterId !== '' && status.clusterId !== this.#clusterId) {
+      const message = `${connection.address} belongs to cluster ${status.clusterId}, not ${this.#clusterId}`;
+      connection.drop(new RollcallError('clusterMismatch', message));
+      return;
+    }
+    if (status.incarnation !== '') this.#incarnation = status.incarnation;
+    this.#topology.observed(connection.address, status);
+    this.#learnLeader();
+    if (this.#topology.leader !== this.#ledBy) {
+      this.#ledBy = this.#topology.leader;
+      for (const link of this.#links.values()) this.#recall(link.connection);
+    }
+    this.#flush();
+    const waiters = [...this.#waiters];
+    this.#waiters.clear();
+    for (const waiter of waiters) waiter.connectionUsable();
+  }
+
+  heard(connection: Connection): void {
+    this.#topology.heard(connection.address);
+  }
+
+  lost(connection: Connection): void {
+    this.#topology.disconnected(connection.address);
+  }
+
+  /** Ends every call with `closed`, closes the sockets; idempotent. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    clearInterval(this.#heartbeat);
+    if (this.#sweeper !== null) clearInterval(this.#sweeper);
+    this.#sweeper = null;
+    const listeners = [...this.#closing];
+    this.#closing.clear();
+    for (const listener of listeners) listener();
+    for (const call of this.#calls()) {
+      call.end(new RollcallError('closed', 'The client was closed', { definite: call.definite }));
+    }
+    const error = new RollcallError('closed', 'The client was closed');
+    for (const { connection } of this.#links.values()) connection.close(error);
+    this.#waiters.clear();
+  }
+
+  #connect(address: string): void {
+    const connection = new Connection(address, this, redial, this.#random);
+    this.#links.set(address, { connection, probe: new Probe(this) });
+    connection.dial();
+  }
+
+  #learnLeader(): void {
+    const address = this.#topology.unknownLeaderAddress();
+    if (address === null || this.#links.size >= this.#endpointsMax) return;
+    this.#topology.add(address);
+    this.#connect(address);
+  }
+
+  /** `except` has just refused the call: it is asked again only after news or at the next sweep. */
+  #dispatch(call: Call, except: Connection | null = null): void {
+    const connection = call.anywhere ? this.anyConnection(except) : this.#leaderConnection();
+    if (connection === null || connection === except || this.#closed) {
+      this.#waiting.add(call);
+      return;
+    }
+    call.connection = connection;
+    connection.send(call);
+  }
+
+  #leaderConnection(): Connection | null {
+    const address = this.#topology.leader;
+    if (address === null) return null;
+    const connection = this.#links.get(address)?.connection;
+    return connection?.usable ? connection : null;
+  }
+
+  /** Sends what waits, if there is anybody to send it to. */
+  #flush(): void {
+    if (this.#waiting.size === 0) return;
+    const waiting = [...this.#waiting];
+    this.#waiting.clear();
+    for (const call of waiting) this.#dispatch(call);
+  }
+
+  /**
+   * Takes back what a connection holds that does not lead any more. A write that has left stays: an
+   * endpoint that still speaks will say what became of it; only one that is silent, while another
+   * leads, is given up, and then the write ends in doubt.
+   */
+  #recall(connection: Connection): void {
+    const silent = this.#topology.isSilent(connection.address);
+    const leader = this.#topology.leader;
+    const deposed = leader !== null && leader !== connection.address;
+    for (const exchange of [...connection.exchanges]) {
+      if (!(exchange instanceof Call)) continue;
+      const unwanted = exchange.anywhere ? silent : silent || deposed;
+      if (!unwanted) continue;
+      if (exchange.definite) {
+        exchange.recall();
+        this.#waiting.add(exchange);
+      } else if (silent && deposed) {
+        const message = `${connection.address} fell silent, ${leader} leads now`;
+        exchange.end(new RollcallError('connectionLost', message));
+      }
+    }
+  }
+
+  #startSweeping(): void {
+    this.#sweptAtMs = performance.now();
+    this.#sweeper = setInterval(this.#sweep, sweepMs);
+  }
+
+  readonly #sweep = (): void => {
+    if (this.#openCalls === 0) {
+      if (this.#sweeper !== null) clearInterval(this.#sweeper);
+      this.#sweeper = null;
+      return;
+    }
+    const now = performance.now();
+    const late = now - this.#sweptAtMs > sweepLateMs;
+    this.#sweptAtMs = now;
+    if (late) {
+      for (const { connection } of this.#links.values()) connection.excuse(now);
+      return;
+    }
+    for (const call of [...this.#waiting]) if (call.deadlineMs <= now) this.#expire(call);
+    let unansweredMsMax = 0;
+    for (const { connection } of this.#links.values()) {
+      const unansweredMs = this.#sweepConnection(connection, now);
+      if (unansweredMs > unansweredMsMax) unansweredMsMax = unansweredMs;
+    }
+    if (unansweredMsMax >= probeAfterMs && now - this.#probedAtMs >= probeAfterMs) this.#probe(now);
+    this.#flush();
+  };
+
+  /** Returns how long the oldest call on the connection has been unanswered. */
+  #sweepConnection(connection: Connection, now: number): number {
+    let unansweredMs = 0;
+    for (const exchange of connection.exchanges) {
+      if (!(exchange instanceof Call)) continue;
+      if (exchange.deadlineMs <= now) this.#expire(exchange);
+      else if (exchange.sentAtMs !== null) {
+        unansweredMs = Math.max(unansweredMs, now - exchange.sentAtMs);
+      }
+    }
+    const quietMs = Math.min(unansweredMs, now - connection.heardAtMs);
+    if (quietMs >= silentAfterMs) this.#topology.silenced(connection.address);
+    if (unansweredMs > 0) this.#recall(connection);
+    return unansweredMs;
+  }
+
+  #probe(now: number): void {
+    this.#probedAtMs = now;
+    for (const { connection, probe } of this.#links.values()) {
+      if (connection.usable && probe.id === 0) connection.send(probe);
+    }
+  }
+
+  #expire(call: Call): void {
+    const cause = call.refusal ?? undefined;
+    if (call.anywhere && call.refusal !== null && call.sentAtMs === null) call.end(call.refusal);
+    else if (call.connection === null) {
+      const code = call.anywhere ? 'unreachable' : 'noLeader';
+      const message = `Nobody to send the ${call.method} request to: ${this.#describe()}`;
+      call.end(new RollcallError(code, message, { cause }));
+    } else {
+      const message = `${call.connection.address} did not answer the ${call.method} request in time`;
+      call.end(new RollcallError('timeout', message, { definite: call.definite, cause }));
+    }
+  }
+
+  /** Why there is nobody to ask: for error messages. */
+  #describe(): string {
+    const parts: string[] = [];
+    for (const { connection } of this.#links.values()) {
+      const status = this.#topology.status(connection.address);
+      if (!connection.usable) parts.push(unreachableReason(connection));
+      else if (this.#topology.isSilent(connection.address)) {
+        parts.push(`${connection.address} is silent`);
+      } else {
+        const leader = status?.leaderName ?? status?.leaderId ?? null;
+        parts.push(
+          `${connection.address} ${leader === null ? 'knows no leader' : `names ${leader} as leader`}`,
+        );
+      }
+    }
+    return parts.join('; ');
+  }
+
+  #checkLiveness(): void {
+    const now = performance.now();
+    const late = now - this.#checkedAtMs > 2 * heartbeatMs;
+    this.#checkedAtMs = now;
+    for (const { connection } of this.#links.values()) {
+      if (late) connection.excuse(now);
+      else if (connection.quietMs(now) > deadAfterMs) {
+        const message = `${connection.address} said nothing for ${deadAfterMs} ms`;
+        connection.drop(new RollcallError('connectionLost', message));
+      }
+    }
+  }
+
+  #calls(): readonly Call[] {
+    const calls = [...this.#waiting];
+    for (const { connection } of this.#links.values()) {
+      for (const exchange of connection.exchanges) {
+        if (exchange instanceof Call) calls.push(exchange);
+      }
+    }
+    return calls;
+  }
+}
+
+/** Asks an endpoint whether it is there; at most one at a time for each. */
+class Probe implements Exchange {
+  readonly method = 'status';
+  readonly parameters = {};
+  sentAtMs: number | null = null;
+  id = 0;
+  readonly #router: Router;
+
+  constructor(router: Router) {
+    this.#router = router;
+  }
+
+  item(): void {
+    // A status request is answered once.
+  }
+
+  done(body: unknown, connection: Connection): void {
+    this.#router.status(connection, body as NodeStatus);
+  }
+
+  failed(): void {
+    // The connection's own end says it all.
+  }
+}
+
+/** The endpoint and why it cannot be used. */
+export function unreachableReason(connection: Connection): string {
+  const error = connection.error;
+  if (error === null) return `${connection.address}: no answer yet`;
+  return error.message.startsWith(connection.address)
+    ? error.message
+    : `${connection.address}: ${error.message}`;
+}

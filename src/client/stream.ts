@@ -1,0 +1,138 @@
+/**
+ * A subscription that outlives its connections. Any node can serve it; after a loss it goes on, from
+ * where its consumer says, on another endpoint if there is one.
+ */
+import type { RollcallError } from '../base/errors.ts';
+import type { StreamMethod } from '../wire/methods.ts';
+import { backoffMs } from './backoff.ts';
+import type { Connection } from './connection.ts';
+import type { Exchange } from './exchange.ts';
+import { mayResume } from './resend.ts';
+import type { Router, Waiter } from './router.ts';
+
+const resumeBackoff = { minMs: 20, maxMs: 1000 };
+
+export interface StreamConsumer {
+  /** What to ask for now: everything after what was taken so far. */
+  parameters(): object;
+  item(body: unknown, incarnation: string): void;
+  /** The stream cannot go on. Nothing follows. */
+  ended(error: RollcallError, incarnation: string): void;
+}
+
+export class Stream implements Exchange, Waiter {
+  readonly method: StreamMethod;
+  sentAtMs: number | null = null;
+  id = 0;
+  readonly #router: Router;
+  readonly #consumer: StreamConsumer;
+  #running = false;
+  #connection: Connection | null = null;
+  /** Where it last failed: asked again only if nobody else is there. */
+  #avoided: Connection | null = null;
+  #attempts = 0;
+  #retry: NodeJS.Timeout | null = null;
+
+  constructor(router: Router, method: StreamMethod, consumer: StreamConsumer) {
+    this.#router = router;
+    this.method = method;
+    this.#consumer = consumer;
+  }
+
+  get parameters(): object {
+    return this.#consumer.parameters();
+  }
+
+  /** Starts, or goes on after `stop`; does nothing while running. */
+  start(): void {
+    if (this.#running) return;
+    this.#running = true;
+    this.#open();
+  }
+
+  /** Takes nothing more until `start`; the node is told. Idempotent. */
+  stop(): void {
+    if (!this.#running) return;
+    this.#running = false;
+    this.#router.forget(this);
+    if (this.#retry !== null) clearTimeout(this.#retry);
+    this.#retry = null;
+    const connection = this.#connection;
+    this.#connection = null;
+    if (connection === null || this.id === 0) return;
+    const { id, sentAtMs } = this;
+    connection.forget(this);
+    if (sentAtMs !== null && connection.usable) connection.send(new Cancellation(id));
+  }
+
+  connectionUsable(): void {
+    this.#open();
+  }
+
+  item(body: unknown, connection: Connection): void {
+    this.#attempts = 0;
+    this.#avoided = null;
+    this.#consumer.item(body, connection.header.incarnation);
+  }
+
+  done(): void {
+    // A stream has no result; a node that ends it in good order is left for another.
+    this.#resumeLater(this.#connection);
+  }
+
+  failed(error: RollcallError, connection: Connection): void {
+    this.#connection = null;
+    if (!this.#running) return;
+    if (mayResume(error)) {
+      this.#resumeLater(connection);
+    } else {
+      this.#running = false;
+      this.#consumer.ended(error, connection.header.incarnation);
+    }
+  }
+
+  #resumeLater(from: Connection | null): void {
+    this.#connection = null;
+    this.#avoided = from;
+    const delayMs = backoffMs(resumeBackoff, this.#attempts++, this.#router.random);
+    this.#retry = setTimeout(() => {
+      this.#retry = null;
+      this.#open();
+    }, delayMs);
+  }
+
+  #open(): void {
+    if (!this.#running || this.#connection !== null) return;
+    const connection = this.#router.anyConnection(this.#avoided) ?? this.#router.anyConnection();
+    if (connection === null) {
+      this.#router.await(this);
+      return;
+    }
+    this.#connection = connection;
+    connection.send(this);
+  }
+}
+
+/** Ends a stream at the node. Whatever it answers: the stream is forgotten here. */
+class Cancellation implements Exchange {
+  readonly method = 'cancel';
+  readonly parameters: { readonly id: number };
+  sentAtMs: number | null = null;
+  id = 0;
+
+  constructor(streamId: number) {
+    this.parameters = { id: streamId };
+  }
+
+  item(): void {
+    // Nothing to tell.
+  }
+
+  done(): void {
+    // Nothing to tell.
+  }
+
+  failed(): void {
+    // Nothing to tell: the stream had ended before, or its connection.
+  }
+}

@@ -1,0 +1,149 @@
+/**
+ * What the client knows of the cluster, and the decision that follows from it: which endpoint leads.
+ * No sockets and no clock in here: connections report, this answers.
+ *
+ * The highest term in which anybody names a leader wins. The endpoint that leads is the one whose own
+ * status carries the leader's member id, so that it does not matter under which address the members
+ * know each other. An endpoint that is disconnected, silent or has itself refused to lead that term is
+ * no candidate, and then there is no leader until something changes.
+ */
+import type { NodeStatus } from '../wire/methods.ts';
+
+interface Endpoint {
+  readonly address: string;
+  connected: boolean;
+  /** Owes an answer for too long. Whatever is heard from it ends that. */
+  silent: boolean;
+  /** The highest term in which this endpoint answered `notLeader`. */
+  refusedTerm: number;
+  /** The newest status, kept while disconnected: the member id stays true. */
+  status: NodeStatus | null;
+}
+
+export class Topology {
+  readonly #endpoints = new Map<string, Endpoint>();
+  #leader: string | null = null;
+
+  constructor(addresses: readonly string[]) {
+    for (const address of addresses) this.add(address);
+  }
+
+  /** The endpoint to which writes and linearizable reads go, or null while none is known. */
+  get leader(): string | null {
+    return this.#leader;
+  }
+
+  get addresses(): readonly string[] {
+    return [...this.#endpoints.keys()];
+  }
+
+  add(address: string): void {
+    if (this.#endpoints.has(address)) return;
+    this.#endpoints.set(address, {
+      address,
+      connected: false,
+      silent: false,
+      refusedTerm: -1,
+      status: null,
+    });
+  }
+
+  status(address: string): NodeStatus | null {
+    return this.#endpoints.get(address)?.status ?? null;
+  }
+
+  /** Endpoints that can be asked for what any node may answer. */
+  usable(): readonly string[] {
+    const usable: string[] = [];
+    for (const endpoint of this.#endpoints.values()) {
+      if (endpoint.connected && !endpoint.silent) usable.push(endpoint.address);
+    }
+    return usable;
+  }
+
+  isSilent(address: string): boolean {
+    return this.#endpoints.get(address)?.silent ?? false;
+  }
+
+  /** A status arrived: the endpoint is connected and speaks. */
+  observed(address: string, status: NodeStatus): void {
+    const endpoint = this.#endpoint(address);
+    endpoint.connected = true;
+    endpoint.silent = false;
+    // A node that says itself that it leads takes back an older refusal of the same term.
+    if (status.role === 'leader' && endpoint.refusedTerm === status.term) endpoint.refusedTerm = -1;
+    endpoint.status = status;
+    this.#decide();
+  }
+
+  /** Anything at all was heard. */
+  heard(address: string): void {
+    const endpoint = this.#endpoint(address);
+    if (!endpoint.silent) return;
+    endpoint.silent = false;
+    this.#decide();
+  }
+
+  silenced(address: string): void {
+    this.#endpoint(address).silent = true;
+    this.#decide();
+  }
+
+  disconnected(address: string): void {
+    const endpoint = this.#endpoint(address);
+    endpoint.connected = false;
+    endpoint.silent = false;
+    endpoint.refusedTerm = -1;
+    this.#decide();
+  }
+
+  /** The endpoint answered `notLeader` in `term`; a newer status of it decides again. */
+  refused(address: string, term: number): void {
+    const endpoint = this.#endpoint(address);
+    endpoint.refusedTerm = Math.max(endpoint.refusedTerm, term);
+    this.#decide();
+  }
+
+  /** The address of a leader that is none of the endpoints' members: worth a connection of its own. */
+  unknownLeaderAddress(): string | null {
+    const newest = this.#newest();
+    if (newest === null || newest.leaderAddress === null) return null;
+    for (const endpoint of this.#endpoints.values()) {
+      if (endpoint.status?.memberId === newest.leaderId) return null;
+    }
+    return this.#endpoints.has(newest.leaderAddress) ? null : newest.leaderAddress;
+  }
+
+  #decide(): void {
+    this.#leader = null;
+    const newest = this.#newest();
+    if (newest === null) return;
+    for (const endpoint of this.#endpoints.values()) {
+      if (
+        endpoint.connected &&
+        !endpoint.silent &&
+        endpoint.status?.memberId === newest.leaderId &&
+        endpoint.refusedTerm < newest.term
+      ) {
+        this.#leader = endpoint.address;
+        return;
+      }
+    }
+  }
+
+  /** The status of the highest term that names a leader, among those that speak now. */
+  #newest(): NodeStatus | null {
+    let newest: NodeStatus | null = null;
+    for (const endpoint of this.#endpoints.values()) {
+      const status = endpoint.status;
+      if (!endpoint.connected || endpoint.silent || status === null) continue;
+      if (status.leaderId !== null && status.term > (newest?.term ?? -1)) newest = status;
+    }
+    return newest;
+  }
+
+  #endpoint(address: string): Endpoint {
+    this.add(address);
+    return this.#endpoints.get(address) as Endpoint;
+  }
+}

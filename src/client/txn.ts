@@ -1,0 +1,153 @@
+/** Transactions: small functions that build their parts, and their results. */
+import type {
+  WireOperation,
+  WireOperationResult,
+  WireTxn,
+  WireTxnResult,
+} from '../wire/methods.ts';
+import { type Key, type KeySelector, keyRange, type Value, valueBytes } from './key.ts';
+import { KeyValue, keyValueOrNull } from './key-value.ts';
+
+export type CompareOperator = 'equal' | 'notEqual' | 'less' | 'greater';
+
+/** A condition; over several keys it must hold for each. Made by `compare`. */
+export type Compare = WireTxn['compares'][number];
+/** One step of a branch. Made by `operation`. */
+export type Operation = WireOperation;
+
+export interface Txn {
+  /** All must hold for `then` to run; without any they do. */
+  readonly if?: readonly Compare[];
+  readonly then?: readonly Operation[];
+  readonly else?: readonly Operation[];
+}
+
+export interface PutOptions {
+  /** The key goes with this lease. Without one the put takes the key off its lease. */
+  readonly leaseId?: string | null;
+  /** Answer with the pair before. */
+  readonly previous?: boolean;
+}
+
+export interface ReadOptions {
+  /** Read the state as of this revision. */
+  readonly revision?: number;
+  /** At most so many pairs. */
+  readonly limit?: number;
+  /** Leave the values out. */
+  readonly keysOnly?: boolean;
+  /** Only the number of keys. */
+  readonly countOnly?: boolean;
+}
+
+export interface DeleteOptions {
+  /** Answer with the deleted pairs. */
+  readonly previous?: boolean;
+}
+
+export interface Range {
+  /** In key order. */
+  readonly pairs: readonly KeyValue[];
+  /** How many keys there are, whatever the limit. */
+  readonly count: number;
+  /** There are more pairs than these. */
+  readonly more: boolean;
+}
+
+export interface TxnResult {
+  /** True: the conditions held and `then` ran. False: `else` ran. */
+  readonly succeeded: boolean;
+  /** One for each operation of the branch that ran. */
+  readonly results: readonly OperationResult[];
+}
+
+export type OperationResult =
+  | { readonly type: 'put'; readonly previous: KeyValue | null }
+  | { readonly type: 'delete'; readonly deleted: number; readonly previous: readonly KeyValue[] }
+  | ({ readonly type: 'range' } & Range)
+  | ({ readonly type: 'txn' } & TxnResult);
+
+/**
+ * Conditions of a transaction. A key that does not exist has version, revisions and lease 0 and no
+ * value: `compare.version(key, 'equal', 0)` says "there is no such key".
+ */
+export const compare = {
+  value(keys: KeySelector, operator: CompareOperator, value: Value): Compare {
+    return { target: 'value', ...keyRange(keys), operator, value: valueBytes(value) };
+  },
+  version(keys: KeySelector, operator: CompareOperator, number: number): Compare {
+    return { target: 'version', ...keyRange(keys), operator, number };
+  },
+  createRevision(keys: KeySelector, operator: CompareOperator, number: number): Compare {
+    return { target: 'createRevision', ...keyRange(keys), operator, number };
+  },
+  modRevision(keys: KeySelector, operator: CompareOperator, number: number): Compare {
+    return { target: 'modRevision', ...keyRange(keys), operator, number };
+  },
+  /** Null stands for "no lease". */
+  lease(keys: KeySelector, operator: CompareOperator, leaseId: string | null): Compare {
+    return { target: 'lease', ...keyRange(keys), operator, leaseId };
+  },
+} as const;
+
+/** Steps of a transaction. */
+export const operation = {
+  put(key: Key, value: Value, options: PutOptions = {}): Operation {
+    return { type: 'put', ...putParameters(key, value, options) };
+  },
+  /** One key, or the keys that a selector names. */
+  range(keys: KeySelector, options: ReadOptions = {}): Operation {
+    return { type: 'range', ...rangeParameters(keys, options) };
+  },
+  delete(keys: KeySelector, options: DeleteOptions = {}): Operation {
+    return { type: 'delete', ...keyRange(keys), previous: options.previous ?? false };
+  },
+  /** A transaction within the transaction. */
+  txn(txn: Txn): Operation {
+    return { type: 'txn', ...txnParameters(txn) };
+  },
+} as const;
+
+export function putParameters(key: Key, value: Value, options: PutOptions) {
+  return {
+    key: keyRange(key).key,
+    value: valueBytes(value),
+    leaseId: options.leaseId ?? null,
+    previous: options.previous ?? false,
+  };
+}
+
+export function rangeParameters(keys: KeySelector, options: ReadOptions) {
+  return {
+    ...keyRange(keys),
+    revision: options.revision ?? 0,
+    limit: options.limit ?? 0,
+    keysOnly: options.keysOnly ?? false,
+    countOnly: options.countOnly ?? false,
+  };
+}
+
+export function txnParameters(txn: Txn): WireTxn {
+  return { compares: txn.if ?? [], success: txn.then ?? [], failure: txn.else ?? [] };
+}
+
+export function txnResult(result: WireTxnResult): TxnResult {
+  return { succeeded: result.succeeded, results: result.results.map(operationResult) };
+}
+
+function operationResult(result: WireOperationResult): OperationResult {
+  switch (result.type) {
+    case 'put':
+      return { type: 'put', previous: keyValueOrNull(result.previous) };
+    case 'delete': {
+      const previous = result.previous.map((pair) => new KeyValue(pair));
+      return { type: 'delete', deleted: result.deleted, previous };
+    }
+    case 'range': {
+      const pairs = result.pairs.map((pair) => new KeyValue(pair));
+      return { type: 'range', pairs, count: result.count, more: result.more };
+    }
+    case 'txn':
+      return { type: 'txn', ...txnResult(result) };
+  }
+}

@@ -1,0 +1,374 @@
+/**
+ * Nodes that speak `rollcall.v1` over real sockets, on one shared in-memory store. Who leads, who is
+ * silent and which answers never come is the test's to say.
+ */
+import type { AddressInfo } from 'node:net';
+import { type WebSocket, WebSocketServer } from 'ws';
+import { RollcallError } from '../../src/base/errors.ts';
+import { errorBody } from '../../src/wire/error-body.ts';
+import {
+  decodeRequests,
+  encodeHeader,
+  encodeItem,
+  type ItemKind,
+  itemKinds,
+  joinServerFrame,
+  subprotocol,
+  type WireRequest,
+} from '../../src/wire/frame.ts';
+import { type Method, methods, type NodeStatus, type Parameters } from '../../src/wire/methods.ts';
+import { type InstanceBatch, type KeyBatch, Store, within } from './store.ts';
+
+const anywhere: ReadonlySet<string> = new Set(['status', 'watch', 'watchService', 'cancel']);
+
+export interface Received {
+  readonly node: string;
+  readonly method: string;
+  readonly params: Readonly<Record<string, unknown>>;
+  /** How many requests shared its frame. */
+  readonly frameSize: number;
+}
+
+/** `drop`: it takes effect, and the socket closes without an answer. `ignore`: nothing happens at all. */
+export type Fault = 'drop' | 'ignore' | 'applyOnly' | RollcallError;
+
+export class PeerCluster {
+  store = new Store();
+  incarnation = '00000000000000e1';
+  term = 1;
+  leader: PeerNode | null = null;
+  readonly nodes: PeerNode[] = [];
+  readonly received: Received[] = [];
+  #arrivals: { readonly matches: (got: Received) => boolean; readonly done: () => void }[] = [];
+
+  static async start(count: number): Promise<PeerCluster> {
+    const cluster = new PeerCluster();
+    for (let index = 1; index <= count; index++) {
+      const node = new PeerNode(cluster, `n${index}`, `000000000000000${index}`);
+      await node.start();
+      cluster.nodes.push(node);
+    }
+    cluster.leader = cluster.node(0);
+    return cluster;
+  }
+
+  get endpoints(): readonly string[] {
+    return this.nodes.map((node) => node.address);
+  }
+
+  node(index: number): PeerNode {
+    const node = this.nodes[index];
+    if (node === undefined) throw new RangeError(`No node ${index}`);
+    return node;
+  }
+
+  elect(leader: PeerNode | null): void {
+    this.term++;
+    this.leader = leader;
+    for (const node of this.nodes) node.pushStatus();
+  }
+
+  count(method: Method): number {
+    return this.received.filter((got) => got.method === method).length;
+  }
+
+  /** Resolves when the next request arrives that matches. */
+  arrival(method: Method, matches: (got: Received) => boolean = () => true): Promise<void> {
+    return new Promise((done) => {
+      this.#arrivals.push({ matches: (got) => got.method === method && matches(got), done });
+    });
+  }
+
+  note(got: Received): void {
+    this.received.push(got);
+    const arrived = this.#arrivals.filter((arrival) => arrival.matches(got));
+    this.#arrivals = this.#arrivals.filter((arrival) => !arrived.includes(arrival));
+    for (const { done } of arrived) done();
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.nodes.map((node) => node.stop()));
+  }
+}
+
+export class PeerNode {
+  readonly name: string;
+  readonly memberId: string;
+  /** What becomes of the next requests of a method, in order; afterwards all is well again. */
+  readonly faults = new Map<Method, Fault[]>();
+  /** Says nothing at all, as a stopped process does. */
+  mute = false;
+  /** Serves its streams and statuses, but these streams stop with `noLeader`. */
+  readonly #cluster: PeerCluster;
+  readonly #sockets = new Map<WebSocket, Map<number, () => void>>();
+  #server: WebSocketServer | null = null;
+  #port = 0;
+
+  constructor(cluster: PeerCluster, name: string, memberId: string) {
+    this.#cluster = cluster;
+    this.name = name;
+    this.memberId = memberId;
+  }
+
+  get address(): string {
+    return `127.0.0.1:${this.#port}`;
+  }
+
+  get connections(): number {
+    return this.#sockets.size;
+  }
+
+  start(): Promise<void> {
+    const server = new WebSocketServer({
+      host: '127.0.0.1',
+      port: this.#port,
+      perMessageDeflate: false,
+      handleProtocols: (offered) => (offered.has(subprotocol) ? subprotocol : false),
+    });
+    this.#server = server;
+    server.on('connection', (socket) => {
+      this.#sockets.set(socket, new Map());
+      socket.on('message', (bytes) => this.#receive(socket, bytes as Buffer));
+      socket.on('error', () => socket.terminate());
+      socket.on('close', () => {
+        for (const end of this.#sockets.get(socket)?.values() ?? []) end();
+        this.#sockets.delete(socket);
+      });
+      this.#send(socket, 0, itemKinds.item, this.#status());
+    });
+    return new Promise((resolve, reject) => {
+      server.once('error', reject);
+      server.once('listening', () => {
+        this.#port = (server.address() as AddressInfo).port;
+        resolve();
+      });
+    });
+  }
+
+  /** Closes the port and all sockets, like a process that dies. */
+  stop(): Promise<void> {
+    this.hangUp();
+    const server = this.#server;
+    this.#server = null;
+    if (server === null) return Promise.resolve();
+    return new Promise((resolve) => server.close(() => resolve()));
+  }
+
+  /** Closes all sockets but goes on listening. */
+  hangUp(): void {
+    for (const socket of this.#sockets.keys()) socket.terminate();
+  }
+
+  /** Ends all streams with an error. */
+  endStreams(error: RollcallError): void {
+    for (const [socket, streams] of this.#sockets) {
+      for (const [id, end] of streams) {
+        end();
+        this.#send(socket, id, itemKinds.error, errorBody(error));
+      }
+      streams.clear();
+    }
+  }
+
+  pushStatus(): void {
+    for (const socket of this.#sockets.keys()) {
+      this.#send(socket, 0, itemKinds.item, this.#status());
+    }
+  }
+
+  fail(method: Method, ...faults: readonly Fault[]): void {
+    this.faults.set(method, [...(this.faults.get(method) ?? []), ...faults]);
+  }
+
+  #status(): NodeStatus {
+    const { leader, term, incarnation, store } = this.#cluster;
+    return {
+      clusterId: '00000000000000c1',
+      incarnation,
+      memberId: this.memberId,
+      name: this.name,
+      role: leader === this ? 'leader' : 'follower',
+      term,
+      leaderId: leader?.memberId ?? null,
+      leaderName: leader?.name ?? null,
+      leaderAddress: leader?.address ?? null,
+      commitIndex: store.revision,
+      appliedIndex: store.revision,
+      revision: store.revision,
+      digest: '0000000000000000',
+      version: '0.1.0',
+    };
+  }
+
+  #send(socket: WebSocket, id: number, kind: ItemKind, body: unknown): void {
+    if (this.mute || socket.readyState !== socket.OPEN) return;
+    const { incarnation, term } = this.#cluster;
+    const header = encodeHeader({
+      clusterId: '00000000000000c1',
+      incarnation,
+      memberId: this.memberId,
+      term,
+    });
+    socket.send(joinServerFrame(header, [encodeItem(id, kind, body)]));
+  }
+
+  #receive(socket: WebSocket, bytes: Uint8Array): void {
+    const requests = decodeRequests(bytes);
+    for (const request of requests) {
+      const params = request.params as Readonly<Record<string, unknown>>;
+      const frameSize = requests.length;
+      this.#cluster.note({ node: this.name, method: request.method, params, frameSize });
+      if (this.mute) continue;
+      const fault = this.faults.get(request.method as Method)?.shift();
+      if (fault === 'ignore') continue;
+      if (fault instanceof RollcallError) {
+        this.#send(socket, request.id, itemKinds.error, errorBody(fault));
+        continue;
+      }
+      this.#serve(socket, request, fault === undefined);
+      if (fault === 'drop') socket.terminate();
+    }
+  }
+
+  #serve(socket: WebSocket, request: WireRequest, answer: boolean): void {
+    try {
+      const method = request.method as Method;
+      const schema = methods[method];
+      if (schema === undefined) throw new RollcallError('unknownMethod', `No method ${method}`);
+      const parameters = schema(request.params, '');
+      if (this.#cluster.leader !== this && !anywhere.has(method)) {
+        const serializable = (parameters as { serializable?: boolean }).serializable ?? false;
+        if (!serializable) throw new RollcallError('notLeader', `${this.name} does not lead`);
+      }
+      const body = this.#perform(socket, request.id, method, parameters);
+      if (body !== null && answer) this.#send(socket, request.id, itemKinds.result, body);
+    } catch (error) {
+      if (!(error instanceof RollcallError)) throw error;
+      this.#send(socket, request.id, itemKinds.error, errorBody(error));
+    }
+  }
+
+  #perform(socket: WebSocket, id: number, method: Method, parameters: unknown): object | null {
+    switch (method) {
+      case 'status':
+        return this.#status();
+      case 'watch':
+        this.#watch(socket, id, parameters as Parameters<'watch'>);
+        return null;
+      case 'watchService':
+        this.#watchService(socket, id, parameters as Parameters<'watchService'>);
+        return null;
+      case 'cancel':
+        this.#cancel(socket, (parameters as Parameters<'cancel'>).id);
+        return { revision: this.#cluster.store.revision };
+      default: {
+        const result = perform(this.#cluster.store, method, parameters);
+        return { revision: this.#cluster.store.revision, ...result };
+      }
+    }
+  }
+
+  #cancel(socket: WebSocket, id: number): void {
+    const streams = this.#sockets.get(socket);
+    if (streams?.get(id) === undefined) return;
+    streams.get(id)?.();
+    streams.delete(id);
+    const error = new RollcallError('cancelled', 'The client cancelled it');
+    this.#send(socket, id, itemKinds.error, errorBody(error));
+  }
+
+  #watch(socket: WebSocket, id: number, parameters: Parameters<'watch'>): void {
+    const store = this.#cluster.store;
+    const { startRevision } = parameters;
+    if (startRevision > 0 && startRevision < store.compacted) {
+      throw new RollcallError('compacted', `Compacted up to ${store.compacted}`);
+    }
+    this.#send(socket, id, itemKinds.item, { type: 'created', revision: store.revision });
+    const send = (batch: KeyBatch | InstanceBatch): void => {
+      if ('service' in batch || batch.revision < startRevision) return;
+      const events = batch.events
+        .filter(({ pair }) => within(parameters, pair.key))
+        .map((event) => ({ ...event, previous: parameters.previous ? event.previous : null }));
+      if (events.length === 0) return;
+      this.#send(socket, id, itemKinds.item, { type: 'events', revision: batch.revision, events });
+    };
+    if (startRevision > 0) for (const batch of store.keyBatches) send(batch);
+    this.#sockets.get(socket)?.set(id, store.onBatch(send));
+  }
+
+  #watchService(socket: WebSocket, id: number, parameters: Parameters<'watchService'>): void {
+    const store = this.#cluster.store;
+    const instances = [...(store.services.get(parameters.service)?.values() ?? [])];
+    const view = { type: 'view', revision: store.revision, instances };
+    this.#send(socket, id, itemKinds.item, view);
+    const send = (batch: KeyBatch | InstanceBatch): void => {
+      if (!('service' in batch) || batch.service !== parameters.service) return;
+      const { revision, events } = batch;
+      this.#send(socket, id, itemKinds.item, { type: 'changes', revision, events });
+    };
+    this.#sockets.get(socket)?.set(id, store.onBatch(send));
+  }
+}
+
+function perform(store: Store, method: Method, given: unknown): object {
+  switch (method) {
+    case 'put':
+      return store.put(given as Parameters<'put'>);
+    case 'delete':
+      return store.delete(given as Parameters<'delete'>);
+    case 'range':
+      return store.range(given as Parameters<'range'>);
+    case 'txn':
+      return store.txn(given as Parameters<'txn'>);
+    case 'leaseGrant': {
+      const { leaseId, ttlMs } = given as Parameters<'leaseGrant'>;
+      return { leaseId: store.grant(leaseId, ttlMs), ttlMs };
+    }
+    case 'leaseRevoke':
+      store.revoke((given as Parameters<'leaseRevoke'>).leaseId);
+      return {};
+    case 'leaseKeepAlive': {
+      const { leaseIds } = given as Parameters<'leaseKeepAlive'>;
+      return { ttlsMs: leaseIds.map((id) => store.leases.get(id) ?? 0) };
+    }
+    case 'leaseTimeToLive':
+      return timeToLive(store, given as Parameters<'leaseTimeToLive'>);
+    case 'leaseList': {
+      const leases = [...store.leases].map(([leaseId, ttlMs]) => ({
+        leaseId,
+        ttlMs,
+        remainingMs: ttlMs,
+      }));
+      return { leases };
+    }
+    case 'register':
+      return { created: store.register(given as Parameters<'register'>) };
+    case 'deregister': {
+      const { service, id } = given as Parameters<'deregister'>;
+      store.deregister(service, id);
+      return {};
+    }
+    case 'discover': {
+      const { service } = given as Parameters<'discover'>;
+      return { instances: [...(store.services.get(service)?.values() ?? [])] };
+    }
+    case 'services': {
+      const services = [...store.services].map(([service, instances]) => ({
+        service,
+        instances: instances.size,
+      }));
+      return { services };
+    }
+    default:
+      throw new RollcallError('unknownMethod', `No method ${method}`);
+  }
+}
+
+function timeToLive(store: Store, { leaseId, keys }: Parameters<'leaseTimeToLive'>): object {
+  const ttlMs = store.leases.get(leaseId);
+  if (ttlMs === undefined) throw new RollcallError('leaseNotFound', `No lease ${leaseId}`);
+  const attached = [...store.pairsAt(store.revision).values()]
+    .filter((pair) => pair.leaseId === leaseId)
+    .map((pair) => pair.key);
+  return { grantedTtlMs: ttlMs, remainingMs: ttlMs, keys: keys ? attached : [] };
+}
