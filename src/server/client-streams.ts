@@ -1,0 +1,121 @@
+/** The open watches and service views of one connection. */
+import { RollcallError } from '../base/errors.ts';
+import type { MemberApi, StreamHandle } from '../node/types.ts';
+import type { Items, Parameters, StreamMethod } from '../wire/methods.ts';
+import { changesOf, eventsOf, viewOf } from './answers.ts';
+
+export interface StreamOutput {
+  /** Throws `frameTooLarge`. */
+  item(id: number, body: Items[StreamMethod]): void;
+  /** The stream's end. */
+  error(id: number, error: RollcallError): void;
+  /** Whether there is room for more right now. */
+  hasRoom(): boolean;
+}
+
+export class ClientStreams {
+  readonly #output: StreamOutput;
+  readonly #streams = new Map<number, Stream>();
+  readonly #paused = new Set<Stream>();
+
+  constructor(output: StreamOutput) {
+    this.#output = output;
+  }
+
+  get size(): number {
+    return this.#streams.size;
+  }
+
+  has(id: number): boolean {
+    return this.#streams.has(id);
+  }
+
+  watch(id: number, params: Parameters<'watch'>, member: MemberApi): void {
+    const stream = this.#begin(id);
+    stream.handle = member.watch(params, {
+      created: (revision) => {
+        this.#send(stream, () => ({ type: 'created', revision }));
+      },
+      send: (batch) => this.#send(stream, () => eventsOf(batch)),
+      end: (error) => this.#end(stream, error),
+    });
+    this.#settle(stream);
+  }
+
+  watchService(id: number, params: Parameters<'watchService'>, member: MemberApi): void {
+    const stream = this.#begin(id);
+    stream.handle = member.watchService(params, {
+      view: (revision, instances) => this.#send(stream, () => viewOf(revision, instances)),
+      send: (batch) => this.#send(stream, () => changesOf(batch)),
+      end: (error) => this.#end(stream, error),
+    });
+    this.#settle(stream);
+  }
+
+  cancel(id: number): void {
+    const stream = this.#streams.get(id);
+    if (stream === undefined) return;
+    stream.handle?.cancel();
+    this.#end(stream, new RollcallError('cancelled', 'The client cancelled the stream'));
+  }
+
+  /** There is room again: paused streams go on, until there is none. */
+  resume(): void {
+    for (const stream of [...this.#paused]) {
+      if (!this.#output.hasRoom()) return;
+      this.#paused.delete(stream);
+      stream.handle?.resume();
+    }
+  }
+
+  /** The connection is gone. */
+  close(): void {
+    for (const stream of this.#streams.values()) {
+      stream.isOver = true;
+      stream.handle?.cancel();
+    }
+    this.#streams.clear();
+    this.#paused.clear();
+  }
+
+  #begin(id: number): Stream {
+    const stream: Stream = { id, handle: null, isOver: false };
+    this.#streams.set(id, stream);
+    return stream;
+  }
+
+  /** A stream may have ended before its handle was there. */
+  #settle(stream: Stream): void {
+    if (stream.isOver) stream.handle?.cancel();
+  }
+
+  #send(stream: Stream, body: () => Items[StreamMethod]): boolean {
+    if (stream.isOver) return false;
+    try {
+      this.#output.item(stream.id, body());
+    } catch (error) {
+      if (!(error instanceof RollcallError)) throw error;
+      this.#end(stream, error);
+      stream.handle?.cancel();
+      return false;
+    }
+    if (this.#output.hasRoom()) return true;
+    this.#paused.add(stream);
+    return false;
+  }
+
+  #end(stream: Stream, error: RollcallError): void {
+    if (stream.isOver) return;
+    stream.isOver = true;
+    this.#streams.delete(stream.id);
+    this.#paused.delete(stream);
+    this.#output.error(stream.id, error);
+  }
+}
+
+interface Stream {
+  readonly id: number;
+  /** Null until the member has answered the opening call. */
+  handle: StreamHandle | null;
+  isOver: boolean;
+}
