@@ -15,12 +15,23 @@ import { assert } from '../base/assert.ts';
 import type { Persistence } from './persistence.ts';
 import type { Index, Message, NodeId, Term } from './types.ts';
 
+interface Own {
+  readonly id: NodeId;
+  readonly currentTerm: Term;
+  readonly votedFor: NodeId | null;
+}
+
 export class Promises {
   #owesVote = false;
   /** Who leads the current term, once it has sent entries. */
   #leaderId: NodeId | null = null;
   /** Up to here the log equals that leader's. Invariant: never cut within the term. */
   #matchIndex: Index = 0;
+  /**
+   * Where the leader's first message in this term ended. What the disk held before says less than
+   * the leader asked for, and would only make it send again what is about to be durable.
+   */
+  #firstMatchIndex: Index = 0;
   /** The highest index acknowledged in this term. Invariant: acknowledgedIndex ≤ matchIndex. */
   #acknowledgedIndex: Index = 0;
   /** The leader asks again about what is acknowledged already: the answer may have been lost. */
@@ -39,6 +50,7 @@ export class Promises {
       this.#leaderId === null || this.#leaderId === leaderId,
       () => `Two leaders in one term: ${this.#leaderId} and ${leaderId}`,
     );
+    if (this.#leaderId === null) this.#firstMatchIndex = matchIndex;
     this.#leaderId = leaderId;
     this.#matchIndex = Math.max(this.#matchIndex, matchIndex);
     if (matchIndex <= this.#acknowledgedIndex) this.#owesRepeat = true;
@@ -49,20 +61,26 @@ export class Promises {
     this.#owesVote = false;
     this.#leaderId = null;
     this.#matchIndex = 0;
+    this.#firstMatchIndex = 0;
     this.#acknowledgedIndex = 0;
     this.#owesRepeat = false;
   }
 
   /** Sends what the disk backs by now. */
-  keep(
-    own: { readonly id: NodeId; readonly currentTerm: Term; readonly votedFor: NodeId | null },
+  keep(own: Own, persistence: Persistence, send: (message: Message) => void): void {
+    if (this.#owesVote) this.#keepVote(own, persistence, send);
+    if (this.#leaderId !== null) this.#keepAcknowledgement(this.#leaderId, own, persistence, send);
+  }
+
+  #keepAcknowledgement(
+    leaderId: NodeId,
+    own: Own,
     persistence: Persistence,
     send: (message: Message) => void,
   ): void {
-    if (this.#owesVote) this.#keepVote(own, persistence, send);
     const index = Math.min(persistence.persistedIndex, this.#matchIndex);
-    const isDue = index > this.#acknowledgedIndex || this.#owesRepeat;
-    if (this.#leaderId === null || !isDue || !persistence.isTermDurable(own.currentTerm)) return;
+    if (index < this.#firstMatchIndex || !persistence.isTermDurable(own.currentTerm)) return;
+    if (index === this.#acknowledgedIndex && !this.#owesRepeat) return;
     assert(
       index >= this.#acknowledgedIndex,
       () => `Disk backs ${index} in term ${own.currentTerm}, told ${this.#acknowledgedIndex}`,
@@ -72,18 +90,14 @@ export class Promises {
     send({
       type: 'appendEntriesResponse',
       from: own.id,
-      to: this.#leaderId,
+      to: leaderId,
       term: own.currentTerm,
       success: true,
       matchIndex: index,
     });
   }
 
-  #keepVote(
-    own: { readonly id: NodeId; readonly currentTerm: Term; readonly votedFor: NodeId | null },
-    persistence: Persistence,
-    send: (message: Message) => void,
-  ): void {
+  #keepVote(own: Own, persistence: Persistence, send: (message: Message) => void): void {
     assert(own.votedFor !== null, () => `A vote is owed in term ${own.currentTerm} to nobody`);
     if (!persistence.isDurable(own.currentTerm, own.votedFor)) return;
     this.#owesVote = false;
