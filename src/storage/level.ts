@@ -64,8 +64,8 @@ class NodeLevel implements Level {
   }
 
   async write(changes: Iterable<LevelChange>): Promise<void> {
-    const batch = this.#database.batch();
     try {
+      const batch = this.#database.batch();
       let records = 0;
       let bytes = 0;
       for (const [key, value] of changes) {

@@ -1,0 +1,273 @@
+/**
+ * Simulated Files. Nothing survives a power cut but what was synced: bytes by `sync` of their file,
+ * names by `syncDirectory` of their directory. The rest survives in any part and combination.
+ */
+import { RollcallError } from '../../src/base/errors.ts';
+import type { Random } from '../../src/base/prng.ts';
+import type { File, Files } from '../../src/storage/types.ts';
+import { type CutMode, FileContent } from './file-content.ts';
+import { Power, powerCut } from './power.ts';
+
+export interface FileOperation {
+  readonly kind:
+    | 'open'
+    | 'list'
+    | 'makeDirectory'
+    | 'rename'
+    | 'remove'
+    | 'syncDirectory'
+    | 'size'
+    | 'read'
+    | 'write'
+    | 'writeDurably'
+    | 'sync';
+  readonly path: string;
+}
+
+export interface SimulatedFilesOptions {
+  readonly power?: Power;
+  /** Called before an operation takes effect. It may wait, and may throw to make the operation fail. */
+  readonly before?: (operation: FileOperation) => void | Promise<void>;
+}
+
+type Node = FileContent | Directory;
+
+interface Directory {
+  readonly seen: Map<string, Node>;
+  readonly durable: Map<string, Node>;
+}
+
+/** One change of names; all of it survives a power cut or nothing. */
+type NameChange = readonly {
+  readonly directory: Directory;
+  readonly name: string;
+  readonly node: Node | null;
+}[];
+
+export class SimulatedFiles implements Files {
+  readonly #options: SimulatedFilesOptions;
+  readonly #power: Power;
+  readonly #root: Directory;
+  #nameChanges: readonly NameChange[] = [];
+
+  constructor(options: SimulatedFilesOptions = {}, root: Directory = emptyDirectory()) {
+    this.#options = options;
+    this.#power = options.power ?? new Power();
+    this.#root = root;
+  }
+
+  async open(path: string, options: { readonly create: boolean }): Promise<File | null> {
+    await this.#begin('open', path);
+    const existing = this.#find(path);
+    if (existing === null && !options.create) return null;
+    if (existing === null) {
+      const content = new FileContent();
+      this.#change([{ ...this.#place(path), node: content }]);
+      return new SimulatedFile(content, path, this.#options, this.#power);
+    }
+    if (!(existing instanceof FileContent)) throw failed(`${path} is a directory`);
+    return new SimulatedFile(existing, path, this.#options, this.#power);
+  }
+
+  async list(path: string): Promise<readonly string[]> {
+    await this.#begin('list', path);
+    const directory = this.#find(path);
+    if (directory === null) return [];
+    if (directory instanceof FileContent) throw failed(`${path} is a file`);
+    return [...directory.seen.keys()].sort();
+  }
+
+  async makeDirectory(path: string): Promise<void> {
+    await this.#begin('makeDirectory', path);
+    if (this.#find(path) !== null) return;
+    this.#change([{ ...this.#place(path), node: emptyDirectory() }]);
+  }
+
+  async rename(from: string, to: string): Promise<void> {
+    await this.#begin('rename', from);
+    const node = this.#find(from);
+    if (node === null) throw failed(`${from} does not exist`);
+    this.#change([
+      { ...this.#place(from), node: null },
+      { ...this.#place(to), node },
+    ]);
+  }
+
+  async remove(path: string): Promise<void> {
+    await this.#begin('remove', path);
+    if (this.#find(path) === null) return;
+    this.#change([{ ...this.#place(path), node: null }]);
+  }
+
+  async syncDirectory(path: string): Promise<void> {
+    await this.#begin('syncDirectory', path);
+    const directory = this.#find(path);
+    if (directory === null || directory instanceof FileContent) throw failed(`${path} is missing`);
+    if (this.#power.change()) throw powerCut();
+    this.#nameChanges = this.#nameChanges
+      .map((change) => change.filter((part) => part.directory !== directory))
+      .filter((change) => change.length > 0);
+    directory.durable.clear();
+    for (const [name, node] of directory.seen) directory.durable.set(name, node);
+  }
+
+  async close(): Promise<void> {}
+
+  /** Cuts the power and returns what is there after the next start. This object is dead afterwards. */
+  cut(mode: CutMode, random: Random, options: SimulatedFilesOptions = {}): SimulatedFiles {
+    this.#power.off();
+    for (const change of this.#nameChanges) {
+      if (mode === 'drop' || (mode === 'random' && random() < 0.5)) continue;
+      for (const { directory, name, node } of change) set(directory.durable, name, node);
+    }
+    return new SimulatedFiles(options, cutDirectory(this.#root, mode, random));
+  }
+
+  /** Everything in a file, as a reader would see it; null when there is no such file. */
+  content(path: string): FileContent | null {
+    const node = this.#find(path);
+    return node instanceof FileContent ? node : null;
+  }
+
+  /** Loses a name for good, as a mistaken operator would. */
+  lose(path: string): void {
+    const { directory, name } = this.#place(path);
+    directory.seen.delete(name);
+    directory.durable.delete(name);
+  }
+
+  async #begin(kind: FileOperation['kind'], path: string): Promise<void> {
+    await begin(kind, path, this.#options, this.#power);
+  }
+
+  #change(change: NameChange): void {
+    const isCut = this.#power.change();
+    for (const { directory, name, node } of change) set(directory.seen, name, node);
+    this.#nameChanges = [...this.#nameChanges, change];
+    if (isCut) throw powerCut();
+  }
+
+  #find(path: string): Node | null {
+    let node: Node = this.#root;
+    for (const name of path.split('/').filter((part) => part !== '')) {
+      const next: Node | undefined = node instanceof FileContent ? undefined : node.seen.get(name);
+      if (next === undefined) return null;
+      node = next;
+    }
+    return node;
+  }
+
+  #place(path: string): { readonly directory: Directory; readonly name: string } {
+    const at = path.lastIndexOf('/');
+    const directory = this.#find(path.slice(0, Math.max(at, 0)));
+    if (directory === null || directory instanceof FileContent) {
+      throw failed(`The directory of ${path} does not exist`);
+    }
+    return { directory, name: path.slice(at + 1) };
+  }
+}
+
+class SimulatedFile implements File {
+  readonly #content: FileContent;
+  readonly #path: string;
+  readonly #options: SimulatedFilesOptions;
+  readonly #power: Power;
+  #isClosed = false;
+
+  constructor(content: FileContent, path: string, options: SimulatedFilesOptions, power: Power) {
+    this.#content = content;
+    this.#path = path;
+    this.#options = options;
+    this.#power = power;
+  }
+
+  async size(): Promise<number> {
+    await this.#begin('size');
+    return this.#content.size;
+  }
+
+  async read(position: number, length: number): Promise<Uint8Array> {
+    await this.#begin('read');
+    return this.#content.read(position, length);
+  }
+
+  async write(position: number, bytes: Uint8Array): Promise<void> {
+    await this.#begin('write');
+    const isCut = this.#power.change();
+    this.#content.write(position, bytes);
+    if (isCut) throw powerCut();
+  }
+
+  async writeDurably(position: number, bytes: Uint8Array): Promise<void> {
+    try {
+      await this.#begin('writeDurably');
+    } catch (error) {
+      this.#content.lose([this.#content.write(position, bytes)]);
+      throw error;
+    }
+    const isCut = this.#power.change();
+    const write = this.#content.write(position, bytes);
+    if (isCut) throw powerCut();
+    this.#content.makeDurable([write]);
+  }
+
+  async sync(): Promise<void> {
+    const covered = this.#content.unsynced();
+    try {
+      await this.#begin('sync');
+    } catch (error) {
+      this.#content.lose(covered);
+      throw error;
+    }
+    if (this.#power.change()) throw powerCut();
+    this.#content.makeDurable(covered);
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+  }
+
+  async #begin(kind: FileOperation['kind']): Promise<void> {
+    if (this.#isClosed) throw failed(`${this.#path} is closed`);
+    await begin(kind, this.#path, this.#options, this.#power);
+  }
+}
+
+async function begin(
+  kind: FileOperation['kind'],
+  path: string,
+  options: SimulatedFilesOptions,
+  power: Power,
+): Promise<void> {
+  power.check();
+  try {
+    await options.before?.({ kind, path });
+  } catch (cause) {
+    throw new RollcallError('storageFailed', `Cannot ${kind} ${path}`, { cause });
+  }
+  power.check();
+}
+
+function cutDirectory(directory: Directory, mode: CutMode, random: Random): Directory {
+  const cut = emptyDirectory();
+  for (const [name, node] of directory.durable) {
+    const left =
+      node instanceof FileContent ? node.cut(mode, random) : cutDirectory(node, mode, random);
+    cut.seen.set(name, left);
+    cut.durable.set(name, left);
+  }
+  return cut;
+}
+
+function emptyDirectory(): Directory {
+  return { seen: new Map(), durable: new Map() };
+}
+
+function set(names: Map<string, Node>, name: string, node: Node | null): void {
+  if (node === null) names.delete(name);
+  else names.set(name, node);
+}
+
+function failed(message: string): RollcallError {
+  return new RollcallError('storageFailed', message);
+}
