@@ -6,6 +6,7 @@
 import type { Connect, Connection, DriverName } from './drivers/driver.ts';
 import { connectFrames } from './drivers/frames.ts';
 import { connectHttp2 } from './drivers/http2.ts';
+import { connectSdk } from './drivers/sdk.ts';
 import { keySpace, type Load } from './loads.ts';
 
 export interface Job {
@@ -44,7 +45,7 @@ const connectsAtOnce = 50;
 const connects: Readonly<Record<DriverName, Connect>> = {
   frames: connectFrames,
   http2: connectHttp2,
-  sdk: connectHttp2,
+  sdk: connectSdk,
 };
 
 /** Keeps the slots of all connections busy until it is stopped, or until every key has had its turn. */

@@ -8,9 +8,12 @@ import { createServer } from 'node:net';
 
 const stopMsMax = 10_000;
 const ticksPerSecond = 100;
+const logLines = 5;
 const running = new Set<ChildProcess>();
+const logPaths = new WeakMap<ChildProcess, string>();
 
-function keep(child: ChildProcess): ChildProcess {
+/** Whatever is kept ends with the run at the latest. */
+export function keep(child: ChildProcess): ChildProcess {
   running.add(child);
   child.once('exit', () => running.delete(child));
   child.once('error', () => running.delete(child));
@@ -25,9 +28,22 @@ export function start(
 ): ChildProcess {
   const log = openSync(logPath, 'a');
   try {
-    return keep(spawn(program, parameters, { stdio: ['ignore', log, log], detached: true }));
+    const child = spawn(program, parameters, { stdio: ['ignore', log, log], detached: true });
+    logPaths.set(child, logPath);
+    return keep(child);
   } finally {
     closeSync(log);
+  }
+}
+
+/** Throws, with the end of its log, when one of the processes has ended. */
+export function assertAlive(children: readonly ChildProcess[]): void {
+  for (const child of children) {
+    if (running.has(child)) continue;
+    const path = logPaths.get(child);
+    const log = path === undefined ? [] : readFileSync(path, 'utf8').trimEnd().split('\n');
+    const how = child.signalCode ?? `code ${child.exitCode}`;
+    throw new Error([`A server ended with ${how}`, ...log.slice(-logLines)].join('\n  '));
   }
 }
 

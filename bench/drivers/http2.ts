@@ -74,7 +74,9 @@ class Http2Connection implements Connection {
     if (this.#options.operation === 'put') return null;
     const pair = fieldBytes(Buffer.concat(chunks).subarray(prefixBytes), pairsField);
     const value = pair === null ? null : fieldBytes(pair, valueField);
-    return value?.length === valueBytes ? null : `A get answered with ${value?.length ?? 'no'} bytes`;
+    return value?.length === valueBytes
+      ? null
+      : `A get answered with ${value?.length ?? 'no'} bytes`;
   }
 }
 

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { access, constants, mkdir } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
-import { freePorts, start } from '../processes.ts';
+import { freePorts, keep, start } from '../processes.ts';
 import { type Cluster, until } from './system.ts';
 
 export interface EtcdCluster extends Cluster {
@@ -20,7 +20,8 @@ const run = promisify(execFile);
 
 /** The path of a program, or null where it is not installed. */
 export async function findProgram(name: string): Promise<string | null> {
-  for (const folder of (process.env['PATH'] ?? '').split(delimiter)) {
+  const { PATH = '' } = process.env;
+  for (const folder of PATH.split(delimiter)) {
     const path = join(folder, name);
     if (
       await access(path, constants.X_OK).then(
@@ -57,7 +58,7 @@ export async function startEtcd(
     ),
   );
   const endpoints = names.map((_, index) => `127.0.0.1:${ports[index * 2]}`);
-  const leader = () => until('etcd', () => askLeader(etcdctl, endpoints));
+  const leader = () => until('etcd', processes, () => askLeader(etcdctl, endpoints));
   await leader();
   return { name: 'etcd', driver: 'http2', processes, leader, endpoints, etcdctl };
 }
@@ -75,7 +76,9 @@ async function askLeader(etcdctl: string, endpoints: readonly string[]): Promise
 
 function etcdctlRun(etcdctl: string, endpoints: readonly string[], parameters: readonly string[]) {
   const env = { ...process.env, ETCDCTL_API: '3' };
-  return run(etcdctl, [`--endpoints=${endpoints.join(',')}`, ...parameters], { env });
+  const running = run(etcdctl, [`--endpoints=${endpoints.join(',')}`, ...parameters], { env });
+  keep(running.child);
+  return running;
 }
 
 export interface CheckPerf {

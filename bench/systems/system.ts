@@ -1,5 +1,6 @@
 import type { ChildProcess } from 'node:child_process';
 import type { DriverName } from '../drivers/driver.ts';
+import { assertAlive } from '../processes.ts';
 
 export type SystemName = 'ours' | 'etcd' | 'limit';
 
@@ -19,9 +20,14 @@ export function pidsOf(cluster: Cluster): number[] {
 const startMsMax = 30_000;
 
 /** Asks again and again, for there is nothing to wait on in another program, until it gets an answer. */
-export async function until<T>(what: string, ask: () => Promise<T | null>): Promise<T> {
+export async function until<T>(
+  what: string,
+  processes: readonly ChildProcess[],
+  ask: () => Promise<T | null>,
+): Promise<T> {
   const deadline = performance.now() + startMsMax;
   while (performance.now() < deadline) {
+    assertAlive(processes);
     const answer = await ask().catch(() => null);
     if (answer !== null) return answer;
     await new Promise((resolve) => setTimeout(resolve, 100));
