@@ -33,6 +33,8 @@ export class Call implements Exchange {
   connection: Connection | null = null;
   /** The newest refusal that was not its end. */
   refusal: RollcallError | null = null;
+  /** How often it was refused since it last waited. */
+  refusals = 0;
   readonly #owner: CallOwner;
   readonly #resolve: (body: unknown) => void;
   readonly #reject: (error: RollcallError) => void;
@@ -82,6 +84,7 @@ export class Call implements Exchange {
     if (mayResend(failure, this.repeatable)) {
       this.sentAtMs = null;
       this.refusal = failure;
+      this.refusals++;
       this.#owner.again(this, failure, connection);
     } else {
       this.end(failure);

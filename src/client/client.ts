@@ -205,12 +205,12 @@ export class Client {
   }
 
   /**
-   * Runs `then` if all conditions of `if` hold, else `else`: atomically, at one revision.
+   * Runs `success` if all conditions of `compare` hold, else `failure`: atomically, at one revision.
    *
    *     await client.txn({
-   *       if: [compare.version('lock', 'equal', 0)],
-   *       then: [operation.put('lock', 'me')],
-   *       else: [operation.range('lock')],
+   *       compare: [compare.version('lock', 'equal', 0)],
+   *       success: [operation.put('lock', 'me')],
+   *       failure: [operation.range('lock')],
    *     });
    */
   async txn(txn: Txn, options: CallOptions = {}): Promise<Revisioned & TxnResult> {

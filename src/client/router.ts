@@ -168,7 +168,9 @@ export class Router implements CallOwner, ConnectionEvents {
     if (error.code === 'notLeader') {
       this.#topology.refused(connection.address, connection.header.term);
     }
-    this.#dispatch(call, connection);
+    // Everybody was asked: it waits for the next sweep, or the refusals would go round in circles.
+    if (call.refusals >= this.#topology.usable().length) this.#wait(call);
+    else this.#dispatch(call, connection);
   }
 
   ended(call: Call, connection: Connection | null): void {
@@ -240,11 +242,16 @@ export class Router implements CallOwner, ConnectionEvents {
   #dispatch(call: Call, except: Connection | null = null): void {
     const connection = call.anywhere ? this.anyConnection(except) : this.#leaderConnection();
     if (connection === null || connection === except || this.#closed) {
-      this.#waiting.add(call);
+      this.#wait(call);
       return;
     }
     call.connection = connection;
     connection.send(call);
+  }
+
+  #wait(call: Call): void {
+    call.refusals = 0;
+    this.#waiting.add(call);
   }
 
   #leaderConnection(): Connection | null {
@@ -277,7 +284,7 @@ export class Router implements CallOwner, ConnectionEvents {
       if (!unwanted) continue;
       if (exchange.definite) {
         exchange.recall();
-        this.#waiting.add(exchange);
+        this.#wait(exchange);
       } else if (silent && deposed) {
         const message = `${connection.address} fell silent, ${leader} leads now`;
         exchange.end(new RollcallError('connectionLost', message));
@@ -332,7 +339,10 @@ export class Router implements CallOwner, ConnectionEvents {
   #probe(now: number): void {
     this.#probedAtMs = now;
     for (const { connection, probe } of this.#links.values()) {
-      if (connection.usable && probe.id === 0) connection.send(probe);
+      if (!connection.usable) continue;
+      // An answer that is long overdue will not come; the next ping may.
+      if (probe.sentAtMs !== null && now - probe.sentAtMs > silentAfterMs) connection.forget(probe);
+      if (probe.id === 0) connection.send(probe);
     }
   }
 

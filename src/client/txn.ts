@@ -16,10 +16,10 @@ export type Compare = WireTxn['compares'][number];
 export type Operation = WireOperation;
 
 export interface Txn {
-  /** All must hold for `then` to run; without any they do. */
-  readonly if?: readonly Compare[];
-  readonly then?: readonly Operation[];
-  readonly else?: readonly Operation[];
+  /** All must hold for `success` to run; without any they do. */
+  readonly compare?: readonly Compare[];
+  readonly success?: readonly Operation[];
+  readonly failure?: readonly Operation[];
 }
 
 export interface PutOptions {
@@ -55,7 +55,7 @@ export interface Range {
 }
 
 export interface TxnResult {
-  /** True: the conditions held and `then` ran. False: `else` ran. */
+  /** True: the conditions held and `success` ran. False: `failure` ran. */
   readonly succeeded: boolean;
   /** One for each operation of the branch that ran. */
   readonly results: readonly OperationResult[];
@@ -128,7 +128,7 @@ export function rangeParameters(keys: KeySelector, options: ReadOptions) {
 }
 
 export function txnParameters(txn: Txn): WireTxn {
-  return { compares: txn.if ?? [], success: txn.then ?? [], failure: txn.else ?? [] };
+  return { compares: txn.compare ?? [], success: txn.success ?? [], failure: txn.failure ?? [] };
 }
 
 export function txnResult(result: WireTxnResult): TxnResult {

@@ -21,15 +21,28 @@ import { type InstanceBatch, type KeyBatch, Store, within } from './store.ts';
 
 const anywhere: ReadonlySet<string> = new Set(['status', 'watch', 'watchService', 'cancel']);
 
+/** The parameters that tests look at. */
+export interface Params {
+  readonly key?: string;
+  readonly revision?: number;
+  readonly minRevision?: number;
+  readonly startRevision?: number;
+  readonly leaseId?: string | null;
+  readonly leaseIds?: readonly string[];
+}
+
 export interface Received {
   readonly node: string;
   readonly method: string;
-  readonly params: Readonly<Record<string, unknown>>;
+  readonly params: Params;
   /** How many requests shared its frame. */
   readonly frameSize: number;
 }
 
-/** `drop`: it takes effect, and the socket closes without an answer. `ignore`: nothing happens at all. */
+/**
+ * `drop`: it takes effect and the socket closes without an answer. `applyOnly`: it takes effect, no
+ * answer. `ignore`: nothing happens at all.
+ */
 export type Fault = 'drop' | 'ignore' | 'applyOnly' | RollcallError;
 
 export class PeerCluster {
@@ -96,9 +109,8 @@ export class PeerNode {
   readonly memberId: string;
   /** What becomes of the next requests of a method, in order; afterwards all is well again. */
   readonly faults = new Map<Method, Fault[]>();
-  /** Says nothing at all, as a stopped process does. */
-  mute = false;
-  /** Serves its streams and statuses, but these streams stop with `noLeader`. */
+  /** Frames that came while it was paused; null while it runs. */
+  #paused: { readonly socket: WebSocket; readonly bytes: Uint8Array }[] | null = null;
   readonly #cluster: PeerCluster;
   readonly #sockets = new Map<WebSocket, Map<number, () => void>>();
   #server: WebSocketServer | null = null;
@@ -170,6 +182,17 @@ export class PeerNode {
     }
   }
 
+  /** Says nothing and does nothing, as a stopped process. What arrives is seen, and waits. */
+  pause(): void {
+    this.#paused ??= [];
+  }
+
+  resume(): void {
+    const waiting = this.#paused ?? [];
+    this.#paused = null;
+    for (const { socket, bytes } of waiting) this.#serveAll(socket, decodeRequests(bytes));
+  }
+
   pushStatus(): void {
     for (const socket of this.#sockets.keys()) {
       this.#send(socket, 0, itemKinds.item, this.#status());
@@ -201,7 +224,7 @@ export class PeerNode {
   }
 
   #send(socket: WebSocket, id: number, kind: ItemKind, body: unknown): void {
-    if (this.mute || socket.readyState !== socket.OPEN) return;
+    if (this.#paused !== null || socket.readyState !== socket.OPEN) return;
     const { incarnation, term } = this.#cluster;
     const header = encodeHeader({
       clusterId: '00000000000000c1',
@@ -214,11 +237,17 @@ export class PeerNode {
 
   #receive(socket: WebSocket, bytes: Uint8Array): void {
     const requests = decodeRequests(bytes);
+    this.#paused?.push({ socket, bytes });
+    if (this.#paused === null) this.#serveAll(socket, requests);
     for (const request of requests) {
-      const params = request.params as Readonly<Record<string, unknown>>;
+      const params = request.params as Params;
       const frameSize = requests.length;
       this.#cluster.note({ node: this.name, method: request.method, params, frameSize });
-      if (this.mute) continue;
+    }
+  }
+
+  #serveAll(socket: WebSocket, requests: readonly WireRequest[]): void {
+    for (const request of requests) {
       const fault = this.faults.get(request.method as Method)?.shift();
       if (fault === 'ignore') continue;
       if (fault instanceof RollcallError) {
