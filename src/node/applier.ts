@@ -29,7 +29,7 @@ export class Applier {
   readonly #storage: Pick<Storage, 'overlay' | 'applied'>;
   readonly #cluster: ClusterIdentity;
   readonly #handlers: ApplyHandlers;
-  #queue: (readonly Entry[])[] = [];
+  readonly #queue: (readonly Entry[])[] = [];
   /** The next entry is `#queue[0][#at]`. */
   #at = 0;
   #last: EntryId;

@@ -4,7 +4,7 @@
  */
 import type { Clock, Timer } from '../base/clock.ts';
 import { RollcallError } from '../base/errors.ts';
-import { type Random, randomId } from '../base/prng.ts';
+import type { Random } from '../base/prng.ts';
 import { createRaft } from '../raft/raft.ts';
 import type { Raft, Ready, RequestId } from '../raft/types.ts';
 import { encodeCommandEntry } from '../state-machine/command-codec.ts';
@@ -18,8 +18,8 @@ import { LogClock } from './log-clock.ts';
 import { LogWindow } from './log-window.ts';
 import { Proposals } from './proposals.ts';
 import { isWrite, Queries } from './queries.ts';
-import { ReadyLoop } from './ready-loop.ts';
 import { Reads } from './reads.ts';
+import { ReadyLoop } from './ready-loop.ts';
 import { Renewals } from './renewals.ts';
 import { bounds, timing } from './timing.ts';
 import type {
@@ -100,7 +100,10 @@ export class Member implements MemberApi {
     this.#logWindow = new LogWindow(bounds.logBytesPerCut, last.index);
     this.#queries = new Queries(machine);
     this.#hub = new WatchHub(this.#queries, clock);
-    this.#reads = new Reads(clock, { timeoutMs: timing.requestTimeoutMs, behindMs: timing.behindMs });
+    this.#reads = new Reads(clock, {
+      timeoutMs: timing.requestTimeoutMs,
+      behindMs: timing.behindMs,
+    });
     this.#views = new ViewStreams(this.#hub, this.#queries, this.#reads);
     this.#renewals = new Renewals(clock, timing.renewalGatherMs, (leaseIds, reply) =>
       this.#propose({ type: 'leaseKeepAlive', leaseIds }, reply),
@@ -222,7 +225,9 @@ export class Member implements MemberApi {
 
   #propose(command: Command, reply: Reply): void {
     const refusal = this.#applier.full
-      ? new RollcallError('tooManyRequests', 'The disk is behind', { details: { retryAfterMs: 100 } })
+      ? new RollcallError('tooManyRequests', 'The disk is behind', {
+          details: { retryAfterMs: 100 },
+        })
       : this.#proposals.add(command, commandBytes(command), reply);
     if (refusal !== null) this.#clock.soon(() => reply(refusal));
     this.#loop.schedule();

@@ -62,7 +62,11 @@ function split(waiting: readonly Waiting[], outcome: Response | RollcallError): 
   }
 }
 
-function part(outcome: Response | RollcallError, from: number, to: number): Response | RollcallError {
+function part(
+  outcome: Response | RollcallError,
+  from: number,
+  to: number,
+): Response | RollcallError {
   if (outcome instanceof RollcallError || outcome.result.type !== 'leaseKeepAlive') return outcome;
   const ttlsMs = outcome.result.ttlsMs.slice(from, to);
   return { revision: outcome.revision, result: { type: 'leaseKeepAlive', ttlsMs } };

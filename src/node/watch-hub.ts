@@ -13,8 +13,8 @@ import type { Clock } from '../base/clock.ts';
 import { RollcallError } from '../base/errors.ts';
 import type { KeyEvent, KeyRange, KeyValue, Revision } from '../mvcc/types.ts';
 import type { KeySpaceName, RevisionEvents } from '../state-machine/types.ts';
-import type { StreamHandle, WatchBatch, WatchedEvent, WatchSink } from './types.ts';
 import { SyncedWatchers } from './synced-watchers.ts';
+import type { StreamHandle, WatchBatch, WatchedEvent, WatchSink } from './types.ts';
 
 /** What the hub reads of the state. */
 export interface WatchSource {
@@ -171,9 +171,7 @@ export class WatchHub {
     revision: Revision,
     event: KeyEvent,
   ): WatchedEvent {
-    const previous = watcher.previous
-      ? this.#source.before(space, event.pair.key, revision)
-      : null;
+    const previous = watcher.previous ? this.#source.before(space, event.pair.key, revision) : null;
     return { ...event, previous };
   }
 

@@ -5,9 +5,7 @@ import { decodeMessages, encodeMessages } from '../../src/format/message.ts';
 import type { Configuration, Entry, EntryId, Message } from '../../src/format/types.ts';
 
 const number = fc.integer({ min: 0, max: Number.MAX_SAFE_INTEGER });
-const id = fc
-  .stringMatching(/^[0-9a-f]{16}$/)
-  .filter((text) => text.length === 16);
+const id = fc.stringMatching(/^[0-9a-f]{16}$/).filter((text) => text.length === 16);
 const ids = fc.array(id, { maxLength: 5 });
 const entryId: fc.Arbitrary<EntryId> = fc.record({ term: number, index: number });
 

@@ -1,10 +1,10 @@
-import { describe, expect, test } from 'vitest';
-import type { Clock } from '../../src/base/clock.ts';
+import { expect, test } from 'vitest';
 import { emptyBytes } from '../../src/base/bytes.ts';
+import type { Clock } from '../../src/base/clock.ts';
 import type { RollcallError } from '../../src/base/errors.ts';
 import type { KeyEvent, KeyRange, Revision } from '../../src/mvcc/types.ts';
-import { WatchHub, type WatchSource } from '../../src/node/watch-hub.ts';
 import type { WatchBatch } from '../../src/node/types.ts';
+import { WatchHub, type WatchSource } from '../../src/node/watch-hub.ts';
 import type { KeySpaceName, RevisionEvents } from '../../src/state-machine/types.ts';
 
 /** A clock whose turns run when the test says so. */
@@ -106,72 +106,70 @@ function setUp() {
   return { turns, hub, history, put, watch };
 }
 
-describe('watch hub', () => {
-  test('a synced watcher is handed its keys only, a revision at a time', () => {
-    const { put, watch } = setUp();
-    const one = watch('b', null, 2);
-    const range = watch('a', 'c', 2);
-    put('a');
-    put('b', 'a', 'z');
-    put('c');
-    expect(one.sink.seen).toEqual(['3:b']);
-    expect(range.sink.seen).toEqual(['2:a', '3:b+a']);
-  });
+test('a synced watcher is handed its keys only, a revision at a time', () => {
+  const { put, watch } = setUp();
+  const one = watch('b', null, 2);
+  const range = watch('a', 'c', 2);
+  put('a');
+  put('b', 'a', 'z');
+  put('c');
+  expect(one.sink.seen).toEqual(['3:b']);
+  expect(range.sink.seen).toEqual(['2:a', '3:b+a']);
+});
 
-  test('a watcher from the past reads history and goes on live without a gap or a repeat', () => {
-    const { put, watch, turns } = setUp();
-    for (let count = 0; count < 300; count++) put('k');
-    const { sink } = watch('k', null, 100);
-    put('k');
-    turns.run();
-    put('k');
-    const revisions = sink.seen.map((text) => Number(text.split(':')[0]));
-    expect(revisions).toEqual(Array.from({ length: 204 }, (_, at) => 100 + at));
-  });
+test('a watcher from the past reads history and goes on live without a gap or a repeat', () => {
+  const { put, watch, turns } = setUp();
+  for (let count = 0; count < 300; count++) put('k');
+  const { sink } = watch('k', null, 100);
+  put('k');
+  turns.run();
+  put('k');
+  const revisions = sink.seen.map((text) => Number(text.split(':')[0]));
+  expect(revisions).toEqual(Array.from({ length: 204 }, (_, at) => 100 + at));
+});
 
-  test('a full sink is left alone and catches up when it resumes', () => {
-    const { put, watch, turns } = setUp();
-    const sink = new Sink();
-    sink.room = 2;
-    const { handle } = watch('k', null, 2, sink);
-    for (let count = 0; count < 5; count++) put('k');
-    turns.run();
-    expect(sink.seen).toEqual(['2:k', '3:k']);
-    sink.room = Number.POSITIVE_INFINITY;
-    handle.resume();
-    turns.run();
-    put('k');
-    expect(sink.seen).toEqual(['2:k', '3:k', '4:k', '5:k', '6:k', '7:k']);
-  });
+test('a full sink is left alone and catches up when it resumes', () => {
+  const { put, watch, turns } = setUp();
+  const sink = new Sink();
+  sink.room = 2;
+  const { handle } = watch('k', null, 2, sink);
+  for (let count = 0; count < 5; count++) put('k');
+  turns.run();
+  expect(sink.seen).toEqual(['2:k', '3:k']);
+  sink.room = Number.POSITIVE_INFINITY;
+  handle.resume();
+  turns.run();
+  put('k');
+  expect(sink.seen).toEqual(['2:k', '3:k', '4:k', '5:k', '6:k', '7:k']);
+});
 
-  test('a watch from a future revision sees nothing earlier', () => {
-    const { put, watch } = setUp();
-    const { sink } = watch('k', null, 4);
-    for (let count = 0; count < 4; count++) put('k');
-    expect(sink.seen).toEqual(['4:k', '5:k']);
-  });
+test('a watch from a future revision sees nothing earlier', () => {
+  const { put, watch } = setUp();
+  const { sink } = watch('k', null, 4);
+  for (let count = 0; count < 4; count++) put('k');
+  expect(sink.seen).toEqual(['4:k', '5:k']);
+});
 
-  test('what is compacted ends the stream with that code', () => {
-    const { put, watch, turns, history } = setUp();
-    for (let count = 0; count < 5; count++) put('k');
-    history.compacted = 3;
-    const gone = watch('k', null, 3);
-    const rest = watch('k', null, 4);
-    turns.run();
-    expect(gone.sink).toMatchObject({ ended: 'compacted', seen: [] });
-    expect(rest.sink.seen).toEqual(['4:k', '5:k', '6:k']);
-  });
+test('what is compacted ends the stream with that code', () => {
+  const { put, watch, turns, history } = setUp();
+  for (let count = 0; count < 5; count++) put('k');
+  history.compacted = 3;
+  const gone = watch('k', null, 3);
+  const rest = watch('k', null, 4);
+  turns.run();
+  expect(gone.sink).toMatchObject({ ended: 'compacted', seen: [] });
+  expect(rest.sink.seen).toEqual(['4:k', '5:k', '6:k']);
+});
 
-  test('nothing follows a cancel', () => {
-    const { put, watch, turns } = setUp();
-    put('k');
-    const behind = watch('k', null, 2);
-    const synced = watch('k', null, 3);
-    behind.handle.cancel();
-    synced.handle.cancel();
-    put('k');
-    turns.run();
-    expect([...behind.sink.seen, ...synced.sink.seen]).toEqual([]);
-    expect(synced.sink.ended).toBe(null);
-  });
+test('nothing follows a cancel', () => {
+  const { put, watch, turns } = setUp();
+  put('k');
+  const behind = watch('k', null, 2);
+  const synced = watch('k', null, 3);
+  behind.handle.cancel();
+  synced.handle.cancel();
+  put('k');
+  turns.run();
+  expect([...behind.sink.seen, ...synced.sink.seen]).toEqual([]);
+  expect(synced.sink.ended).toBe(null);
 });
