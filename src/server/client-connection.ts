@@ -262,10 +262,11 @@ export class ClientConnection {
     this.#socket.send(frame, { binary: true, compress: false }, () => this.#written());
   }
 
-  /** Some of what was sent has left: who takes it in is alive, and may have room again. */
+  /** Some of what was sent has left, so there may be room again. */
   #written(): void {
     if (this.#isOver) return;
-    if (!this.#isFirst) this.#silentTicks = 0;
+    // While nothing is read no pong is heard; who takes in what is sent is alive all the same.
+    if (this.#socket.isPaused) this.#silentTicks = 0;
     this.#resumeReading();
     this.#streams.resume();
   }

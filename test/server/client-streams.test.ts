@@ -1,0 +1,100 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { type Fixture, openFixture } from './endpoint-fixture.ts';
+
+let fixture: Fixture;
+
+beforeEach(async () => {
+  fixture = await openFixture({ streamBacklogBytesMax: 200_000, tickMs: 50 });
+});
+
+afterEach(() => fixture.close());
+
+describe('a watch', () => {
+  test('tells of its creation, then of each revision, until it is cancelled', async () => {
+    const client = await fixture.connect();
+    const [watch] = client.send(['watch', { key: 'k' }]) as [number];
+    expect(await client.next(watch)).toEqual({
+      id: watch,
+      kind: 2,
+      body: { type: 'created', revision: 1 },
+    });
+    await client.call('put', { key: 'other', value: new Uint8Array(0) });
+    await client.call('put', { key: 'k1', value: new Uint8Array(0) });
+    expect(await client.next(watch)).toMatchObject({
+      kind: 2,
+      body: {
+        type: 'events',
+        revision: 3,
+        events: [{ type: 'put', pair: { key: 'k1', modRevision: 3 }, previous: null }],
+      },
+    });
+    expect(await client.call('cancel', { id: watch })).toEqual({ revision: 3 });
+    expect(await client.next(watch)).toMatchObject({ kind: 1, body: { code: 'cancelled' } });
+    expect(fixture.member.open.size).toBe(0);
+    expect(await client.call('cancel', { id: watch })).toEqual({ revision: 3 });
+  });
+
+  test('that ends at once says why', async () => {
+    const client = await fixture.connect();
+    const [watch] = client.send(['watch', { key: 'k', startRevision: 1 }]) as [number];
+    expect(await client.next(watch)).toMatchObject({
+      kind: 1,
+      body: { code: 'compacted', details: { compactRevision: 2 } },
+    });
+  });
+
+  test('ends with its connection', async () => {
+    const client = await fixture.connect();
+    const [watch] = client.send(['watch', { key: 'k' }]) as [number];
+    await client.next(watch);
+    expect(fixture.member.open.size).toBe(1);
+    client.socket.terminate();
+    await client.closed;
+    const other = await fixture.connect();
+    while (fixture.member.open.size > 0) await other.call('leaseList');
+  });
+
+  test('pauses while the client does not read, misses nothing, and harms nobody', async () => {
+    const slow = await fixture.connect();
+    const other = await fixture.connect();
+    const [watch] = slow.send(['watch', { key: 'k' }]) as [number];
+    await slow.next(watch);
+    slow.socket.pause();
+    const [stream] = [...fixture.member.open];
+    const value = new Uint8Array(100_000);
+    let puts = 0;
+    while (stream?.pauses === 0) {
+      await other.call('put', { key: `k${puts++}`, value });
+    }
+    const more = 50;
+    for (let number = 0; number < more; number++) {
+      await other.call('put', { key: `k${puts++}`, value });
+    }
+    slow.socket.resume();
+    const seen: number[] = [];
+    for (let number = 0; number < puts; number++) {
+      const { body } = await slow.next(watch);
+      seen.push((body as { revision: number }).revision);
+    }
+    expect(seen).toEqual(Array.from({ length: puts }, (_, at) => at + 2));
+  });
+});
+
+test('a service view tells the whole first, then the changes, then why it ends', async () => {
+  const client = await fixture.connect();
+  const [view] = client.send(['watchService', { service: 's' }]) as [number];
+  expect(await client.next(view)).toMatchObject({
+    kind: 2,
+    body: { type: 'view', revision: 2, instances: [{ id: 'one', metadata: [['zone', 'z']] }] },
+  });
+  expect(await client.next(view)).toEqual({
+    id: view,
+    kind: 2,
+    body: {
+      type: 'changes',
+      revision: 3,
+      events: [{ type: 'removed', id: 'one', reason: 'expired' }],
+    },
+  });
+  expect(await client.next(view)).toMatchObject({ kind: 1, body: { code: 'noLeader' } });
+});
