@@ -8,6 +8,8 @@ export interface PlannedNode {
   readonly peerPort: number;
   /** `host:port` for clients. */
   readonly endpoint: string;
+  /** `host:port` for the other nodes. */
+  readonly peer: string;
   readonly directory: string;
   readonly logPath: string;
   /** The arguments of `rollcall` that start this node. */
@@ -43,35 +45,19 @@ export function planNodes({ nodes, port, dataDirectory }: PlanOptions): readonly
   return labels.map(({ name, clientPort, peerPort }) => {
     const directory = join(root, name);
     const endpoint = `${host}:${clientPort}`;
+    const peer = `${host}:${peerPort}`;
     return {
       name,
       clientPort,
       peerPort,
       endpoint,
+      peer,
       directory,
       logPath: join(root, `${name}.log`),
-      arguments: serverArguments({
-        name,
-        directory,
-        endpoint,
-        peer: `${host}:${peerPort}`,
-        members,
-      }),
+      arguments: [
+        ...['server', '--name', name, '--data-dir', directory],
+        ...['--client-listen', endpoint, '--peer-listen', peer, '--initial-cluster', members],
+      ],
     };
   });
-}
-
-interface ServerAddresses {
-  readonly name: string;
-  readonly directory: string;
-  readonly endpoint: string;
-  readonly peer: string;
-  readonly members: string;
-}
-
-function serverArguments({ name, directory, endpoint, peer, members }: ServerAddresses): string[] {
-  return [
-    ...['server', '--name', name, '--data-dir', directory],
-    ...['--client-listen', endpoint, '--peer-listen', peer, '--initial-cluster', members],
-  ];
 }
