@@ -16,6 +16,10 @@ export class Power {
     return this.#operations;
   }
 
+  get isOff(): boolean {
+    return this.#isOff;
+  }
+
   /** The power goes during the changing operation after so many more. */
   cutAfter(operations: number): void {
     this.#cutAt = this.#operations + operations + 1;

@@ -1,0 +1,206 @@
+import { crc32 } from 'node:zlib';
+import { expect, test } from 'vitest';
+import { createPrng, randomBelow } from '../../src/base/prng.ts';
+import { loadIdentity } from '../../src/storage/identity.ts';
+import { numberSeed, segmentPath } from '../../src/storage/wal/segment.ts';
+import type { FileContent } from '../sim/file-content.ts';
+import { SimulatedLevelStore } from '../sim/level.ts';
+import { Power } from '../sim/power.ts';
+import { appendOf, entriesFrom, entryAt, headerAt, Machine, settle } from './machine.ts';
+
+const pageBytes = 4096;
+const hardState = { currentTerm: 1, votedFor: null, commitIndex: 0 };
+
+/** A closed log of twenty groups of about 4 KiB, each one entry, in two segments. */
+async function filled(): Promise<Machine> {
+  const machine = new Machine(new Power());
+  const storage = await machine.open();
+  for (let index = 1; index <= 20; index++) {
+    await storage.append(appendOf([entryAt(index, 1, 4000)], hardState));
+  }
+  await storage.close();
+  return machine.cut('keep');
+}
+
+function contentOf(machine: Machine, path: string): FileContent {
+  const content = machine.files.content(path);
+  if (content === null) throw new Error(`${path} is missing`);
+  return content;
+}
+
+/** The last byte that is not zero. */
+function endOf(content: FileContent): number {
+  const bytes = content.read(0, content.size);
+  return bytes.findLastIndex((byte) => byte !== 0);
+}
+
+function checksumOf(machine: Machine, paths: readonly string[]): number[] {
+  return paths.map((path) => crc32(contentOf(machine, path).read(0, 1e9)));
+}
+
+/** Refused with the file's name, and nothing changed. */
+async function expectDamaged(machine: Machine, path: string): Promise<void> {
+  const names = await machine.files.list('wal');
+  const paths = names.map((name) => `wal/${name}`);
+  const before = checksumOf(machine, paths);
+  const operations = machine.power.operations;
+  await expect(machine.open()).rejects.toMatchObject({
+    code: 'dataDamaged',
+    message: expect.stringContaining(path),
+  });
+  expect(machine.power.operations).toBe(operations);
+  expect(checksumOf(machine, paths)).toEqual(before);
+}
+
+test('a flipped bit anywhere at or below the slot is damage', async () => {
+  const random = createPrng(7);
+  for (let round = 0; round < 60; round++) {
+    const machine = await filled();
+    const path = segmentPath(1 + (round % 2));
+    const content = contentOf(machine, path);
+    const begin = 2 * pageBytes + 16;
+    let position = begin + randomBelow(random, endOf(content) - begin + 1);
+    // The padding of the header's page and what stands behind the last group mean nothing.
+    while (content.read(position, 1)[0] === 0) position--;
+    content.corrupt(position, (byte) => byte ^ (1 << randomBelow(random, 8)));
+    await expectDamaged(machine, 'wal/');
+  }
+});
+
+test('a damaged slot leaves the other one, two damaged slots are damage', async () => {
+  for (const slots of [[0], [1], [0, 1]]) {
+    const machine = new Machine(new Power());
+    const storage = await machine.open();
+    for (let index = 1; index <= 4; index++) {
+      await storage.append(appendOf([entryAt(index)]));
+      machine.clock.step(machine.clock.monotonic() + 20);
+      await settle();
+    }
+    await storage.close();
+    const after = machine.cut('keep');
+    const content = contentOf(after, segmentPath(1));
+    for (const slot of slots) content.corrupt(slot * pageBytes + 9, (byte) => byte ^ 0x10);
+    if (slots.length === 2) await expectDamaged(after, segmentPath(1));
+    else expect((await after.open()).entries.length).toBe(4);
+  }
+});
+
+test('a bad last group above the slot is a torn tail, and is wiped', async () => {
+  const machine = new Machine(new Power());
+  const storage = await machine.open();
+  for (let index = 1; index <= 5; index++)
+    await storage.append(appendOf([entryAt(index, 1, 5000)]));
+  const cut = machine.cut('keep');
+  const content = contentOf(cut, segmentPath(1));
+  const end = endOf(content);
+  content.corrupt(end - 100, (byte) => byte ^ 1);
+  const again = await cut.open();
+  expect(again.entries).toEqual(entriesFrom(1, 4, 1, 5000));
+  expect(endOf(content)).toBeLessThan(end - 4900);
+  await again.append(appendOf([entryAt(5, 2, 10)]));
+  const third = await cut.cut('drop').open();
+  expect(third.entries).toEqual([...entriesFrom(1, 4, 1, 5000), entryAt(5, 2, 10)]);
+});
+
+test('a bad group above the slot is damage when a later one proves that it was durable', async () => {
+  const machine = new Machine(new Power());
+  const storage = await machine.open();
+  for (let index = 1; index <= 5; index++)
+    await storage.append(appendOf([entryAt(index, 1, 5000)]));
+  const cut = machine.cut('keep');
+  contentOf(cut, segmentPath(1)).corrupt(3 * pageBytes + 50, (byte) => byte ^ 1);
+  await expectDamaged(cut, segmentPath(1));
+});
+
+test('a truncated segment is damage below the slot and a torn tail above it', async () => {
+  const below = await filled();
+  contentOf(below, segmentPath(2)).truncate(4 * pageBytes);
+  await expectDamaged(below, segmentPath(2));
+  const short = await filled();
+  contentOf(short, segmentPath(2)).truncate(100);
+  await expectDamaged(short, segmentPath(2));
+  const above = await filled();
+  const content = contentOf(above, segmentPath(2));
+  content.truncate(endOf(content) + 1);
+  expect((await above.open()).entries.length).toBe(20);
+});
+
+test('a missing segment is damage', async () => {
+  const machine = await filled();
+  machine.files.lose(segmentPath(1));
+  await expectDamaged(machine, segmentPath(1));
+});
+
+test('a log that is gone as a whole is damage, unless nothing was ever appended', async () => {
+  const machine = await filled();
+  for (const name of await machine.files.list('wal')) machine.files.lose(`wal/${name}`);
+  await expectDamaged(machine, 'wal/');
+  machine.files.lose('wal');
+  await expectDamaged(machine, 'wal/');
+});
+
+test('a missing identity beside a log is damage', async () => {
+  const machine = await filled();
+  machine.files.lose('identity');
+  await expect(loadIdentity(machine.files)).rejects.toMatchObject({ code: 'dataDamaged' });
+});
+
+test('a log that ends below what the state has applied is damage', async () => {
+  const machine = new Machine(new Power());
+  const storage = await machine.open({ generationBytesMax: 1 });
+  for (let index = 1; index <= 3; index++) await storage.append(appendOf([entryAt(index)]));
+  storage.overlay.write('k', Uint8Array.of(1));
+  storage.applied(() => headerAt(3));
+  await settle();
+  const cut = machine.cut('keep');
+  const content = contentOf(cut, segmentPath(1));
+  for (let at = endOf(content) - 30; at <= endOf(content); at++) content.corrupt(at, () => 0);
+  await expectDamaged(cut, segmentPath(1));
+});
+
+test('a state of another cluster, or at another term than the log, is damage', async () => {
+  for (const header of [{ ...headerAt(2), clusterId: '00000000000000c2' }, headerAt(2, 2)]) {
+    const machine = new Machine(new Power());
+    const storage = await machine.open({ generationBytesMax: 1 });
+    await storage.append(appendOf(entriesFrom(1, 3)));
+    storage.overlay.write('k', Uint8Array.of(1));
+    storage.applied(() => header);
+    await settle();
+    await expectDamaged(machine.cut('keep'), '');
+  }
+});
+
+test('a state without its header is damage', async () => {
+  const machine = await filled();
+  const level = await machine.levels.open();
+  await level.write([['k', Uint8Array.of(1)]]);
+  await expectDamaged(machine, 'level');
+});
+
+test('a lost state is replayed from the log', async () => {
+  const machine = new Machine(new Power());
+  const storage = await machine.open();
+  await storage.append(appendOf(entriesFrom(1, 3)));
+  storage.overlay.write('k', Uint8Array.of(1));
+  storage.applied(() => headerAt(3));
+  await storage.close();
+  const fresh = new Machine(new Power(), {}, (files, levels) => [
+    machine.files.cut('keep', createPrng(1), files),
+    new SimulatedLevelStore(levels),
+  ]);
+  const again = await fresh.open();
+  expect(again.checkpoint).toBeNull();
+  expect(again.entries).toEqual(entriesFrom(1, 3));
+});
+
+test('a segment of a newer format is named as such', async () => {
+  const machine = await filled();
+  const content = contentOf(machine, segmentPath(2));
+  const header = 2 * pageBytes;
+  content.corrupt(header + 4, () => 2);
+  const checksum = crc32(content.read(header, 12), numberSeed(2));
+  for (let byte = 0; byte < 4; byte++) {
+    content.corrupt(header + 12 + byte, () => (checksum >>> (8 * byte)) & 0xff);
+  }
+  await expect(machine.open()).rejects.toMatchObject({ code: 'formatTooNew' });
+});
