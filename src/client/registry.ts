@@ -6,7 +6,7 @@ import { type Instance, instanceFromWire } from './instance.ts';
 import type { LeaseKeeper } from './lease.ts';
 import { Registration } from './registration.ts';
 import type { Router } from './router.ts';
-import { ServiceView } from './service-view.ts';
+import { type ServiceSnapshot, ServiceView } from './service-view.ts';
 
 const defaultNamespace = 'default';
 const defaultTtlMs = 10_000;
@@ -102,18 +102,19 @@ export class Registry {
     service: string,
     options: RegistryReadOptions = {},
   ): Promise<readonly Instance[]> {
+    return (await this.snapshot(service, options)).instances;
+  }
+
+  /** The same with the revision at which it was so. */
+  async snapshot(service: string, options: RegistryReadOptions = {}): Promise<ServiceSnapshot> {
     const parameters = {
       namespace: options.namespace ?? defaultNamespace,
       service,
       ...this.#freshness(options),
     };
-    try {
-      const body = await this.#call('discover', parameters, options.serializable, options);
-      return (body as Results['discover']).instances.map(instanceFromWire);
-    } catch (error) {
-      if (error instanceof RollcallError && error.code === 'serviceUnknown') return [];
-      throw error;
-    }
+    const body = await this.#call('discover', parameters, options.serializable, options);
+    const { revision, instances } = body as Results['discover'];
+    return { revision, instances: instances.map(instanceFromWire) };
   }
 
   /** All services with the number of their instances. */

@@ -1,0 +1,54 @@
+/** Parsers of arguments. What they refuse is a usage error. */
+import { InvalidArgumentError } from 'commander';
+import { isName } from '../base/limits.ts';
+
+export function parseLeaseId(text: string): string {
+  if (/^[0-9a-f]{16}$/.test(text) && !/^0+$/.test(text)) return text;
+  throw new InvalidArgumentError(
+    'A lease id is 16 hexadecimal digits, as `lease grant` prints it.',
+  );
+}
+
+export function parseRevision(text: string): number {
+  const revision = Number(text);
+  if (/^\d+$/.test(text) && revision > 0 && Number.isSafeInteger(revision)) return revision;
+  throw new InvalidArgumentError('A revision is a whole number from 1.');
+}
+
+export function parseAddress(text: string): string {
+  const match = /^(?:\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+):(\d{1,5})$/.exec(text);
+  const port = Number(match?.[1] ?? 0);
+  if (match !== null && port >= 1 && port <= 65_535) return text;
+  throw new InvalidArgumentError('An address is HOST:PORT, an IPv6 host in brackets.');
+}
+
+/** As an address, but port 0 lets the system choose. */
+export function parseListen(text: string): string {
+  return /^\[?[^\s\]]+\]?:0$/.test(text) ? text : parseAddress(text);
+}
+
+export function parseAddresses(text: string): readonly string[] {
+  return text.split(',').map((address) => parseAddress(address.trim()));
+}
+
+export function parseName(text: string): string {
+  if (isName(text)) return text;
+  throw new InvalidArgumentError(
+    'A name has 1 to 128 of a-z 0-9 . _ - and begins with a letter or digit.',
+  );
+}
+
+/** An option that may stand several times. */
+export function collect(text: string, previous: readonly string[] | undefined): readonly string[] {
+  return [...(previous ?? []), text];
+}
+
+/** `NAME=VALUE`, several times. */
+export function collectPairs(
+  text: string,
+  previous: Readonly<Record<string, string>> | undefined,
+): Readonly<Record<string, string>> {
+  const at = text.indexOf('=');
+  if (at < 1) throw new InvalidArgumentError('It is NAME=VALUE.');
+  return { ...previous, [text.slice(0, at)]: text.slice(at + 1) };
+}

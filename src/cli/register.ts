@@ -1,0 +1,147 @@
+import type { Command } from 'commander';
+import { type Client, type Registration, RollcallError } from '../client/index.ts';
+import { collect, collectPairs, parseAddress, parseName } from './argument.ts';
+import { Child } from './child.ts';
+import { parseDuration } from './duration.ts';
+import {
+  type ClientOptions,
+  clientCommand,
+  examples,
+  type Run,
+  show,
+  untilStopped,
+  withClient,
+} from './session.ts';
+
+interface RegisterCommandOptions extends ClientOptions {
+  readonly address: string;
+  readonly id?: string;
+  readonly ttl: number;
+  readonly tag?: readonly string[];
+  readonly meta?: Readonly<Record<string, string>>;
+}
+
+export function registerCommand(run: Run): Command {
+  return clientCommand(run, 'register')
+    .description(
+      'register an instance and keep it registered until stopped, then take it out again; with a ' +
+        'command after --, run it, keep the instance registered while it lives, exit as it does',
+    )
+    .argument('<service>', 'the service', parseName)
+    .argument('[command...]', 'a command to run, after --')
+    .requiredOption('--address <host:port>', 'where the instance can be called', parseAddress)
+    .option('--id <id>', 'the instance; drawn if left out', parseName)
+    .option('--ttl <duration>', 'how long it outlives a crash', parseDuration, 10_000)
+    .option('--tag <tag>', 'a tag; may stand several times', collect)
+    .option('--meta <name=value>', 'metadata; may stand several times', collectPairs)
+    .addHelpText(
+      'after',
+      examples(
+        'register api --address 10.0.0.7:8080 --tag blue --meta zone=a',
+        'register api --address 10.0.0.7:8080 --ttl 5s -- node api.js --port 8080',
+      ),
+    )
+    .action(
+      async (service: string, command: readonly string[], options: RegisterCommandOptions) => {
+        await withClient(options, async (client) => {
+          const [file, ...args] = command;
+          if (file === undefined) await registerUntilStopped(run, client, service, options);
+          else {
+            const child = new Child(run.terminal, file, args);
+            run.exitCode = await registerWhile(run, client, service, options, child);
+          }
+        });
+      },
+    );
+}
+
+async function registerUntilStopped(
+  run: Run,
+  client: Client,
+  service: string,
+  options: RegisterCommandOptions,
+): Promise<void> {
+  const { address } = options;
+  await untilStopped(run.terminal, async (signal) => {
+    const registration = await register(client, service, options, signal).catch(unless(signal));
+    if (registration === null) return;
+    const { id } = registration;
+    const tell = (event: string, more: object = {}): void => {
+      const text = `${event} ${service}/${id} at ${address}\n`;
+      show(run, options, { event, service, id, address, ...more }, text);
+    };
+    tell('registered');
+    registration.on('lost', (reason) => tell('lost', { reason }));
+    registration.on('restored', () => tell('restored'));
+    await aborted(signal);
+    await registration.deregister();
+    tell('deregistered');
+  });
+}
+
+/** Standard output belongs to the command, so that all is told on standard error. */
+async function registerWhile(
+  run: Run,
+  client: Client,
+  service: string,
+  options: RegisterCommandOptions,
+  child: Child,
+): Promise<number> {
+  const over = new AbortController();
+  const ended = child.ended.finally(() => over.abort());
+  ended.catch(() => {});
+  let registration: Registration | null;
+  try {
+    registration = await register(client, service, options, over.signal).catch(unless(over.signal));
+  } catch (error) {
+    child.stop();
+    await ended.catch(() => {});
+    throw error;
+  }
+  if (registration === null) return await ended;
+  const name = `${service}/${registration.id}`;
+  const tell = (text: string): void => run.terminal.warn(`rollcall: ${name} ${text}\n`);
+  registration.on('lost', (reason) => tell(`was lost (${reason})`));
+  registration.on('restored', () => tell('is registered again'));
+  const code = await ended;
+  try {
+    await registration.deregister();
+  } catch (error) {
+    if (!(error instanceof RollcallError)) throw error;
+    // The command's exit code is the answer; the instance goes with its TTL.
+    tell(`could not be deregistered: ${error.code}: ${error.message}`);
+  }
+  return code;
+}
+
+function register(
+  client: Client,
+  service: string,
+  options: RegisterCommandOptions,
+  signal: AbortSignal,
+): Promise<Registration> {
+  return client.registry.register({
+    service,
+    address: options.address,
+    ...(options.id === undefined ? {} : { id: options.id }),
+    ttlMs: options.ttl,
+    tags: options.tag ?? [],
+    metadata: options.meta ?? {},
+    signal,
+  });
+}
+
+/** A failure after the end is the end. */
+function unless(signal: AbortSignal): (error: unknown) => null {
+  return (error) => {
+    if (signal.aborted) return null;
+    throw error;
+  };
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => {
+    signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}

@@ -1,0 +1,67 @@
+import { constants } from 'node:os';
+import { Command, Option } from 'commander';
+import { RollcallError } from '../client/index.ts';
+import { parseListen, parseName } from './argument.ts';
+import { examples, type Run } from './session.ts';
+
+interface ServerOptions {
+  readonly name: string;
+  readonly dataDir: string;
+  readonly clientListen: string;
+  readonly peerListen: string;
+  readonly initialCluster?: string;
+  readonly insecure: boolean;
+  readonly logLevel: string;
+}
+
+export function serverCommand(run: Run): Command {
+  return new Command('server')
+    .description('run one node until SIGTERM or Ctrl-C')
+    .requiredOption('--name <name>', 'the name of the node, one of the initial cluster', parseName)
+    .requiredOption('--data-dir <directory>', 'where it keeps its state')
+    .option('--client-listen <host:port>', 'for clients', parseListen, '127.0.0.1:4640')
+    .option('--peer-listen <host:port>', 'for the other nodes', parseListen, '127.0.0.1:4641')
+    .option(
+      '--initial-cluster <list>',
+      'NAME=HOST:PORT of the peer port of every node, the same for all; alone if left out',
+    )
+    .option('--insecure', 'allow addresses that are not loopback', false)
+    .addOption(
+      new Option('--log-level <level>', 'how much to log')
+        .choices(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'])
+        .default('info'),
+    )
+    .addHelpText(
+      'after',
+      examples(
+        'server --name n1 --data-dir data/n1 --client-listen 127.0.0.1:4640 \\\n' +
+          '      --peer-listen 127.0.0.1:4641 \\\n' +
+          '      --initial-cluster n1=127.0.0.1:4641,n2=127.0.0.1:4651,n3=127.0.0.1:4661',
+      ),
+    )
+    .action((options: ServerOptions) => serve(run, options));
+}
+
+async function serve({ terminal }: Run, options: ServerOptions): Promise<void> {
+  // Loaded here, so that the commands of the client start without the whole server.
+  const { startServer } = await import('../server/index.ts');
+  const { dataDir: dataDirectory, ...rest } = options;
+  const initialCluster = options.initialCluster ?? `${options.name}=${options.peerListen}`;
+  const server = await startServer({ ...rest, dataDirectory, initialCluster });
+  let closing = false;
+  const stopListening = terminal.onSignal((signal) => {
+    if (closing) terminal.exit(128 + constants.signals[signal]);
+    closing = true;
+    server.close().catch((error: unknown) => {
+      terminal.warn(
+        `error: ${error instanceof RollcallError ? error.code : 'internal'}: ${String(error)}\n`,
+      );
+      terminal.exit(1);
+    });
+  });
+  try {
+    await server.closed;
+  } finally {
+    stopListening();
+  }
+}

@@ -1,0 +1,71 @@
+import type { Command } from 'commander';
+import { type EndpointStatus, RollcallError } from '../client/index.ts';
+import {
+  type ClientOptions,
+  clientCommand,
+  examples,
+  type Run,
+  show,
+  statuses,
+} from './session.ts';
+import { renderTable } from './table.ts';
+
+export function statusCommand(run: Run): Command {
+  return clientCommand(run, 'status')
+    .description(
+      'ask every endpoint for its role, term, leader and progress; fails if none answers',
+    )
+    .addHelpText('after', examples('status', 'status --json', 'status --endpoints 10.0.0.1:4640'))
+    .action(async (options: ClientOptions) => {
+      const asked = await statuses(options);
+      show(run, options, asked.map(statusDocument), statusTable(asked));
+      if (asked.some(({ status }) => status !== null)) return;
+      const reasons = asked.map(({ error }) => error?.message).join('; ');
+      throw new RollcallError('unreachable', `No endpoint answers: ${reasons}`);
+    });
+}
+
+function statusDocument({ endpoint, status, error }: EndpointStatus): object {
+  return {
+    name: status?.name ?? null,
+    endpoint,
+    role: status?.role ?? null,
+    term: status?.term ?? null,
+    leader: status?.leaderName ?? null,
+    commitIndex: status?.commitIndex ?? null,
+    appliedIndex: status?.appliedIndex ?? null,
+    revision: status?.revision ?? null,
+    error: error?.message ?? null,
+  };
+}
+
+function statusTable(asked: readonly EndpointStatus[]): string {
+  const table = renderTable(
+    [
+      { title: 'node' },
+      { title: 'endpoint' },
+      { title: 'role' },
+      { title: 'term', numeric: true },
+      { title: 'leader' },
+      { title: 'commit', numeric: true },
+      { title: 'applied', numeric: true },
+      { title: 'revision', numeric: true },
+    ],
+    asked.map(({ endpoint, status }) =>
+      status === null
+        ? ['', endpoint, 'unreachable', '', '', '', '', '']
+        : [
+            status.name,
+            endpoint,
+            status.role,
+            String(status.term),
+            status.leaderName ?? '',
+            String(status.commitIndex),
+            String(status.appliedIndex),
+            String(status.revision),
+          ],
+    ),
+  );
+  const reasons = asked.flatMap(({ error }) => (error === null ? [] : [`${error.message}\n`]));
+  return reasons.length === 0 ? table : `${table}\n${reasons.join('')}`;
+}

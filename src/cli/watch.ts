@@ -1,0 +1,52 @@
+import type { Command } from 'commander';
+import type { WatchBatch } from '../client/index.ts';
+import { parseRevision } from './argument.ts';
+import { batchDocument } from './json.ts';
+import {
+  type ClientOptions,
+  clientCommand,
+  examples,
+  type Run,
+  show,
+  untilStopped,
+  withClient,
+} from './session.ts';
+
+interface WatchCommandOptions extends ClientOptions {
+  readonly prefix: boolean;
+  readonly rev?: number;
+}
+
+export function watchCommand(run: Run): Command {
+  return clientCommand(run, 'watch')
+    .description(
+      'print changes as they happen: revision, put or delete, key, value; ends by Ctrl-C',
+    )
+    .argument('<key>')
+    .option('--prefix', 'all keys that begin with KEY; an empty KEY means every key', false)
+    .option('--rev <revision>', 'begin with the changes of this revision', parseRevision)
+    .addHelpText(
+      'after',
+      examples('watch config/color', 'watch --prefix config/ --json', 'watch --prefix "" --rev 1'),
+    )
+    .action(async (key: string, options: WatchCommandOptions) => {
+      await untilStopped(run.terminal, (signal) =>
+        withClient(options, async (client) => {
+          const keys = options.prefix ? { prefix: key } : key;
+          const startRevision = options.rev ?? 0;
+          for await (const batch of client.watch(keys, { startRevision, signal })) {
+            show(run, options, batchDocument(batch), batchText(batch));
+          }
+        }),
+      );
+    });
+}
+
+function batchText({ revision, events }: WatchBatch): string {
+  const lines = events.map(({ type, pair }) =>
+    type === 'put'
+      ? `${revision} put ${pair.keyText} ${pair.valueText}\n`
+      : `${revision} delete ${pair.keyText}\n`,
+  );
+  return lines.join('');
+}
