@@ -1,6 +1,6 @@
 /** One node of `rollcall dev`: a process of its own that is started again whenever it dies. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { isErrorCode, RollcallError } from '../base/errors.ts';
 import type { PlannedNode } from './dev-plan.ts';
@@ -24,6 +24,8 @@ export class DevNode {
   #child: ChildProcess | null = null;
   #restart: NodeJS.Timeout | null = null;
   #startedMs = 0;
+  /** Where in the log the words of the present process begin. */
+  #logOffset = 0;
   #quickFailures = 0;
   #isStopping = false;
   #isGivenUp = false;
@@ -44,6 +46,7 @@ export class DevNode {
   start(): void {
     const log = openSync(this.plan.logPath, 'a');
     try {
+      this.#logOffset = fstatSync(log).size;
       // Detached: Ctrl-C in the terminal must reach only this process, which then stops all in order.
       const child = spawn(process.execPath, ['--import', leash, program, ...this.plan.arguments], {
         stdio: ['ignore', log, log, 'ipc'],
@@ -79,7 +82,8 @@ export class DevNode {
   /** Why the process ended, in the words of its log where that has an error. */
   failure(how: string): RollcallError {
     const { name, logPath } = this.plan;
-    const lines = readFileSync(logPath, 'utf8').trimEnd().split('\n');
+    const said = readFileSync(logPath).subarray(this.#logOffset).toString('utf8');
+    const lines = said.split('\n');
     for (const line of lines.reverse()) {
       const [, code = '', message] = /^error: (\w+): (.*)$/.exec(line) ?? [];
       if (isErrorCode(code)) return new RollcallError(code, `${name}: ${message}`);

@@ -65,6 +65,8 @@ class DevCluster {
   /** Set while the cluster comes up: until then a node that dies ends the whole attempt. */
   #startFailure: RollcallError | null = null;
   #isUp = false;
+  /** The newest term whose leader the user was told. */
+  #term = 0;
 
   constructor(terminal: Terminal, plans: readonly PlannedNode[], isJson: boolean) {
     this.#terminal = terminal;
@@ -83,6 +85,7 @@ class DevCluster {
       const views = await this.#untilUp();
       if (views !== null) {
         this.#isUp = true;
+        this.#term = leaderOf(views)?.status?.term ?? 0;
         this.#terminal.print(this.#isJson ? jsonLine(devDocument(views)) : devText(views));
         await this.#stopped;
       }
@@ -148,13 +151,15 @@ class DevCluster {
     }
   }
 
-  /** Says who leads now that a node has died, as soon as the others know. */
+  /** Says who leads now that a node has died, once one does, unless it is the same as before. */
   async #sayLeader(): Promise<void> {
     const deadline = performance.now() + leaderMsMax;
     while (this.#stopAskedMs === null && performance.now() < deadline) {
       const leader = leaderOf(await this.#views());
       if (leader !== null) {
-        this.#say(`${leader.plan.name} leads in term ${leader.status?.term}`);
+        const term = leader.status?.term ?? 0;
+        if (term !== this.#term) this.#say(`${leader.plan.name} leads in term ${term}`);
+        this.#term = term;
         return;
       }
       await delay(pollMs);
