@@ -19,7 +19,6 @@ export function isDialable(address: string): boolean {
 export interface InitialMember {
   readonly name: string;
   readonly peerAddress: string;
-  readonly clientAddress: string;
 }
 
 export interface Hello {
@@ -69,7 +68,7 @@ const schema = object({
   clientAddress: address,
   featureLevel: integer(0),
   lane: oneOf(...lanes),
-  initialCluster: array(object({ name, peerAddress: address, clientAddress: address }), 100),
+  initialCluster: array(object({ name, peerAddress: address }), 100),
 });
 
 export function helloOf(self: PeerSelf, lane: Lane): Hello {

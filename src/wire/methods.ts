@@ -209,6 +209,7 @@ export interface WireEvent {
 
 /** What every node pushes to every client: first of all, on each change, and each second. */
 export interface NodeStatus {
+  /** Empty, like the incarnation, on a node that waits for its birth. */
   readonly clusterId: string;
   readonly incarnation: string;
   readonly memberId: string;

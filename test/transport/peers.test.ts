@@ -192,8 +192,8 @@ describe('birth', () => {
   test('unborn members greet each other with their lists', async () => {
     const a = await node('a', { birth: null });
     const list = [
-      { name: 'a', peerAddress: a.peers.address, clientAddress: '127.0.0.1:2' },
-      { name: 'b', peerAddress: '127.0.0.1:1', clientAddress: '127.0.0.1:3' },
+      { name: 'a', peerAddress: a.peers.address },
+      { name: 'b', peerAddress: '127.0.0.1:1' },
     ];
     const b = await node('b', { birth: null, initialCluster: list });
     expect(await b.hellos.take()).toMatchObject({ name: 'a', clusterId: null, lane: 'control' });
@@ -206,8 +206,8 @@ describe('birth', () => {
   test.each([true, false])('reaches a listed member (the unborn one dials: %s)', async (dials) => {
     const a = await node('a', { birth: birthOf(['a', 'b']) });
     const list = [
-      { name: 'a', peerAddress: a.peers.address, clientAddress: '127.0.0.1:2' },
-      { name: 'b', peerAddress: '127.0.0.1:1', clientAddress: '127.0.0.1:3' },
+      { name: 'a', peerAddress: a.peers.address },
+      { name: 'b', peerAddress: '127.0.0.1:1' },
     ];
     const b = await node('b', { birth: null, initialCluster: dials ? list : [] });
     const members = [memberAt('a', a.peers.address), memberAt('b', b.peers.address)];
@@ -222,7 +222,7 @@ describe('birth', () => {
 
   test('is not handed to an id that is not listed', async () => {
     const a = await node('a', { birth: birthOf(['a', 'b']) });
-    const list = [{ name: 'a', peerAddress: a.peers.address, clientAddress: '127.0.0.1:2' }];
+    const list = [{ name: 'a', peerAddress: a.peers.address }];
     const emptied = await node('b', {
       id: '00000000000000fe',
       birth: null,

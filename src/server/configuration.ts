@@ -1,0 +1,130 @@
+/** What a server is started with, checked as a whole before anything is opened. */
+import { isLoopback, parseAddress } from '../base/address.ts';
+import { RollcallError } from '../base/errors.ts';
+import { isName } from '../base/limits.ts';
+import { type InitialMember, isDialable } from '../transport/hello.ts';
+import { isLogLevel, type LogLevel, logLevels } from './log.ts';
+
+export interface ServerOptions {
+  readonly name: string;
+  readonly dataDirectory: string;
+  /** `host:port` for clients; port 0 lets the system choose. */
+  readonly clientListen: string;
+  /** What clients are told to connect to, where it differs from `clientListen`. */
+  readonly clientAddress?: string | undefined;
+  readonly peerListen: string;
+  /** `name=host:port,…`, this member included. Only itself, unless given. Not needed once it is born. */
+  readonly initialCluster?: string | undefined;
+  /** Allows addresses that other machines can reach, although nobody is authenticated. */
+  readonly insecure?: boolean | undefined;
+  /** Further names by which clients may call this node, separated by commas. */
+  readonly allowedHosts?: string | undefined;
+  readonly logLevel?: string | undefined;
+}
+
+export interface ServerConfiguration {
+  readonly name: string;
+  readonly dataDirectory: string;
+  readonly clientListen: string;
+  /** Null: the address that the client port gets. */
+  readonly clientAddress: string | null;
+  readonly peerListen: string;
+  /** What peers dial: this member's line in the initial list. */
+  readonly peerAddress: string;
+  /** In order of names. */
+  readonly initialCluster: readonly InitialMember[];
+  readonly allowedHosts: readonly string[];
+  readonly logLevel: LogLevel;
+}
+
+const membersMax = 9;
+
+/** Throws `invalidArgument` or `insecureAddress`. */
+export function checkConfiguration(options: ServerOptions): ServerConfiguration {
+  const { name, dataDirectory, clientListen, peerListen, insecure = false } = options;
+  if (!isName(name)) {
+    throw invalid(`"${name.slice(0, 200)}" is not a name: 1 to 128 of a-z 0-9 . _ -`);
+  }
+  if (dataDirectory === '') throw invalid('The data directory has to be given');
+  checkListen(clientListen, insecure);
+  checkListen(peerListen, insecure);
+  if (clientListen === peerListen && parseAddress(clientListen).port !== 0) {
+    throw invalid(`Clients and peers each need a port of their own, both have ${clientListen}`);
+  }
+  const initialCluster = parseCluster(options.initialCluster ?? `${name}=${peerListen}`);
+  const own = initialCluster.find((member) => member.name === name);
+  if (own === undefined) throw invalid(`The initial cluster does not list "${name}" itself`);
+  const { clientAddress = null, logLevel = 'info' } = options;
+  if (!isLogLevel(logLevel)) throw invalid(`The log level is one of ${logLevels.join(', ')}`);
+  checkAdvertised(clientListen, clientAddress);
+  return {
+    name,
+    dataDirectory,
+    clientListen,
+    clientAddress,
+    peerListen,
+    peerAddress: own.peerAddress,
+    initialCluster,
+    allowedHosts: hostsOf([clientListen, clientAddress, options.allowedHosts]),
+    logLevel,
+  };
+}
+
+/** Parses `name=host:port,…`; the list comes back in order of names. */
+export function parseCluster(text: string): readonly InitialMember[] {
+  const members = text.split(',').map(parseMember);
+  if (members.length > membersMax) {
+    throw invalid(`${members.length} members, at most ${membersMax} are allowed`);
+  }
+  for (const field of ['name', 'peerAddress'] as const) {
+    const seen = new Set<string>();
+    for (const { [field]: value } of members) {
+      if (seen.has(value)) throw invalid(`The initial cluster lists ${value} twice`);
+      seen.add(value);
+    }
+  }
+  return members.sort((left, right) => (left.name < right.name ? -1 : 1));
+}
+
+function parseMember(text: string): InitialMember {
+  const [name = '', peerAddress = '', ...rest] = text.trim().split('=');
+  if (!isName(name) || rest.length > 0) {
+    throw invalid(`"${text.slice(0, 300)}" is not a member NAME=HOST:PORT`);
+  }
+  parseAddress(peerAddress);
+  if (!isDialable(peerAddress)) throw invalid(`"${peerAddress}" cannot be dialed`);
+  return { name, peerAddress };
+}
+
+function checkListen(address: string, insecure: boolean): void {
+  const { host } = parseAddress(address);
+  if (insecure || isLoopback(host)) return;
+  throw new RollcallError(
+    'insecureAddress',
+    `${address} can be reached from other machines, and nobody is authenticated yet; ` +
+      'listen on loopback, or say --insecure',
+  );
+}
+
+function checkAdvertised(clientListen: string, clientAddress: string | null): void {
+  if (clientAddress !== null) {
+    if (parseAddress(clientAddress).port === 0) throw invalid('Clients cannot connect to port 0');
+  } else if (['0.0.0.0', '::'].includes(parseAddress(clientListen).host)) {
+    throw invalid(
+      `${clientListen} is every address; say by --client-address which one clients use`,
+    );
+  }
+}
+
+function hostsOf(sources: readonly (string | null | undefined)[]): readonly string[] {
+  const [listen, advertised, listed] = sources;
+  const addresses = [listen, advertised].flatMap((address) =>
+    address ? [parseAddress(address).host] : [],
+  );
+  const names = (listed ?? '').split(',').map((name) => name.trim());
+  return [...addresses, ...names].filter((name) => name !== '');
+}
+
+function invalid(message: string): RollcallError {
+  return new RollcallError('invalidArgument', message);
+}

@@ -1,0 +1,306 @@
+/**
+ * One server: its data directory, its two ports and, once it is born, the member behind them. The
+ * ports are open before birth, so that the members find each other and clients hear what is missing.
+ */
+import { assert } from '../base/assert.ts';
+import type { Clock } from '../base/clock.ts';
+import { RollcallError } from '../base/errors.ts';
+import type { Log } from '../base/log.ts';
+import { type Random, randomId } from '../base/prng.ts';
+import type { Birth, Identity } from '../format/identity.ts';
+import type { MemberApi, PeerTransport } from '../node/types.ts';
+import { loadIdentity, mintIdentity, saveBirth } from '../storage/identity.ts';
+import { openNodeFiles } from '../storage/node-files.ts';
+import type { Files } from '../storage/types.ts';
+import type { PeerSelf } from '../transport/hello.ts';
+import { openPeers, type Peers } from '../transport/peers.ts';
+import { decideBirth, isListed, mintBirth } from './birth.ts';
+import { type ClientEndpoint, openClientEndpoint } from './client-endpoint.ts';
+import {
+  checkConfiguration,
+  type ServerConfiguration,
+  type ServerOptions,
+} from './configuration.ts';
+import { createLog } from './log.ts';
+import { systemClock, systemRandom } from './system-clock.ts';
+import { version } from './version.ts';
+
+export interface RunningMember extends MemberApi {
+  /** Answers what waits, then closes what it was given to store in. */
+  close(): Promise<void>;
+}
+
+export interface MemberParts {
+  readonly files: Files;
+  readonly identity: Identity;
+  readonly birth: Birth;
+  readonly transport: PeerTransport;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  /** The disk failed or an invariant broke: the process must end. */
+  readonly onFatal: (error: unknown) => void;
+}
+
+export type OpenMember = (parts: MemberParts) => Promise<RunningMember>;
+
+export interface RunningServer {
+  readonly memberId: string;
+  readonly name: string;
+  /** Where the ports are, with the numbers that the system chose. */
+  readonly clientAddress: string;
+  readonly peerAddress: string;
+  /** Resolves once the member belongs to a cluster and its endpoint serves it. */
+  readonly born: Promise<void>;
+  /** Resolves when the server has ended: to null after `close`, otherwise to what ended it. */
+  readonly ended: Promise<unknown>;
+  close(): Promise<void>;
+}
+
+/** The newest state-machine features that this program can apply. */
+const featureLevel = 1;
+
+/**
+ * Resolves once both ports are open and a member that was born before serves. When it throws, all
+ * that was opened is closed again.
+ */
+export async function startServer(
+  options: ServerOptions,
+  openMember: OpenMember,
+  log?: Log,
+): Promise<RunningServer> {
+  const configuration = checkConfiguration(options);
+  const { name, logLevel } = configuration;
+  const server = new Server(
+    configuration,
+    openMember,
+    log ?? createLog({ level: logLevel, fields: { node: name }, output: process.stdout }),
+  );
+  try {
+    await server.open();
+  } catch (error) {
+    await server.close();
+    throw error;
+  }
+  return server;
+}
+
+class Server implements RunningServer {
+  readonly born: Promise<void>;
+  readonly ended: Promise<unknown>;
+  readonly #configuration: ServerConfiguration;
+  readonly #openMember: OpenMember;
+  readonly #log: Log;
+  /** Closes what was opened; the newest first. */
+  readonly #closers: (() => Promise<void>)[] = [];
+  #files: Files | null = null;
+  #identity: Identity | null = null;
+  #endpoint: ClientEndpoint | null = null;
+  #peers: Peers | null = null;
+  #member: RunningMember | null = null;
+  #waitsFor = 'the other members of the initial cluster';
+  /** Set as soon as a birth was chosen: there is never a second one. */
+  #isBirthChosen = false;
+  #resolveBorn: () => void = () => {};
+  #resolveEnded: (failure: unknown) => void = () => {};
+  #failure: unknown = null;
+  #closing: Promise<void> | null = null;
+
+  constructor(configuration: ServerConfiguration, openMember: OpenMember, log: Log) {
+    this.#configuration = configuration;
+    this.#openMember = openMember;
+    this.#log = log;
+    this.born = new Promise((resolve) => {
+      this.#resolveBorn = resolve;
+    });
+    this.ended = new Promise((resolve) => {
+      this.#resolveEnded = resolve;
+    });
+  }
+
+  get memberId(): string {
+    return opened(this.#identity).memberId;
+  }
+
+  get name(): string {
+    return this.#configuration.name;
+  }
+
+  get clientAddress(): string {
+    return opened(this.#endpoint).address;
+  }
+
+  get peerAddress(): string {
+    return opened(this.#peers).address;
+  }
+
+  async open(): Promise<void> {
+    const { dataDirectory, clientListen, peerListen } = this.#configuration;
+    const files = await openNodeFiles(dataDirectory);
+    this.#files = files;
+    this.#closers.push(() => files.close());
+    this.#identity = await this.#loadIdentity(files);
+    const endpoint = await this.#openEndpoint(this.#identity, clientListen);
+    this.#endpoint = endpoint;
+    this.#closers.push(() => endpoint.close());
+    const peers = await this.#openPeers(this.#identity, peerListen, endpoint.address);
+    this.#peers = peers;
+    this.#closers.push(() => peers.close());
+    const { memberId, birth } = this.#identity;
+    this.#log.info(
+      { memberId, clients: endpoint.address, peers: peers.address, version },
+      `Node "${this.name}" listens for clients on ${endpoint.address}`,
+    );
+    if (birth === null) this.#considerBirth();
+    else await this.#serve(birth);
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    // The member goes first, so that its last answers still reach the clients.
+    const member = this.#member;
+    if (member !== null) this.#closers.push(() => member.close());
+    for (const close of this.#closers.splice(0).reverse()) {
+      await close().catch((error: unknown) => this.#log.error({ error }, 'Closing failed'));
+    }
+    this.#resolveEnded(this.#failure);
+  }
+
+  async #loadIdentity(files: Files): Promise<Identity> {
+    const stored = await loadIdentity(files);
+    if (stored === null) return mintIdentity(files, this.name, randomId(systemRandom));
+    if (stored.name === this.name) return stored;
+    throw new RollcallError(
+      'dataDirectory',
+      `The data directory belongs to the member "${stored.name}", not "${this.name}"`,
+    );
+  }
+
+  #openEndpoint({ memberId, name }: Identity, listen: string): Promise<ClientEndpoint> {
+    return openClientEndpoint({
+      listen,
+      provider: {
+        memberId,
+        name,
+        member: () => this.#member,
+        waitsFor: () => this.#waitsFor,
+      },
+      clock: systemClock,
+      log: this.#log,
+      version,
+      allowedHosts: this.#configuration.allowedHosts,
+    });
+  }
+
+  #openPeers(identity: Identity, listen: string, clientAddress: string): Promise<Peers> {
+    return openPeers({
+      listen,
+      self: this.#selfOf(identity, clientAddress),
+      clock: systemClock,
+      random: systemRandom,
+      log: this.#log,
+      hooks: {
+        onHandshake: () => this.#considerBirth(),
+        onBirth: (birth, from) => this.#accept(birth, from.name),
+      },
+    });
+  }
+
+  #selfOf({ memberId, name, birth }: Identity, clientAddress: string): PeerSelf {
+    const { peerAddress, initialCluster, clientAddress: advertised } = this.#configuration;
+    return {
+      memberId,
+      name,
+      birth,
+      peerAddress,
+      clientAddress: advertised ?? clientAddress,
+      featureLevel,
+      initialCluster,
+    };
+  }
+
+  #considerBirth(): void {
+    const { identity, peers, endpoint } = this.#openedParts();
+    if (this.#isBirthChosen || identity.birth !== null) return;
+    const decision = decideBirth(this.#selfOf(identity, endpoint.address), peers.greeted());
+    if (decision.type === 'mint') {
+      this.#choose(mintBirth(decision.members, systemRandom), 'All members have met; this one');
+    } else if (decision.reason !== this.#waitsFor) {
+      this.#waitsFor = decision.reason;
+      this.#log.info({}, `Node "${this.name}" waits for ${decision.reason}`);
+    }
+  }
+
+  /** Any holder of the birth may hand it over; all of them hold the same one. */
+  #accept(birth: Birth, from: string): void {
+    const { identity } = this.#openedParts();
+    if (this.#isBirthChosen || identity.birth !== null) return;
+    if (isListed(birth, identity.memberId)) this.#choose(birth, `"${from}"`);
+  }
+
+  #choose(birth: Birth, by: string): void {
+    this.#isBirthChosen = true;
+    this.#log.info({ clusterId: birth.clusterId }, `${by} brings cluster ${birth.clusterId}`);
+    this.#become(birth).catch((error: unknown) => this.#fail(error));
+  }
+
+  async #become(birth: Birth): Promise<void> {
+    const { files, peers } = this.#openedParts();
+    // Durable before anybody hears of it: a birth that was handed on is never made again.
+    this.#identity = await saveBirth(files, birth);
+    if (this.#closing !== null) return;
+    peers.born(birth);
+    await this.#serve(birth);
+  }
+
+  async #serve(birth: Birth): Promise<void> {
+    const { files, identity, peers, endpoint } = this.#openedParts();
+    const member = await this.#openMember({
+      files,
+      identity,
+      birth,
+      transport: peers,
+      clock: systemClock,
+      random: systemRandom,
+      log: this.#log,
+      onFatal: (error) => this.#fail(error),
+    });
+    this.#member = member;
+    if (this.#closing !== null) {
+      await member.close();
+      return;
+    }
+    endpoint.memberChanged();
+    this.#resolveBorn();
+  }
+
+  #fail(error: unknown): void {
+    if (this.#failure !== null || this.#closing !== null) return;
+    this.#failure = error;
+    this.#log.error({ error }, 'The node cannot go on');
+    void this.close();
+  }
+
+  #openedParts(): {
+    readonly files: Files;
+    readonly identity: Identity;
+    readonly endpoint: ClientEndpoint;
+    readonly peers: Peers;
+  } {
+    return {
+      files: opened(this.#files),
+      identity: opened(this.#identity),
+      endpoint: opened(this.#endpoint),
+      peers: opened(this.#peers),
+    };
+  }
+}
+
+function opened<T>(part: T | null): T {
+  assert(part !== null, 'The server has not been opened');
+  return part;
+}

@@ -1,0 +1,101 @@
+import { describe, expect, test } from 'vitest';
+import { createPrng } from '../../src/base/prng.ts';
+import { decideBirth, isListed, mintBirth } from '../../src/server/birth.ts';
+import type { Hello, InitialMember, PeerSelf } from '../../src/transport/hello.ts';
+
+const list: readonly InitialMember[] = ['a', 'b', 'c'].map((name) => ({
+  name,
+  peerAddress: `${name}:4641`,
+}));
+
+function idOf(name: string): string {
+  return name.charCodeAt(0).toString(16).padStart(16, '0');
+}
+
+function selfOf(name: string, changes: Partial<PeerSelf> = {}): PeerSelf {
+  return {
+    memberId: idOf(name),
+    name,
+    peerAddress: `${name}:4641`,
+    clientAddress: `${name}:4640`,
+    featureLevel: 1,
+    initialCluster: list,
+    birth: null,
+    ...changes,
+  };
+}
+
+function helloOf(name: string, changes: Partial<Hello> = {}): Hello {
+  const { birth: _birth, ...self } = selfOf(name);
+  return { ...self, clusterId: null, incarnation: null, lane: 'control', ...changes };
+}
+
+function reason(self: PeerSelf, ...greeted: readonly Hello[]): string {
+  const decision = decideBirth(self, greeted);
+  return decision.type === 'wait' ? decision.reason : 'nothing';
+}
+
+describe('a birth', () => {
+  test('is decided by the lowest name once all have answered', () => {
+    const decision = decideBirth(selfOf('a'), [helloOf('c', { featureLevel: 2 }), helloOf('b')]);
+    expect(decision).toEqual({
+      type: 'mint',
+      members: ['a', 'b', 'c'].map((name) => ({
+        id: idOf(name),
+        name,
+        peerAddress: `${name}:4641`,
+        clientAddress: `${name}:4640`,
+        featureLevel: name === 'c' ? 2 : 1,
+      })),
+    });
+  });
+
+  test('of a single member needs nobody else', () => {
+    const alone = selfOf('a', { initialCluster: list.slice(0, 1) });
+    expect(decideBirth(alone, [])).toMatchObject({ type: 'mint', members: [{ name: 'a' }] });
+  });
+
+  test('waits for whoever has not answered, and says for whom', () => {
+    expect(reason(selfOf('a'))).toBe('"b" at b:4641 and "c" at c:4641');
+    expect(reason(selfOf('a'), helloOf('c'))).toBe('"b" at b:4641');
+    expect(reason(selfOf('c'), helloOf('a'))).toBe('"b" at b:4641');
+  });
+
+  test('is left to the lowest name by all others', () => {
+    expect(reason(selfOf('b'), helloOf('a'), helloOf('c'))).toContain('"a"');
+  });
+
+  test('waits when a member was started with another list', () => {
+    const initialCluster = [...list.slice(0, 2), { name: 'c', peerAddress: 'elsewhere:1' }];
+    expect(reason(selfOf('a'), helloOf('b', { initialCluster }), helloOf('c'))).toMatch(
+      /"b", .*another list: .*c=elsewhere:1/,
+    );
+  });
+
+  test('waits when two members have one id', () => {
+    expect(reason(selfOf('a'), helloOf('b'), helloOf('c', { memberId: idOf('b') }))).toContain(
+      '"b" and "c" to be told apart',
+    );
+    expect(reason(selfOf('a'), helloOf('b', { memberId: idOf('a') }), helloOf('c'))).toContain(
+      '"a" and "b" to be told apart',
+    );
+  });
+
+  test('never happens beside a cluster that exists', () => {
+    const clusterId = '00000000000000cc';
+    const born = helloOf('b', { clusterId, incarnation: '0000000000000001' });
+    expect(reason(selfOf('a'), born, helloOf('c'))).toContain(clusterId);
+    expect(reason(selfOf('a'), born)).toContain(clusterId);
+  });
+
+  test('makes every member a voter, under ids that no other cluster has', () => {
+    const decision = decideBirth(selfOf('a'), [helloOf('b'), helloOf('c')]);
+    const members = decision.type === 'mint' ? decision.members : [];
+    const [one, two] = [mintBirth(members, createPrng(1)), mintBirth(members, createPrng(2))];
+    expect(one.configuration.voters).toEqual(['a', 'b', 'c'].map(idOf));
+    expect(one.clusterId).not.toBe(two.clusterId);
+    expect(one.clusterId).not.toBe(one.incarnation);
+    expect(isListed(one, idOf('b'))).toBe(true);
+    expect(isListed(one, idOf('d'))).toBe(false);
+  });
+});

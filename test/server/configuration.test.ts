@@ -1,0 +1,137 @@
+import { readFile } from 'node:fs/promises';
+import { describe, expect, test } from 'vitest';
+import { formatAddress, isLoopback, parseAddress } from '../../src/base/address.ts';
+import {
+  checkConfiguration,
+  parseCluster,
+  type ServerOptions,
+} from '../../src/server/configuration.ts';
+import { version } from '../../src/server/version.ts';
+
+const sound: ServerOptions = {
+  name: 'n1',
+  dataDirectory: '/data',
+  clientListen: '127.0.0.1:4640',
+  peerListen: '127.0.0.1:4641',
+  initialCluster: 'n2=127.0.0.1:4651,n1=127.0.0.1:4641',
+};
+
+const refused: readonly [string, Partial<ServerOptions>, string, RegExp][] = [
+  ['a bad name', { name: 'N1' }, 'invalidArgument', /name/],
+  ['a long name', { name: 'n'.repeat(129) }, 'invalidArgument', /name/],
+  ['no directory', { dataDirectory: '' }, 'invalidArgument', /directory/],
+  ['no port', { clientListen: '127.0.0.1' }, 'invalidArgument', /HOST:PORT/],
+  ['a port too large', { peerListen: '127.0.0.1:65536' }, 'invalidArgument', /HOST:PORT/],
+  ['one port for both', { peerListen: '127.0.0.1:4640' }, 'invalidArgument', /port of their own/],
+  ['every address', { clientListen: '0.0.0.0:4640' }, 'insecureAddress', /--insecure/],
+  ['a public client address', { clientListen: '192.0.2.1:4640' }, 'insecureAddress', /--insecure/],
+  ['a public peer address', { peerListen: '[2001:db8::1]:4641' }, 'insecureAddress', /--insecure/],
+  [
+    'every address and no name for it',
+    { clientListen: '[::]:4640', insecure: true },
+    'invalidArgument',
+    /--client-address/,
+  ],
+  ['port 0 for clients to use', { clientAddress: 'h:0' }, 'invalidArgument', /port 0/],
+  ['a list without itself', { initialCluster: 'n2=127.0.0.1:1' }, 'invalidArgument', /"n1" itself/],
+  ['a name twice', { initialCluster: 'n1=h:1,n1=h:2' }, 'invalidArgument', /n1 twice/],
+  ['an address twice', { initialCluster: 'n1=h:1,n2=h:1' }, 'invalidArgument', /h:1 twice/],
+  ['a line without an address', { initialCluster: 'n1' }, 'invalidArgument', /HOST:PORT/],
+  ['a line with two', { initialCluster: 'n1=h:1=h:2' }, 'invalidArgument', /NAME=HOST:PORT/],
+  ['an empty list', { initialCluster: '' }, 'invalidArgument', /NAME=HOST:PORT/],
+  ['a host that is no host', { initialCluster: 'n1=1.2.3.4.5:1' }, 'invalidArgument', /dialed/],
+  ['an unknown log level', { logLevel: 'loud' }, 'invalidArgument', /log level/],
+];
+
+describe('the configuration', () => {
+  test('is taken as it was meant', () => {
+    expect(checkConfiguration(sound)).toEqual({
+      name: 'n1',
+      dataDirectory: '/data',
+      clientListen: '127.0.0.1:4640',
+      clientAddress: null,
+      peerListen: '127.0.0.1:4641',
+      peerAddress: '127.0.0.1:4641',
+      initialCluster: [
+        { name: 'n1', peerAddress: '127.0.0.1:4641' },
+        { name: 'n2', peerAddress: '127.0.0.1:4651' },
+      ],
+      allowedHosts: ['127.0.0.1'],
+      logLevel: 'info',
+    });
+  });
+
+  test('without a list means a cluster of one', () => {
+    const { initialCluster } = checkConfiguration({ ...sound, initialCluster: undefined });
+    expect(initialCluster).toEqual([{ name: 'n1', peerAddress: '127.0.0.1:4641' }]);
+  });
+
+  test.each(refused)('refuses %s', (_name, changes, code, message) => {
+    expect(() => checkConfiguration({ ...sound, ...changes })).toThrow(
+      expect.objectContaining({ code, message: expect.stringMatching(message) }),
+    );
+  });
+
+  test('allows what others can reach only when it is told to', () => {
+    const open = { ...sound, clientListen: '0.0.0.0:4640', clientAddress: 'rc.example:4640' };
+    const { clientAddress, allowedHosts } = checkConfiguration({
+      ...open,
+      insecure: true,
+      allowedHosts: 'a.example, b.example',
+    });
+    expect(clientAddress).toBe('rc.example:4640');
+    expect(allowedHosts).toEqual(['0.0.0.0', 'rc.example', 'a.example', 'b.example']);
+  });
+
+  test('takes nine members and not ten', () => {
+    const lines = Array.from({ length: 10 }, (_, at) => `n${at}=h:${at + 1}`);
+    expect(parseCluster(lines.slice(0, 9).join(','))).toHaveLength(9);
+    expect(() => parseCluster(lines.join(','))).toThrow(/at most 9/);
+  });
+});
+
+describe('an address', () => {
+  test.each(['127.0.0.1:0', 'localhost:4640', '[::1]:65535', 'a-b.c_d:1'])('%s is one', (text) => {
+    expect(formatAddress(parseAddress(text))).toBe(text);
+  });
+
+  test.each([
+    '',
+    ':1',
+    'h:',
+    'h:x',
+    'h:1:2',
+    '::1:4640',
+    '[::1]',
+    '[zz]:1',
+    'h h:1',
+    'h:123456',
+    'h/x:1',
+  ])('"%s" is none', (text) => {
+    expect(() => parseAddress(text)).toThrow(/HOST:PORT/);
+  });
+
+  test.each([
+    'localhost',
+    'LOCALHOST',
+    'x.localhost',
+    '127.0.0.1',
+    '127.9.9.9',
+    '::1',
+    '::ffff:127.0.0.1',
+  ])('%s is loopback', (host) => {
+    expect(isLoopback(host)).toBe(true);
+  });
+
+  test.each(['0.0.0.0', '::', '128.0.0.1', 'localhost.example', '127.0.0.1.example', '1127.0.0.1'])(
+    '%s is not loopback',
+    (host) => {
+      expect(isLoopback(host)).toBe(false);
+    },
+  );
+});
+
+test("the version is the package's", async () => {
+  const text = await readFile(new URL('../../package.json', import.meta.url), 'utf8');
+  expect((JSON.parse(text) as { version: string }).version).toBe(version);
+});

@@ -1,0 +1,207 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { Log } from '../../src/base/log.ts';
+import type { ServerOptions } from '../../src/server/configuration.ts';
+import { type MemberParts, type RunningServer, startServer } from '../../src/server/process.ts';
+import { Inbox } from '../transport/inbox.ts';
+import { MapMember } from './map-member.ts';
+import { RawClient } from './raw-client.ts';
+
+let directory: string;
+let ports: readonly number[];
+const running: RunningServer[] = [];
+const opened = new Map<string, MemberParts>();
+
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'rollcall-process-'));
+  ports = await freePorts(3);
+  opened.clear();
+});
+
+afterEach(async () => {
+  await Promise.all(running.splice(0).map((server) => server.close()));
+  await rm(directory, { recursive: true, force: true });
+});
+
+async function freePorts(count: number): Promise<readonly number[]> {
+  const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'));
+  return Promise.all(
+    servers.map(
+      (server) =>
+        new Promise<number>((resolve) => {
+          server.on('listening', () => {
+            const address = server.address();
+            const port = typeof address === 'object' && address !== null ? address.port : 0;
+            server.close(() => resolve(port));
+          });
+        }),
+    ),
+  );
+}
+
+function optionsOf(name: string, names: readonly string[] = ['a', 'b', 'c']): ServerOptions {
+  const peerOf = (other: string): string => `127.0.0.1:${ports[other.charCodeAt(0) - 97]}`;
+  return {
+    name,
+    dataDirectory: join(directory, name),
+    clientListen: '127.0.0.1:0',
+    peerListen: peerOf(name),
+    initialCluster: names.map((other) => `${other}=${peerOf(other)}`).join(','),
+  };
+}
+
+const told = new Inbox<string>();
+const log: Log = {
+  debug() {},
+  info: (_fields, message) => told.push(message),
+  warn: (_fields, message) => told.push(message),
+  error: (_fields, message) => told.push(message),
+};
+
+async function start(options: ServerOptions): Promise<RunningServer> {
+  const server = await startServer(
+    options,
+    async (parts) => {
+      opened.set(options.name, parts);
+      return Object.assign(new MapMember(), { close: async () => {} });
+    },
+    log,
+  );
+  running.push(server);
+  return server;
+}
+
+async function statusOf(server: RunningServer): Promise<number> {
+  return (await fetch(`http://${server.clientAddress}/readyz`)).status;
+}
+
+describe('a server', () => {
+  test('of a cluster of one is born by itself, and the same after a restart', async () => {
+    const alone = optionsOf('a', ['a']);
+    const first = await start(alone);
+    await first.born;
+    expect(await statusOf(first)).toBe(200);
+    const birth = opened.get('a')?.birth;
+    await first.close();
+    expect(await first.ended).toBeNull();
+    const second = await start(alone);
+    await second.born;
+    expect(second.memberId).toBe(first.memberId);
+    expect(opened.get('a')?.birth).toEqual(birth);
+  });
+
+  test('waits for the others, says for whom, and all are born into one cluster', async () => {
+    const a = await start(optionsOf('a'));
+    const b = await start(optionsOf('b'));
+    await told.take((text) => text.includes('Node "b" waits for "c" at'));
+    expect(await statusOf(a)).toBe(503);
+    const client = await new RawClient(a.clientAddress).opened();
+    await expect(client.call('leaseList')).rejects.toMatchObject({ code: 'notBorn' });
+    client.socket.terminate();
+    const c = await start(optionsOf('c'));
+    await Promise.all([a.born, b.born, c.born]);
+    const births = ['a', 'b', 'c'].map((name) => opened.get(name)?.birth);
+    expect(births[1]).toEqual(births[0]);
+    expect(births[2]).toEqual(births[0]);
+    expect(births[0]?.configuration).toMatchObject({
+      voters: [a, b, c].map(({ memberId }) => memberId),
+      members: [a, b, c].map(({ name, clientAddress }) => ({ name, clientAddress })),
+    });
+    await new Promise<void>((resolve) => {
+      opened.get('b')?.transport.attach({ message: () => resolve(), unreachable() {} });
+      const beat = (): void => {
+        const transport = opened.get('a')?.transport;
+        const envelope = { from: a.memberId, to: b.memberId, term: 1 };
+        transport?.send({ type: 'heartbeat', ...envelope, leaderCommit: 0, readRound: 0 });
+        transport?.flush();
+        if (running.includes(a)) setImmediate(beat);
+      };
+      beat();
+    });
+  });
+
+  test('that lost its directory never becomes a member again by itself', async () => {
+    const three = ['a', 'b', 'c'] as const;
+    const servers = await Promise.all(three.map((name) => start(optionsOf(name))));
+    await Promise.all(servers.map(({ born }) => born));
+    await servers[2]?.close();
+    await rm(join(directory, 'c'), { recursive: true });
+    opened.delete('c');
+    const emptied = await start(optionsOf('c'));
+    await told.take((text) => text.includes(`no member with the id ${emptied.memberId}`));
+    expect(await statusOf(emptied)).toBe(503);
+    expect(opened.has('c')).toBe(false);
+  });
+
+  test('with another list than the others is told apart', async () => {
+    await start(optionsOf('a', ['a', 'b']));
+    await start(optionsOf('b', ['a', 'b', 'c']));
+    await told.take((text) => text.includes('another list'));
+  });
+
+  test('ends with its member, and says why', async () => {
+    const server = await start(optionsOf('a', ['a']));
+    await server.born;
+    const failure = new Error('The disk is gone');
+    opened.get('a')?.onFatal(failure);
+    expect(await server.ended).toBe(failure);
+    await expect(fetch(`http://${server.clientAddress}/livez`)).rejects.toThrow();
+  });
+});
+
+describe('a server that cannot start', () => {
+  test('because a port is taken names it, and leaves nothing open', async () => {
+    const alone = optionsOf('a', ['a']);
+    const taken = createServer().listen(ports[0], '127.0.0.1');
+    await new Promise((resolve) => taken.on('listening', resolve));
+    await expect(start(alone)).rejects.toMatchObject({
+      code: 'addressInUse',
+      message: expect.stringContaining(`127.0.0.1:${ports[0]}`),
+    });
+    await new Promise((resolve) => taken.close(resolve));
+    await (await start(alone)).born;
+  });
+
+  test('because its directory is none says so', async () => {
+    await writeFile(join(directory, 'file'), '');
+    const dataDirectory = join(directory, 'file', 'x');
+    await expect(start({ ...optionsOf('a', ['a']), dataDirectory })).rejects.toMatchObject({
+      code: 'dataDirectory',
+      message: expect.stringContaining(dataDirectory),
+    });
+  });
+
+  test('because another process has its directory says so', async () => {
+    await start(optionsOf('a', ['a']));
+    const second = {
+      ...optionsOf('a', ['a']),
+      peerListen: '127.0.0.1:0',
+      initialCluster: undefined,
+    };
+    await expect(start(second)).rejects.toMatchObject({ code: 'dataDirectory' });
+  });
+
+  test("because its directory is another member's says so", async () => {
+    const server = await start(optionsOf('a', ['a']));
+    await server.born;
+    await server.close();
+    const other = { ...optionsOf('b', ['b']), dataDirectory: join(directory, 'a') };
+    await expect(start(other)).rejects.toMatchObject({
+      code: 'dataDirectory',
+      message: expect.stringContaining('"a"'),
+    });
+  });
+
+  test('because its member cannot open closes everything again', async () => {
+    const alone = optionsOf('a', ['a']);
+    const first = await start(alone);
+    await first.born;
+    await first.close();
+    const failure = new Error('damaged');
+    await expect(startServer(alone, () => Promise.reject(failure), log)).rejects.toBe(failure);
+    await (await start(alone)).born;
+  });
+});
