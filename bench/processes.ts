@@ -61,20 +61,15 @@ export function firstMessage<T>(child: ChildProcess, name: string): Promise<T> {
   });
 }
 
-/** Asks processes to end, in the order given, and kills what has not ended in time. */
-export async function stop(children: readonly ChildProcess[]): Promise<void> {
-  for (const child of children) {
-    if (!running.has(child)) continue;
+/** Asks all processes to end, one after the other, and kills what has not ended in time. */
+export async function stopAll(): Promise<void> {
+  for (const child of running) {
     const exited = new Promise((resolve) => child.once('exit', resolve));
     child.kill('SIGTERM');
     const timer = setTimeout(() => child.kill('SIGKILL'), stopMsMax);
     await exited;
     clearTimeout(timer);
   }
-}
-
-export function stopAll(): Promise<void> {
-  return stop([...running]);
 }
 
 /** The last resort, when there is no time left to wait. */

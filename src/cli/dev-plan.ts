@@ -1,6 +1,6 @@
 /** What `rollcall dev` is going to start: the nodes of a cluster on this machine, as plain values. */
 import { join, resolve } from 'node:path';
-import { RollcallError } from '../base/errors.ts';
+import { UsageError } from './usage-error.ts';
 
 export interface PlannedNode {
   readonly name: string;
@@ -27,13 +27,14 @@ const host = '127.0.0.1';
 /** Between the client ports of two neighbours; each node's peer port is the one above its client port. */
 const portStep = 10;
 
+/** Throws a usage error where the options make no cluster. */
 export function planNodes({ nodes, port, dataDirectory }: PlanOptions): readonly PlannedNode[] {
   if (!sizes.includes(nodes)) {
-    throw new RollcallError('invalidArgument', `--nodes must be one of ${sizes.join(', ')}`);
+    throw new UsageError(`--nodes must be one of ${sizes.join(', ')}`);
   }
   const portMax = 65_535 - portStep * (nodes - 1) - 1;
   if (!Number.isInteger(port) || port < 1 || port > portMax) {
-    throw new RollcallError('invalidArgument', `--port must be a number from 1 to ${portMax}`);
+    throw new UsageError(`--port must be a number from 1 to ${portMax}`);
   }
   const root = resolve(dataDirectory);
   const labels = Array.from({ length: nodes }, (_, index) => ({
