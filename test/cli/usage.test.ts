@@ -1,0 +1,96 @@
+import { describe, expect, test } from 'vitest';
+import { main } from '../../src/cli/program.ts';
+import { FakeTerminal } from './fake-terminal.ts';
+
+async function rollcall(...args: readonly string[]) {
+  const terminal = new FakeTerminal(['127.0.0.1:1']);
+  const code = await main(args, terminal);
+  return { code, printed: terminal.printed, warned: terminal.warned };
+}
+
+describe('a command line that makes no sense', () => {
+  test.each([
+    [['frobnicate']],
+    [['get']],
+    [['get', 'a', 'b']],
+    [['get', 'a', '--frob']],
+    [['get', 'a', '--rev', '0']],
+    [['get', 'a', '--endpoints', 'nonsense']],
+    [['put', 'a']],
+    [['put', 'a', 'b', '--lease', 'xyz']],
+    [['lease', 'frobnicate']],
+    [['lease', 'grant']],
+    [['lease', 'grant', '--ttl', '10']],
+    [['lease', 'revoke', '7']],
+    [['register', 'api']],
+    [['register', 'api', '--address', 'here']],
+    [['register', 'API', '--address', 'a:1']],
+    [['register', 'api', '--address', 'a:1', '--meta', 'x']],
+    [['discover']],
+    [['server']],
+    [['server', '--name', 'n1', '--data-dir', 'd', '--log-level', 'loud']],
+  ])('%j ends with 2', async (args) => {
+    const { code, printed, warned } = await rollcall(...args);
+    expect(warned).toMatch(/^error: usage: /);
+    expect(printed).toBe('');
+    expect(code).toBe(2);
+  });
+
+  test('is told what is wrong with it', async () => {
+    expect((await rollcall('lease', 'grant', '--ttl', '10')).warned).toContain('It has no unit');
+    expect((await rollcall('gett', 'a')).warned).toContain('Did you mean get?');
+  });
+
+  test('also in the environment', async () => {
+    const terminal = new FakeTerminal(['not an address']);
+    expect(await main(['get', 'a'], terminal)).toBe(2);
+    expect(terminal.warned).toMatch(/^error: usage: ROLLCALL_ENDPOINTS is "not an address"/);
+  });
+});
+
+describe('help', () => {
+  const commands = [
+    ['put'],
+    ['get'],
+    ['del'],
+    ['watch'],
+    ['lease', 'grant'],
+    ['lease', 'keep-alive'],
+    ['lease', 'revoke'],
+    ['lease', 'ttl'],
+    ['lease', 'list'],
+    ['register'],
+    ['deregister'],
+    ['discover'],
+    ['services'],
+    ['status'],
+    ['server'],
+  ];
+
+  test.each(commands.map((command) => [command]))('of %j has an example', async (command) => {
+    const { code, printed } = await rollcall(...command, '--help');
+    expect(code).toBe(0);
+    expect(printed).toContain(`Usage: rollcall ${command.join(' ')}`);
+    expect(printed).toContain(`$ rollcall ${command.join(' ')}`);
+  });
+
+  test('of the program lists every command', async () => {
+    const { code, printed } = await rollcall('--help');
+    expect(code).toBe(0);
+    for (const [command = ''] of commands)
+      expect(printed).toMatch(new RegExp(`^  ${command}\\b`, 'm'));
+  });
+
+  test('the version is a number', async () => {
+    expect(await rollcall('--version')).toMatchObject({
+      code: 0,
+      printed: expect.stringMatching(/^\d+\.\d+\.\d+\n$/),
+    });
+  });
+});
+
+test('a cluster that does not answer is a failure, not a wrong command line', async () => {
+  const { code, warned } = await rollcall('get', 'a', '--timeout', '100ms');
+  expect(code).toBe(1);
+  expect(warned).toMatch(/^error: unreachable: No endpoint answers: 127\.0\.0\.1:1/);
+});
