@@ -13,13 +13,20 @@ const sliceBytes = mebi;
 const pageRecords = 1000;
 const pageBytes = 256 * 1024;
 
+export interface LevelOptions {
+  /**
+   * How much LevelDB gathers before it makes a table of it and begins another log. 16 MiB unless given,
+   * as large as a generation: each becomes about one table, instead of several to be merged again.
+   */
+  readonly writeBufferBytes?: number;
+}
+
 /** Opens or creates the database in this directory of the file system. */
-export async function openLevel(directory: string): Promise<Level> {
+export async function openLevel(directory: string, options: LevelOptions = {}): Promise<Level> {
   const database: Database = new LevelDatabase<Uint8Array, Uint8Array>(directory, {
     keyEncoding: 'view',
     valueEncoding: 'view',
-    // As large as a generation: each becomes about one table, instead of several to be merged again.
-    writeBufferSize: 16 * mebi,
+    writeBufferSize: options.writeBufferBytes ?? 16 * mebi,
   });
   try {
     await database.open();

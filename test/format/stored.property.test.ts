@@ -1,0 +1,90 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { ByteReader, ByteWriter, formatId } from '../../src/base/bytes.ts';
+import {
+  type CheckpointHeader,
+  decodeCheckpointHeader,
+  encodeCheckpointHeader,
+} from '../../src/format/checkpoint.ts';
+import { decodeIdentity, encodeIdentity, type Identity } from '../../src/format/identity.ts';
+import type { Configuration } from '../../src/format/types.ts';
+
+const half = fc.integer({ min: 0, max: 0xffffffff });
+const id = fc.tuple(half, half).map(([high, low]) => formatId(high, low));
+const count = fc.maxSafeNat();
+const ids = fc.array(id, { maxLength: 4 });
+
+const configuration: fc.Arbitrary<Configuration> = fc.record({
+  members: fc.array(
+    fc.record({
+      id,
+      name: fc.string(),
+      peerAddress: fc.string(),
+      clientAddress: fc.string({ unit: 'grapheme' }),
+      featureLevel: fc.nat(100),
+    }),
+    { maxLength: 4 },
+  ),
+  voters: ids,
+  votersOutgoing: ids,
+  learners: ids,
+  learnersNext: ids,
+});
+
+const header: fc.Arbitrary<CheckpointHeader> = fc.record({
+  applied: fc.record({ term: count, index: count }),
+  configuration,
+  clusterId: id,
+  incarnation: id,
+  featureLevel: fc.nat(1000),
+  revision: count,
+  logTimeMs: count,
+  wallTimeMs: count,
+  compactRevisions: fc.array(count, { maxLength: 4 }),
+  digest: fc.record({ high: half, low: half }),
+});
+
+const identity: fc.Arbitrary<Identity> = fc.record({
+  memberId: id,
+  name: fc.string(),
+  birth: fc.option(fc.record({ clusterId: id, incarnation: id, configuration })),
+  walBegun: fc.boolean(),
+});
+
+/** Encodes, decodes whole, and refuses every shorter input. */
+function roundTrip<T>(
+  value: T,
+  encode: (writer: ByteWriter, value: T) => void,
+  decode: (reader: ByteReader) => T,
+): T {
+  const writer = new ByteWriter();
+  encode(writer, value);
+  const bytes = writer.finish();
+  expect(() => decode(new ByteReader(bytes.subarray(0, -1)))).toThrow();
+  const reader = new ByteReader(bytes);
+  const decoded = decode(reader);
+  reader.end();
+  return decoded;
+}
+
+test('a checkpoint header comes back as it was', () => {
+  fc.assert(
+    fc.property(header, (value) => {
+      expect(roundTrip(value, encodeCheckpointHeader, decodeCheckpointHeader)).toEqual(value);
+    }),
+  );
+});
+
+test('an identity comes back as it was', () => {
+  fc.assert(
+    fc.property(identity, (value) => {
+      expect(roundTrip(value, encodeIdentity, decodeIdentity)).toEqual(value);
+    }),
+  );
+});
+
+test('a version that is not known is refused', () => {
+  const tooNew = expect.objectContaining({ code: 'formatTooNew' });
+  expect(() => decodeIdentity(new ByteReader(Uint8Array.of(2)))).toThrow(tooNew);
+  expect(() => decodeCheckpointHeader(new ByteReader(Uint8Array.of(2)))).toThrow(tooNew);
+});
