@@ -49,7 +49,7 @@ export function createLog({ level, fields, output }: LogOptions): Log {
 }
 
 /** One line of visible characters: controls, line separators and what reverses text are spelled out. */
-export function clean(text: string): string {
+function clean(text: string): string {
   const shown = text.replace(
     // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is looked for.
     /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]/g,
