@@ -6,7 +6,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Client, connect } from '../../src/client/index.ts';
+import { type Client, connect, endpointStatuses, type NodeStatus } from '../../src/client/index.ts';
 
 export const program = resolve(import.meta.dirname, '../../bin/rollcall.js');
 
@@ -115,19 +115,10 @@ export class TestCluster {
 }
 
 /** What a node says of itself, or null when it does not answer. */
-export async function readStatus(node: TestNode) {
+export async function readStatus(node: TestNode): Promise<NodeStatus | null> {
   if (node.process === null) return null;
-  try {
-    const client = await connect({ endpoints: [node.clientAddress], requestTimeoutMs: 1000 });
-    try {
-      const [status] = await client.status();
-      return status ?? null;
-    } finally {
-      await client.close();
-    }
-  } catch {
-    return null;
-  }
+  const [answer] = await endpointStatuses([node.clientAddress], 1000);
+  return answer?.status ?? null;
 }
 
 /** Asks again and again until the answer is neither null nor false. The bound only ends a broken run. */
