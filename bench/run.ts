@@ -159,8 +159,10 @@ await mkdir(resultsDirectory, { recursive: true });
 // Beside the results: on the disk of the project, which a temporary directory need not be.
 const directory = await mkdtemp(join(resultsDirectory, 'data-'));
 const removeDirectory = () => rm(directory, { recursive: true, force: true });
+let isInterrupted = false;
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   process.once(signal, () => {
+    isInterrupted = true;
     killAll();
     void stopAll().then(async () => {
       await removeDirectory();
@@ -172,8 +174,10 @@ try {
   await new Bench(settings, directory).run();
 } catch (error) {
   progress('');
-  process.stderr.write(`error: ${error instanceof Error ? error.message : String(error)}\n`);
-  process.exitCode = 1;
+  const message = error instanceof Error ? error.message : String(error);
+  // What fails because all was ended is no news.
+  if (!isInterrupted) process.stderr.write(`error: ${message}\n`);
+  process.exitCode = isInterrupted ? 130 : 1;
 } finally {
   await stopAll();
   await removeDirectory();

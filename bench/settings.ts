@@ -42,8 +42,16 @@ export function readSettings(argv: readonly string[]): Settings {
     .description('Compare Rollcall with etcd and with what this machine allows at all.')
     .option('--seconds <number>', 'length of each measurement', positive, 5)
     .option('--rounds <number>', 'how often each load is measured on each system', wholePositive, 3)
-    .option('--systems <list>', 'which systems, separated by commas', toSystems, systemNames)
-    .option('--loads <list>', 'which loads, separated by commas', toLoads, loads)
+    .addOption(
+      new Option('--systems <list>', 'which systems, separated by commas')
+        .argParser(toSystems)
+        .default(systemNames, systemNames.join(',')),
+    )
+    .addOption(
+      new Option('--loads <list>', 'which loads, separated by commas')
+        .argParser(toLoads)
+        .default(loads, 'all'),
+    )
     .addOption(
       new Option('--driver <name>', 'how ours is asked: bare frames, or the SDK')
         .choices(['frames', 'sdk'])
