@@ -1,8 +1,9 @@
 import { constants } from 'node:os';
 import { Command, Option } from 'commander';
-import { RollcallError } from '../client/index.ts';
 import { parseListen, parseName } from './argument.ts';
 import { examples, type Run } from './session.ts';
+
+const exitMsMax = 1000;
 
 interface ServerOptions {
   readonly name: string;
@@ -52,16 +53,12 @@ async function serve({ terminal }: Run, options: ServerOptions): Promise<void> {
   const stopListening = terminal.onSignal((signal) => {
     if (closing) terminal.exit(128 + constants.signals[signal]);
     closing = true;
-    server.close().catch((error: unknown) => {
-      terminal.warn(
-        `error: ${error instanceof RollcallError ? error.code : 'internal'}: ${String(error)}\n`,
-      );
-      terminal.exit(1);
-    });
+    void server.close();
   });
-  try {
-    await server.closed;
-  } finally {
-    stopListening();
-  }
+  const failure = await server.ended;
+  stopListening();
+  if (failure === null) return;
+  // Whatever hangs after a failure of the disk must not keep a dead node's process.
+  setTimeout(() => terminal.exit(1), exitMsMax).unref();
+  throw failure;
 }

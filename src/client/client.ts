@@ -22,7 +22,7 @@ import {
 import { Watch, type WatchOptions } from './watch.ts';
 
 const requestTimeoutMsDefault = 5000;
-/** How many pairs a page of `getPrefix` holds at most; the node may cut it shorter by bytes. */
+/** How many pairs a page of `getPrefix` holds at most. */
 const pageLimit = 1000;
 
 export interface ConnectOptions {
@@ -169,21 +169,11 @@ export class Client {
   ): Promise<Revisioned & { readonly pairs: readonly KeyValue[] }> {
     const { key, rangeEnd } = keyRange({ prefix });
     const pairs: KeyValue[] = [];
+    const keysOnly = options.keysOnly ?? false;
     let next = key;
     let revision = options.revision ?? 0;
     for (;;) {
-      const parameters = { key: next, rangeEnd, limit: pageLimit, revision };
-      const keysOnly = options.keysOnly ?? false;
-      const freshness = options.serializable
-        ? { serializable: true, minRevision: Math.max(this.#router.revision, revision) }
-        : {};
-      const body = await this.#call(
-        'range',
-        { ...parameters, keysOnly, ...freshness },
-        options,
-        options.serializable,
-      );
-      const page = body as Results['range'];
+      const page = await this.#page({ key: next, rangeEnd, revision, keysOnly }, options);
       // The first page fixes the revision for all.
       if (revision === 0) revision = page.revision;
       for (const pair of page.pairs) pairs.push(new KeyValue(pair));
@@ -245,6 +235,30 @@ export class Client {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  /** As many pairs as fit into one answer. */
+  async #page(
+    range: {
+      readonly key: string;
+      readonly rangeEnd: string | null;
+      readonly revision: number;
+      readonly keysOnly: boolean;
+    },
+    options: FreshnessOptions & CallOptions,
+  ): Promise<Results['range']> {
+    const anywhere = options.serializable ?? false;
+    const freshness = anywhere ? { serializable: true, minRevision: this.#router.revision } : {};
+    for (let limit = pageLimit; ; limit = Math.ceil(limit / 8)) {
+      const parameters = { ...range, limit, ...freshness };
+      try {
+        return (await this.#call('range', parameters, options, anywhere)) as Results['range'];
+      } catch (error) {
+        // Large values: fewer of them fit.
+        const isTooLarge = error instanceof RollcallError && error.code === 'frameTooLarge';
+        if (!isTooLarge || limit === 1) throw error;
+      }
+    }
   }
 
   async #call(

@@ -29,6 +29,8 @@ import type { Exchange } from './exchange.ts';
 const sharedFrameBytesMax = 256 * 1024;
 /** What may wait in the socket's own buffer before requests are held back here, still unsent. */
 const socketBytesMax = 4 * 1024 * 1024;
+/** Requests that may be unanswered on one connection; a node refuses what goes far beyond. */
+const unansweredMax = 4096;
 const handshakeTimeoutMs = 2000;
 
 const noHeader: ServerHeader = { clusterId: '', incarnation: '', memberId: '', term: 0 };
@@ -55,10 +57,13 @@ export class Connection {
   readonly #open = new Map<number, Exchange>();
   #outbox: Outgoing[] = [];
   #flushing = false;
+  /** Sent and not yet answered or taken back; streams, which are never answered, not counted. */
+  #unanswered = 0;
   #socket: WebSocket | null = null;
   #usable = false;
   #closed = false;
   #attempts = 0;
+  #dials = 0;
   #redial: NodeJS.Timeout | null = null;
   #lastId = 0;
   #header: ServerHeader = noHeader;
@@ -79,6 +84,11 @@ export class Connection {
   /** Cluster, incarnation and term as the node last said. */
   get header(): ServerHeader {
     return this.#header;
+  }
+
+  /** How often it has dialled: tells one socket from the next. */
+  get dials(): number {
+    return this.#dials;
   }
 
   get heardAtMs(): number {
@@ -107,6 +117,7 @@ export class Connection {
   dial(): void {
     if (this.#closed || this.#socket !== null) return;
     this.#redial = null;
+    this.#dials++;
     let socket: WebSocket;
     try {
       socket = new WebSocket(`ws://${this.address}`, subprotocol, {
@@ -159,9 +170,7 @@ export class Connection {
     exchange.sentAtMs = null;
     this.#open.set(id, exchange);
     this.#outbox.push({ id, exchange, bytes });
-    if (this.#flushing) return;
-    this.#flushing = true;
-    setImmediate(this.#flush);
+    this.#flushSoon();
   }
 
   /** Takes the exchange back: nothing more is said to it. */
@@ -169,6 +178,7 @@ export class Connection {
     if (this.#open.get(exchange.id) !== exchange) return;
     this.#open.delete(exchange.id);
     exchange.id = 0;
+    this.#settled(exchange);
   }
 
   /** Ends the socket at once. It is dialled again after the longest pause, as it has been of no use. */
@@ -202,7 +212,7 @@ export class Connection {
     let frame: Uint8Array[] = [];
     let frameBytes = 0;
     let next = 0;
-    for (; next < outbox.length && socket.bufferedAmount < socketBytesMax; next++) {
+    for (; next < outbox.length && this.#hasRoom(socket); next++) {
       const { id, exchange, bytes } = outbox[next] as Outgoing;
       // It was taken back, and perhaps handed in again under another id.
       if (this.#open.get(id) !== exchange) continue;
@@ -212,18 +222,36 @@ export class Connection {
         frameBytes = 0;
       }
       exchange.sentAtMs = now;
+      if (!isStream(exchange)) this.#unanswered++;
       frame.push(bytes);
       frameBytes += bytes.length;
     }
     this.#outbox = next === outbox.length ? [] : outbox.slice(next);
     if (frame.length > 0) socket.send(joinRequests(frame));
-    if (this.#outbox.length > 0) this.#flushOnceWritten(socket);
+    // If it is answers that are missing, the next one flushes again.
+    if (this.#outbox.length > 0 && this.#unanswered < unansweredMax) this.#flushOnceWritten(socket);
   };
+
+  #hasRoom(socket: WebSocket): boolean {
+    return socket.bufferedAmount < socketBytesMax && this.#unanswered < unansweredMax;
+  }
 
   /** The socket's buffer is full: an empty ping's callback says when it has been written out. */
   #flushOnceWritten(socket: WebSocket): void {
     this.#flushing = true;
     socket.ping(undefined, undefined, () => setImmediate(this.#flush));
+  }
+
+  #flushSoon(): void {
+    if (this.#flushing) return;
+    this.#flushing = true;
+    setImmediate(this.#flush);
+  }
+
+  #settled(exchange: Exchange): void {
+    if (exchange.sentAtMs === null || isStream(exchange)) return;
+    this.#unanswered--;
+    if (this.#outbox.length > 0) this.#flushSoon();
   }
 
   #receive(bytes: Uint8Array, isBinary: boolean): void {
@@ -247,10 +275,14 @@ export class Connection {
     // An answer before this one may have led to the end of the connection.
     if (this.#socket === null) return;
     if (item.id === 0) {
+      if (!isStatus(item.body)) {
+        this.#lost(new RollcallError('connectionLost', `${this.address} sent no status`));
+        return;
+      }
       this.#usable = true;
       this.#attempts = 0;
       this.#error = null;
-      this.#events.status(this, item.body as NodeStatus);
+      this.#events.status(this, item.body);
       return;
     }
     // What has timed out or was cancelled may still be answered; nobody waits for it.
@@ -262,6 +294,7 @@ export class Connection {
     }
     this.#open.delete(item.id);
     exchange.id = 0;
+    this.#settled(exchange);
     if (item.kind === itemKinds.result) exchange.done(item.body, this);
     else exchange.failed(errorFromBody(item.body), this);
   }
@@ -272,6 +305,7 @@ export class Connection {
     this.#usable = false;
     this.#outbox = [];
     this.#flushing = false;
+    this.#unanswered = 0;
     this.#error = error;
     socket?.terminate();
     const open = [...this.#open.values()];
@@ -293,4 +327,15 @@ export class Connection {
 function reasonOf(error: unknown): string {
   if (error instanceof AggregateError) return error.errors.map(reasonOf).join(', ');
   return error instanceof Error ? error.message : String(error);
+}
+
+function isStream({ method }: Exchange): boolean {
+  return method === 'watch' || method === 'watchService';
+}
+
+/** Enough to tell a node from something else that speaks the protocol's name. */
+function isStatus(body: unknown): body is NodeStatus {
+  if (typeof body !== 'object' || body === null) return false;
+  const { memberId, term } = body as Partial<Record<keyof NodeStatus, unknown>>;
+  return typeof memberId === 'string' && typeof term === 'number';
 }

@@ -45,6 +45,8 @@ export interface Request {
 interface Link {
   readonly connection: Connection;
   readonly probe: Probe;
+  /** The dial after which the node was last spoken to. */
+  greeted: number;
 }
 
 /** Streams wait for a connection that any node may provide. */
@@ -180,6 +182,12 @@ export class Router implements CallOwner, ConnectionEvents {
   }
 
   status(connection: Connection, status: NodeStatus): void {
+    const link = this.#links.get(connection.address);
+    // A word after the handshake, also to nodes that we may never need: they hang up on who says none.
+    if (link !== undefined && link.greeted !== connection.dials) {
+      link.greeted = connection.dials;
+      if (link.probe.id === 0) connection.send(link.probe);
+    }
     if (this.#clusterId === '') this.#clusterId = status.clusterId;
     if (status.clusterId !== '' && status.clusterId !== this.#clusterId) {
       const message = `${connection.address} belongs to cluster ${status.clusterId}, not ${this.#clusterId}`;
@@ -227,7 +235,7 @@ export class Router implements CallOwner, ConnectionEvents {
 
   #connect(address: string): void {
     const connection = new Connection(address, this, redial, this.#random);
-    this.#links.set(address, { connection, probe: new Probe(this) });
+    this.#links.set(address, { connection, probe: new Probe(this), greeted: 0 });
     connection.dial();
   }
 

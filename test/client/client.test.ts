@@ -82,9 +82,12 @@ describe('keys and values', () => {
 
 describe('requests', () => {
   test('the requests of one turn share a frame', async () => {
+    await client.put('first', 'x');
+    cluster.received.length = 0;
     await Promise.all(Array.from({ length: 50 }, (_, index) => client.put(`k${index}`, 'x')));
-    expect(cluster.received.filter(({ method }) => method === 'put')).toHaveLength(50);
-    expect(new Set(cluster.received.map(({ frameSize }) => frameSize))).toEqual(new Set([50]));
+    expect(cluster.count('put')).toBe(50);
+    const frames = cluster.received.filter(({ method }) => method === 'put');
+    expect(new Set(frames.map(({ frameSize }) => frameSize))).toEqual(new Set([50]));
   });
 
   test('large requests are spread over frames, an impossible one is refused here', async () => {
@@ -95,6 +98,29 @@ describe('requests', () => {
     const error = await client.txn({ success: huge }).catch((thrown: unknown) => thrown);
     expect(error).toMatchObject({ code: 'frameTooLarge', definite: true });
     await client.put('a', 'still here');
+  });
+
+  test('no more than a window of them is unanswered; the others surely never left', async () => {
+    const window = 4096;
+    cluster.node(0).fail('put', ...Array.from({ length: window }, () => 'ignore' as const));
+    const sent = Array.from({ length: window }, () => client.put('a', '1'));
+    const held = Array.from({ length: 100 }, () => client.put('a', '1', { timeoutMs: 100 }));
+    for (const end of await Promise.allSettled(held)) {
+      expect(end).toMatchObject({ reason: { code: 'timeout', definite: true } });
+    }
+    expect(cluster.count('put')).toBe(window);
+    await client.close();
+    for (const end of await Promise.allSettled(sent)) {
+      expect(end).toMatchObject({ reason: { code: 'closed', definite: false } });
+    }
+  });
+
+  test('pages shrink where values are too large for one answer', async () => {
+    await Promise.all(['a', 'b', 'c'].map((key) => client.put(`p/${key}`, 'x')));
+    const tooLarge = new RollcallError('frameTooLarge', 'The answer is too large');
+    cluster.node(0).fail('range', ...Array.from({ length: 4 }, () => tooLarge));
+    const { pairs } = await client.getPrefix('p/');
+    expect(pairs.map(({ keyText }) => keyText)).toEqual(['p/a', 'p/b', 'p/c']);
   });
 
   test('a refusal arrives as the error that the node meant', async () => {
@@ -206,6 +232,14 @@ describe('connecting', () => {
     expect(cluster.received.at(-1)?.node).toBe('n1');
     expect(other.endpoints.find(({ leads }) => leads)?.address).toBe(cluster.node(0).address);
     await other.close();
+  });
+
+  test('says a word to every node, also to those that it may never need', async () => {
+    const greeted = new Set(cluster.received.map(({ node }) => node));
+    const rest = cluster.nodes.filter(({ name }) => !greeted.has(name));
+    await Promise.all(
+      rest.map(({ name }) => cluster.arrival('status', ({ node }) => node === name)),
+    );
   });
 
   test('knows its cluster, its incarnation and the status of a node', async () => {
