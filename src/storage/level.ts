@@ -5,6 +5,7 @@
  */
 import { Level as LevelDatabase } from 'level';
 import { RollcallError } from '../base/errors.ts';
+import { damaged } from './damage.ts';
 import type { Level, LevelChange } from './types.ts';
 
 const mebi = 1024 * 1024;
@@ -34,21 +35,29 @@ export async function openLevel(directory: string, options: LevelOptions = {}): 
     if (isLocked(cause)) {
       throw new RollcallError('dataDirectory', `The database ${directory} is in use`, { cause });
     }
-    throw new RollcallError(
-      'dataDamaged',
-      `The database ${directory} cannot be opened; keep the directory and replace the node`,
-      { cause },
-    );
+    if (!hasCode(cause, 'LEVEL_CORRUPTION')) {
+      throw new RollcallError('storageFailed', `Cannot open ${directory}`, { cause });
+    }
+    throw damaged(directory, 0, 'the database cannot be opened', cause);
   }
   return new NodeLevel(directory, database);
 }
 
 /** Whether an error of Level's `open` says that the directory is in use. */
 export function isLocked(error: unknown): boolean {
+  return hasCode(error, 'LEVEL_LOCKED');
+}
+
+function hasCode(error: unknown, code: string): boolean {
   for (let at = error; at instanceof Error; at = at.cause) {
-    if ('code' in at && at.code === 'LEVEL_LOCKED') return true;
+    if ('code' in at && at.code === code) return true;
   }
   return false;
+}
+
+/** Not a Buffer, whose `slice` would share the bytes. */
+function plain(bytes: Uint8Array): Uint8Array {
+  return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
 }
 
 type Database = LevelDatabase<Uint8Array, Uint8Array>;
@@ -64,7 +73,8 @@ class NodeLevel implements Level {
 
   get(key: string): Uint8Array | null {
     try {
-      return this.#database.getSync(Buffer.from(key, 'latin1')) ?? null;
+      const found = this.#database.getSync(Buffer.from(key, 'latin1'));
+      return found === undefined ? null : plain(found);
     } catch (error) {
       throw this.#failed('read', error);
     }
@@ -101,7 +111,7 @@ class NodeLevel implements Level {
       for (;;) {
         const page = await iterator.nextv(pageRecords);
         if (page.length === 0) return;
-        yield page.map(([key, value]) => [Buffer.from(key).toString('latin1'), value]);
+        yield page.map(([key, value]) => [Buffer.from(key).toString('latin1'), plain(value)]);
       }
     } catch (error) {
       throw this.#failed('read', error);

@@ -114,7 +114,8 @@ class NodeFile implements File {
   }
 
   async read(position: number, length: number): Promise<Uint8Array> {
-    const bytes = Buffer.allocUnsafeSlow(length);
+    // Not a Buffer, whose `slice` would share the bytes.
+    const bytes = new Uint8Array(Buffer.allocUnsafeSlow(length).buffer);
     let filled = 0;
     while (filled < length) {
       const count = await this.#readOnce(bytes, filled, position + filled);

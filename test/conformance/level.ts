@@ -60,6 +60,7 @@ function testBatches(get: () => LevelFixture): void {
   test('empty values are values', async () => {
     const { level } = get();
     await level.write([['a', bytes()]]);
+    expect(level.get('a')).toEqual(bytes());
     expect(plain(level.get('a'))).toEqual([]);
   });
 }

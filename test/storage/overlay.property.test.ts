@@ -48,7 +48,7 @@ class Bench {
   }
 
   async open(): Promise<void> {
-    this.#storage = await this.#machine.open({ generationBytesMax: 700, valueCacheBytesMax: 600 });
+    this.#storage = await this.#machine.open({ generationBytesMax: 200, valueCacheBytesMax: 2000 });
     const applied = this.storage.checkpoint?.applied.index ?? 0;
     await this.#expectLevel(applied);
     expect(this.storage.entries.map((entry) => entry.index)).toEqual(

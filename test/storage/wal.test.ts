@@ -108,6 +108,32 @@ test('a slot follows alone when the log is idle', async () => {
   expect(machine.power.operations).toBe(before + 2);
 });
 
+test('an append carries no slot while another one is on its way', async () => {
+  const kinds: string[] = [];
+  const held: (() => void)[] = [];
+  const machine = new Machine(new Power(), {
+    beforeFile: ({ kind }) => {
+      kinds.push(kind);
+      return kind === 'write' ? new Promise<void>((resolve) => held.push(resolve)) : undefined;
+    },
+  });
+  const opening = machine.open();
+  while (!(await Promise.race([opening.then(() => true), settle().then(() => false)]))) {
+    for (const release of held.splice(0)) release();
+  }
+  const storage = await opening;
+  await storage.append(appendOf(entriesFrom(1, 1)));
+  machine.clock.step(10);
+  machine.clock.step(20);
+  await settle();
+  kinds.length = 0;
+  expect(held.length).toBe(1);
+  machine.clock.step(50);
+  await storage.append(appendOf(entriesFrom(2, 1)));
+  expect(kinds).toEqual(['writeDurably']);
+  held.pop()?.();
+});
+
 test('a closed storage refuses further work', async () => {
   const storage = await new Machine(new Power()).open();
   await Promise.all([storage.close(), storage.close()]);
@@ -163,6 +189,16 @@ test('reading finds only what replaced older entries, across segments', async ()
       expect(entries).toEqual(expected.slice(from - 1, from + 1));
     }
   }
+});
+
+test('reading names the term of what replaced an entry', async () => {
+  const storage = await new Machine(new Power()).open();
+  await storage.append(appendOf([...entriesFrom(1, 3, 1), ...entriesFrom(4, 3, 2)]));
+  await storage.append(appendOf(entriesFrom(5, 3, 3)));
+  await storage.append(appendOf(entriesFrom(3, 4, 4)));
+  const terms: number[] = [];
+  for (let from = 1; from <= 6; from++) terms.push((await storage.readLog(from, 1)).prev.term);
+  expect(terms).toEqual([0, 1, 1, 4, 4, 4]);
 });
 
 test('reading goes on while appends are written', async () => {

@@ -23,6 +23,8 @@ interface GroupIndex {
   readonly lengths: number[];
   /** How far the segment was scanned. */
   scanned: Place;
+  /** Nothing is appended to it any more. */
+  isComplete: boolean;
 }
 
 export class WalReader {
@@ -112,16 +114,19 @@ export class WalReader {
       const file = await this.#files.open(path, { create: false });
       if (file === null) throw damaged(path, 0, 'the segment is missing');
       const scanned = segment.begin;
-      this.#index = { segment, file, firsts: [], positions: [], lengths: [], scanned };
+      const groups = { firsts: [], positions: [], lengths: [] };
+      this.#index = { segment, file, ...groups, scanned, isComplete: false };
     }
     const index = this.#index;
+    if (index.isComplete) return index;
     const newest = this.#end();
     // Older segments end by themselves; the newest one may be in the middle of an append.
-    const end =
-      newest.segment.number === segment.number ? newest.place.position : await index.file.size();
+    const isOlder = newest.segment.number !== segment.number;
+    const end = isOlder ? await index.file.size() : newest.place.position;
     index.scanned = await scanGroups(index.file, segment.salt, index.scanned, end, (body, at) => {
       addGroup(index, body, at);
     });
+    index.isComplete = isOlder;
     return index;
   }
 
