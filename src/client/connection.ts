@@ -21,7 +21,7 @@ import {
   type ServerItem,
   subprotocol,
 } from '../wire/frame.ts';
-import type { NodeStatus } from '../wire/methods.ts';
+import type { Method, NodeStatus } from '../wire/methods.ts';
 import { type Backoff, backoffMs } from './backoff.ts';
 import type { Exchange } from './exchange.ts';
 
@@ -56,8 +56,10 @@ export class Connection {
   readonly #random: Random;
   readonly #open = new Map<number, Exchange>();
   #outbox: Outgoing[] = [];
+  /** What leaves however many requests are unanswered. */
+  #urgent: Outgoing[] = [];
   #flushing = false;
-  /** Sent and not yet answered or taken back; streams, which are never answered, not counted. */
+  /** Requests that count, sent and not yet answered or taken back. */
   #unanswered = 0;
   #socket: WebSocket | null = null;
   #usable = false;
@@ -169,7 +171,7 @@ export class Connection {
     exchange.id = id;
     exchange.sentAtMs = null;
     this.#open.set(id, exchange);
-    this.#outbox.push({ id, exchange, bytes });
+    (isCounted(exchange) ? this.#outbox : this.#urgent).push({ id, exchange, bytes });
     this.#flushSoon();
   }
 
@@ -206,31 +208,41 @@ export class Connection {
   readonly #flush = (): void => {
     this.#flushing = false;
     const socket = this.#socket;
+    if (socket === null) return;
+    const nowMs = performance.now();
+    const urgent = this.#urgent;
+    this.#urgent = [];
+    for (let next = 0; next < urgent.length; ) next = this.#write(socket, urgent, next, nowMs);
     const outbox = this.#outbox;
-    if (socket === null || outbox.length === 0) return;
-    const now = performance.now();
-    let frame: Uint8Array[] = [];
-    let frameBytes = 0;
     let next = 0;
-    for (; next < outbox.length && this.#hasRoom(socket); next++) {
-      const { id, exchange, bytes } = outbox[next] as Outgoing;
-      // It was taken back, and perhaps handed in again under another id.
-      if (this.#open.get(id) !== exchange) continue;
-      if (frame.length > 0 && frameBytes + bytes.length > sharedFrameBytesMax) {
-        socket.send(joinRequests(frame));
-        frame = [];
-        frameBytes = 0;
-      }
-      exchange.sentAtMs = now;
-      if (!isStream(exchange)) this.#unanswered++;
-      frame.push(bytes);
-      frameBytes += bytes.length;
+    while (next < outbox.length && this.#hasRoom(socket)) {
+      next = this.#write(socket, outbox, next, nowMs);
     }
     this.#outbox = next === outbox.length ? [] : outbox.slice(next);
-    if (frame.length > 0) socket.send(joinRequests(frame));
     // If it is answers that are missing, the next one flushes again.
     if (this.#outbox.length > 0 && this.#unanswered < unansweredMax) this.#flushOnceWritten(socket);
   };
+
+  /** Sends one frame of what begins at `next`; returns where the next frame begins. */
+  #write(socket: WebSocket, queue: readonly Outgoing[], next: number, nowMs: number): number {
+    const frame: Uint8Array[] = [];
+    let frameBytes = 0;
+    let at = next;
+    for (; at < queue.length; at++) {
+      const { id, exchange, bytes } = queue[at] as Outgoing;
+      // It was taken back, and perhaps handed in again under another id.
+      if (this.#open.get(id) !== exchange) continue;
+      if (frame.length > 0 && frameBytes + bytes.length > sharedFrameBytesMax) break;
+      const counts = isCounted(exchange);
+      if (counts && this.#unanswered >= unansweredMax) break;
+      if (counts) this.#unanswered++;
+      exchange.sentAtMs = nowMs;
+      frame.push(bytes);
+      frameBytes += bytes.length;
+    }
+    if (frame.length > 0) socket.send(joinRequests(frame));
+    return at;
+  }
 
   #hasRoom(socket: WebSocket): boolean {
     return socket.bufferedAmount < socketBytesMax && this.#unanswered < unansweredMax;
@@ -249,7 +261,7 @@ export class Connection {
   }
 
   #settled(exchange: Exchange): void {
-    if (exchange.sentAtMs === null || isStream(exchange)) return;
+    if (exchange.sentAtMs === null || !isCounted(exchange)) return;
     this.#unanswered--;
     if (this.#outbox.length > 0) this.#flushSoon();
   }
@@ -304,6 +316,7 @@ export class Connection {
     this.#socket = null;
     this.#usable = false;
     this.#outbox = [];
+    this.#urgent = [];
     this.#flushing = false;
     this.#unanswered = 0;
     this.#error = error;
@@ -329,8 +342,16 @@ function reasonOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-function isStream({ method }: Exchange): boolean {
-  return method === 'watch' || method === 'watchService';
+/** Streams are never answered; a ping or a cancellation must not wait for what it is about. */
+const uncounted: ReadonlySet<Method> = new Set<Method>([
+  'watch',
+  'watchService',
+  'cancel',
+  'status',
+]);
+
+function isCounted({ method }: Exchange): boolean {
+  return !uncounted.has(method);
 }
 
 /** Enough to tell a node from something else that speaks the protocol's name. */
