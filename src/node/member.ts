@@ -95,7 +95,11 @@ export class Member implements MemberApi {
       lastApplied: last.index,
     });
     this.#leadership = new Leadership(clock.monotonic());
-    this.#logClock = new LogClock(clock.monotonic(), machine.logTimeMs);
+    this.#logClock = new LogClock(
+      clock.monotonic(),
+      machine.logTimeMs,
+      timing.logTimeStepMsMax,
+    );
     this.#logClock.appended(storage.entries);
     this.#logWindow = new LogWindow(bounds.logBytesPerCut, last.index);
     this.#queries = new Queries(machine);
@@ -282,7 +286,9 @@ export class Member implements MemberApi {
 
   #softStateChanged(softState: NonNullable<Ready['softState']>): void {
     const { leaderId } = this.#leadership;
-    this.#leadership.update(softState, this.#clock.monotonic());
+    const nowMs = this.#clock.monotonic();
+    this.#leadership.update(softState, nowMs);
+    this.#logClock.lead(softState.role === 'leader', nowMs);
     if (softState.leaderId === null) this.#readyIndex = Number.POSITIVE_INFINITY;
     else if (softState.leaderId !== leaderId) this.#readyIndex = this.#raft.status().commitIndex;
     for (const listener of this.#listeners) listener();

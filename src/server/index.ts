@@ -1,0 +1,45 @@
+/** Embedding a node: the same server that `rollcall server` runs. */
+import { join } from 'node:path';
+import { openMember } from '../node/open-member.ts';
+import { openLevel } from '../storage/level.ts';
+import { openStorage } from '../storage/storage.ts';
+import type { ServerOptions } from './configuration.ts';
+import {
+  type MemberParts,
+  type RunningMember,
+  type RunningServer,
+  startServer as start,
+} from './process.ts';
+
+export { type ErrorCode, errorCodes, RollcallError } from '../base/errors.ts';
+export type { ServerOptions } from './configuration.ts';
+export type { RunningServer } from './process.ts';
+
+/**
+ * Starts a node. Resolves once both of its ports are open and, if it was born before, its state is
+ * loaded; `born` on the result resolves once it belongs to a cluster, `ended` once it has ended.
+ */
+export function startServer(options: ServerOptions): Promise<RunningServer> {
+  return start(options, (parts) => openStoredMember(options.dataDirectory, parts));
+}
+
+async function openStoredMember(
+  dataDirectory: string,
+  parts: MemberParts,
+): Promise<RunningMember> {
+  const { identity, birth, files, clock } = parts;
+  const storage = await openStorage({
+    files,
+    clock,
+    identity,
+    openLevel: (path) => openLevel(join(dataDirectory, path)),
+  });
+  try {
+    const member = await openMember({ ...parts, ...identity, birth, storage });
+    member.start();
+    return member;
+  } catch (error) {
+    await storage.close();
+    throw error;
+  }
+}
