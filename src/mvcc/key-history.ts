@@ -1,0 +1,66 @@
+import { assert } from '../base/assert.ts';
+import type { Key, Revision } from './types.ts';
+import type { VersionTable } from './version-table.ts';
+
+/** Up to here an appended list is copied at its exact size: most keys have few versions. */
+const exactLengthMax = 8;
+
+/**
+ * One key through time: the slots of its versions in a VersionTable, oldest first. A tombstone († )
+ * ends a generation; the next put begins a new one, with a new createRevision and version 1.
+ *
+ * put `foo` at 2, put at 3, delete at 4, put at 6, put at 7, delete at 9 leaves
+ *
+ *     revision         2     3     4†    6     7     9†
+ *     version          1     2           1     2
+ *     createRevision   2     2           6     6
+ *     generation       1     1     1     2     2     2
+ *
+ * so that the key is absent at revisions 1, 4, 5 and from 9 on, at 3 it is the version of 3, and at 8
+ * the version of 7.
+ *
+ * Invariant: revisions ascend strictly: one revision changes a key at most once.
+ */
+export class KeyHistory {
+  readonly key: Key;
+  /** Names the key in the VersionTable. */
+  readonly number: number;
+  #slots: number[] = [];
+
+  constructor(key: Key, number: number) {
+    this.key = key;
+    this.number = number;
+  }
+
+  /** The newest version's slot, −1 when there is none. */
+  get newest(): number {
+    return this.#slots.at(-1) ?? -1;
+  }
+
+  append(slot: number): void {
+    if (this.#slots.length < exactLengthMax) this.#slots = [...this.#slots, slot];
+    else this.#slots.push(slot);
+  }
+
+  /** Takes the newest version back. */
+  pop(): number {
+    const slot = this.#slots.pop();
+    assert(slot !== undefined, 'A history without versions has none to take back');
+    return slot;
+  }
+
+  /** The slot of the last version at or below `revision`, maybe a tombstone; −1 when there is none. */
+  at(table: VersionTable, revision: Revision): number {
+    const slots = this.#slots;
+    let low = 0;
+    let high = slots.length;
+    // The newest version is asked for most.
+    if (high > 0 && table.revision(slots[high - 1] as number) <= revision) low = high;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (table.revision(slots[middle] as number) <= revision) low = middle + 1;
+      else high = middle;
+    }
+    return low === 0 ? -1 : (slots[low - 1] as number);
+  }
+}

@@ -1,0 +1,181 @@
+/**
+ * Runs the operations of one command on a space with an open draft. Compares, also those of nested
+ * transactions, are decided before anything changes; then the operations run in order and each sees
+ * what those before it changed. A refusal leaves the draft to be rolled back.
+ */
+import { unreachable } from '../base/assert.ts';
+import { Refusal } from '../base/refusal.ts';
+import { Budget } from './budget.ts';
+import { holds } from './compare.ts';
+import { boundsOf } from './key-range.ts';
+import type { KeySpace } from './key-space.ts';
+import { checkOperation } from './operation-check.ts';
+import { presentKeys, readRange } from './range.ts';
+import type {
+  DeleteOperation,
+  KeyValue,
+  LeaseId,
+  Operation,
+  OperationResult,
+  PutOperation,
+  RangeOperation,
+  Revision,
+  TxnOperation,
+} from './types.ts';
+
+/** What operations must know of the world around the space. */
+export interface OperationContext {
+  /** The newest revision before the command. */
+  readonly revision: Revision;
+  readonly compactRevision: Revision;
+  isLeaseAlive(leaseId: LeaseId): boolean;
+}
+
+/** Null when the revision may be read; 0 is the newest. */
+export function checkRevision(
+  revision: Revision,
+  context: Pick<OperationContext, 'revision' | 'compactRevision'>,
+): Refusal | null {
+  if (revision > context.revision) {
+    return new Refusal('futureRevision', `Revision ${revision} does not exist yet`, {
+      revision: context.revision,
+    });
+  }
+  if (revision === 0 || revision >= context.compactRevision) return null;
+  return new Refusal(
+    'compacted',
+    `Revision ${context.compactRevision} is the oldest that is kept`,
+    {
+      compactRevision: context.compactRevision,
+    },
+  );
+}
+
+/** Runs a put, a delete or a transaction. */
+export function runOperation(
+  space: KeySpace,
+  operation: Operation,
+  context: OperationContext,
+): OperationResult | Refusal {
+  return new Runner(space, context).run(operation);
+}
+
+class Runner {
+  readonly #space: KeySpace;
+  readonly #context: OperationContext;
+  readonly #budget = new Budget();
+  /** Which branch each transaction takes, in the order in which they run. */
+  readonly #choices: boolean[] = [];
+  #choice = 0;
+
+  constructor(space: KeySpace, context: OperationContext) {
+    this.#space = space;
+    this.#context = context;
+  }
+
+  run(operation: Operation): OperationResult | Refusal {
+    const refusal =
+      checkOperation(operation) ?? (operation.type === 'txn' ? this.#choose(operation) : null);
+    return refusal ?? this.#run(operation);
+  }
+
+  #run(operation: Operation): OperationResult | Refusal {
+    switch (operation.type) {
+      case 'put':
+        return this.#put(operation);
+      case 'delete':
+        return this.#delete(operation);
+      case 'range':
+        return this.#range(operation);
+      case 'txn':
+        return this.#txn(operation);
+      default:
+        return unreachable(operation);
+    }
+  }
+
+  /** Decides the transaction and those nested in the branch that it takes. */
+  #choose(txn: TxnOperation): Refusal | null {
+    let succeeded = true;
+    for (const compare of txn.compares) {
+      const outcome = holds(this.#space, compare, this.#budget);
+      if (outcome instanceof Refusal) return outcome;
+      succeeded &&= outcome;
+      if (!succeeded) break;
+    }
+    this.#choices.push(succeeded);
+    for (const operation of succeeded ? txn.success : txn.failure) {
+      if (operation.type !== 'txn') continue;
+      const refusal = this.#choose(operation);
+      if (refusal !== null) return refusal;
+    }
+    return null;
+  }
+
+  #put(operation: PutOperation): OperationResult | Refusal {
+    const { key, value, leaseId } = operation;
+    if (leaseId !== null && !this.#context.isLeaseAlive(leaseId)) return leaseNotFound(leaseId);
+    const refusal = this.#budget.visit(1);
+    if (refusal !== null) return refusal;
+    const previous = operation.previous ? this.#previous([key]) : [];
+    if (previous instanceof Refusal) return previous;
+    this.#space.put(key, value, leaseId);
+    return { type: 'put', previous: previous[0] ?? null };
+  }
+
+  #delete(operation: DeleteOperation): OperationResult | Refusal {
+    const bounds = boundsOf(operation);
+    const count = this.#space.index.countPresent(bounds);
+    const refusal = this.#budget.visit(Math.max(1, count));
+    if (refusal !== null) return refusal;
+    const keys = presentKeys(this.#space, bounds, count);
+    const previous = operation.previous ? this.#previous(keys) : [];
+    if (previous instanceof Refusal) return previous;
+    for (const key of keys) this.#space.delete(key, 'request');
+    return { type: 'delete', deleted: keys.length, previous };
+  }
+
+  #range(operation: RangeOperation): OperationResult | Refusal {
+    const refusedRevision = checkRevision(operation.revision, this.#context);
+    if (refusedRevision !== null) return refusedRevision;
+    const { index } = this.#space;
+    const bounds = boundsOf(operation);
+    const keys = operation.revision === 0 ? index.countPresent(bounds) : index.countAll(bounds);
+    let refusal = this.#budget.visit(Math.max(1, keys));
+    if (refusal !== null) return refusal;
+    const result = readRange(this.#space, operation, (length) => {
+      refusal = this.#budget.read(length);
+      return refusal === null;
+    });
+    return refusal ?? { type: 'range', ...result };
+  }
+
+  #txn(txn: TxnOperation): OperationResult | Refusal {
+    const succeeded = this.#choices[this.#choice++] === true;
+    const results: OperationResult[] = [];
+    for (const operation of succeeded ? txn.success : txn.failure) {
+      const result = this.#run(operation);
+      if (result instanceof Refusal) return result;
+      results.push(result);
+    }
+    return { type: 'txn', succeeded, results };
+  }
+
+  /** Those of the keys that exist, as they are before the change. */
+  #previous(keys: readonly string[]): KeyValue[] | Refusal {
+    const { index } = this.#space;
+    const pairs: KeyValue[] = [];
+    for (const key of keys) {
+      const history = index.present(key);
+      if (history === undefined) continue;
+      const refusal = this.#budget.read(index.table.valueLength(history.newest));
+      if (refusal !== null) return refusal;
+      pairs.push(this.#space.pair(history, history.newest, true));
+    }
+    return pairs;
+  }
+}
+
+export function leaseNotFound(leaseId: LeaseId): Refusal {
+  return new Refusal('leaseNotFound', `Lease ${leaseId} does not exist`);
+}

@@ -1,0 +1,173 @@
+/**
+ * The canonical bytes of a command entry: what raft replicates and the write-ahead log keeps.
+ *
+ *   entry    version, log time, wall time, number of commands, commands
+ *   command  kind, version, session flag [, session id, sequence, acknowledgedThrough], fields
+ *
+ * The numbers of kinds are on disk: they never change their meaning. Whatever this program does not
+ * know is `formatTooNew`; bytes that are no entry at all are `dataDamaged`.
+ */
+import { unreachable } from '../base/assert.ts';
+import { ByteReader, ByteWriter } from '../base/bytes.ts';
+import { RollcallError } from '../base/errors.ts';
+import { expectVersion } from '../format/configuration.ts';
+import { readInstance, writeInstance } from '../registry/instance-codec.ts';
+import { damagedUnless } from './damage.ts';
+import { isTooDeep, readOperation, writeOperation } from './operation-codec.ts';
+import type { Command, CommandEntry, LoggedCommand, SessionHeader } from './types.ts';
+
+const entryVersion = 1;
+const commandVersion = 1;
+
+const kinds = {
+  put: 1,
+  delete: 2,
+  txn: 3,
+  leaseGrant: 4,
+  leaseRevoke: 5,
+  leaseKeepAlive: 6,
+  register: 7,
+  deregister: 8,
+} as const satisfies Record<Command['type'], number>;
+
+const sharedWriter = new ByteWriter(64 * 1024);
+
+/** Throws `tooManyOperations` for a transaction that is nested deeper than any may have operations. */
+export function encodeCommandEntry(entry: CommandEntry): Uint8Array {
+  for (const { command } of entry.commands) {
+    // Checked before anything is written: an entry that no node can read must not enter the log.
+    if (command.type === 'txn' && isTooDeep(command)) {
+      throw new RollcallError('tooManyOperations', 'The transaction is nested too deeply');
+    }
+  }
+  const writer = sharedWriter;
+  writer.u8(entryVersion).varint(entry.logTimeMs).varint(entry.wallTimeMs);
+  writer.varint(entry.commands.length);
+  for (const logged of entry.commands) writeLogged(writer, logged);
+  return writer.finish();
+}
+
+/** Values in the result are views into `bytes`. */
+export function decodeCommandEntry(bytes: Uint8Array): CommandEntry {
+  return damagedUnless('command entry', () => {
+    const reader = new ByteReader(bytes);
+    expectVersion(reader.u8(), entryVersion, 'command entry');
+    const logTimeMs = reader.varint();
+    const wallTimeMs = reader.varint();
+    const commands: LoggedCommand[] = [];
+    for (let left = reader.varint(); left > 0; left--) commands.push(readLogged(reader));
+    reader.end();
+    return { logTimeMs, wallTimeMs, commands };
+  });
+}
+
+/** The log time of an encoded entry, without decoding its commands. */
+export function logTimeOf(bytes: Uint8Array): number {
+  return damagedUnless('command entry', () => {
+    const reader = new ByteReader(bytes);
+    expectVersion(reader.u8(), entryVersion, 'command entry');
+    return reader.varint();
+  });
+}
+
+function writeLogged(writer: ByteWriter, { session, command }: LoggedCommand): void {
+  writer
+    .u8(kinds[command.type])
+    .u8(commandVersion)
+    .boolean(session !== null);
+  if (session !== null) {
+    writer.id(session.sessionId).varint(session.sequence).varint(session.acknowledgedThrough);
+  }
+  writeCommand(writer, command);
+}
+
+function readLogged(reader: ByteReader): LoggedCommand {
+  const kind = reader.u8();
+  expectVersion(reader.u8(), commandVersion, `command of kind ${kind}`);
+  const session = reader.boolean() ? readSession(reader) : null;
+  return { session, command: readCommand(reader, kind) };
+}
+
+function readSession(reader: ByteReader): SessionHeader {
+  return {
+    sessionId: reader.id(),
+    sequence: reader.varint(),
+    acknowledgedThrough: reader.varint(),
+  };
+}
+
+function writeCommand(writer: ByteWriter, command: Command): void {
+  switch (command.type) {
+    case 'put':
+    case 'delete':
+    case 'txn':
+      writeOperation(writer, command);
+      return;
+    case 'leaseGrant':
+      writer.id(command.leaseId).varint(command.ttlMs);
+      return;
+    case 'leaseRevoke':
+      writer.id(command.leaseId);
+      return;
+    case 'leaseKeepAlive':
+      writer.varint(command.leaseIds.length);
+      for (const leaseId of command.leaseIds) writer.id(leaseId);
+      return;
+    case 'register':
+      writer.text(command.namespace).text(command.service);
+      writeInstance(writer, command.instance);
+      writeLease(writer, command.leaseId);
+      return;
+    case 'deregister':
+      writer.text(command.namespace).text(command.service).text(command.id);
+      return;
+    default:
+      unreachable(command);
+  }
+}
+
+function readCommand(reader: ByteReader, kind: number): Command {
+  switch (kind) {
+    case kinds.put:
+      return readOperation(reader, 'put');
+    case kinds.delete:
+      return readOperation(reader, 'delete');
+    case kinds.txn:
+      return readOperation(reader, 'txn');
+    case kinds.leaseGrant:
+      return { type: 'leaseGrant', leaseId: reader.id(), ttlMs: reader.varint() };
+    case kinds.leaseRevoke:
+      return { type: 'leaseRevoke', leaseId: reader.id() };
+    case kinds.leaseKeepAlive: {
+      const leaseIds: string[] = [];
+      for (let left = reader.varint(); left > 0; left--) leaseIds.push(reader.id());
+      return { type: 'leaseKeepAlive', leaseIds };
+    }
+    case kinds.register:
+      return {
+        type: 'register',
+        namespace: reader.text(),
+        service: reader.text(),
+        instance: readInstance(reader),
+        leaseId: readLease(reader),
+      };
+    case kinds.deregister:
+      return {
+        type: 'deregister',
+        namespace: reader.text(),
+        service: reader.text(),
+        id: reader.text(),
+      };
+    default:
+      throw new RollcallError('formatTooNew', `The command has the unknown kind ${kind}`);
+  }
+}
+
+function writeLease(writer: ByteWriter, leaseId: string | null): void {
+  writer.boolean(leaseId !== null);
+  if (leaseId !== null) writer.id(leaseId);
+}
+
+function readLease(reader: ByteReader): string | null {
+  return reader.boolean() ? reader.id() : null;
+}

@@ -1,0 +1,139 @@
+import { assert, unreachable } from '../base/assert.ts';
+import { isId } from '../base/bytes.ts';
+import { limits } from '../base/limits.ts';
+import { Refusal } from '../base/refusal.ts';
+import type { KeySpace } from '../mvcc/key-space.ts';
+import { leaseNotFound, type OperationContext, runOperation } from '../mvcc/operation.ts';
+import type { LeaseId } from '../mvcc/types.ts';
+import { deregister, register } from '../registry/registration.ts';
+import type { State } from './state.ts';
+import type { Command, CommandResult, LoggedCommand, Outcome, RevisionEvents } from './types.ts';
+
+const kv = 0;
+const registry = 1;
+const noLeaseId = '0000000000000000';
+
+/** Carries out the commands of entries, each of them wholly or not at all. */
+export class CommandRunner {
+  readonly #state: State;
+  readonly #context: OperationContext;
+
+  constructor(state: State) {
+    this.#state = state;
+    this.#context = {
+      get revision() {
+        return state.revision;
+      },
+      get compactRevision() {
+        return state.compactRevisions[kv] ?? 0;
+      },
+      isLeaseAlive: (leaseId) => state.lessor.alive(leaseId, state.logTimeMs) !== null,
+    };
+  }
+
+  run({ session, command }: LoggedCommand, events: RevisionEvents[]): Outcome {
+    const result =
+      session === null
+        ? this.#run(command, events)
+        : new Refusal('invalidArgument', 'Sessions are not supported yet');
+    const { revision } = this.#state;
+    if (!(result instanceof Refusal)) return { ok: true, revision, result };
+    const { code, message, details } = result;
+    return { ok: false, revision, code, message, details };
+  }
+
+  #run(command: Command, events: RevisionEvents[]): CommandResult | Refusal {
+    switch (command.type) {
+      case 'put':
+      case 'delete':
+      case 'txn':
+        return this.#change(kv, events, (space) => runOperation(space, command, this.#context));
+      case 'leaseGrant':
+        return this.#grant(command.leaseId, command.ttlMs);
+      case 'leaseRevoke':
+        return this.#revoke(command.leaseId, events);
+      case 'leaseKeepAlive':
+        return { type: 'leaseKeepAlive', ttlsMs: command.leaseIds.map((id) => this.#renew(id)) };
+      case 'register':
+        return this.#register(command, events);
+      case 'deregister':
+        return this.#change(
+          registry,
+          events,
+          (space) => deregister(space, command, command.id) ?? { type: 'deregister' },
+        );
+      default:
+        return unreachable(command);
+    }
+  }
+
+  /** Changes one space in a draft, which counts only when the command was not refused. */
+  #change(
+    space: number,
+    events: RevisionEvents[],
+    run: (space: KeySpace) => CommandResult | Refusal,
+  ): CommandResult | Refusal {
+    const draft = this.#state.begin(space);
+    const result = run(draft);
+    if (result instanceof Refusal) draft.rollback();
+    else this.#state.commit(events);
+    return result;
+  }
+
+  #register(
+    command: Extract<Command, { readonly type: 'register' }>,
+    events: RevisionEvents[],
+  ): CommandResult | Refusal {
+    const { instance, leaseId } = command;
+    if (leaseId !== null && !this.#context.isLeaseAlive(leaseId)) return leaseNotFound(leaseId);
+    return this.#change(registry, events, (space) => {
+      const outcome = register(space, command, instance, leaseId);
+      return outcome instanceof Refusal ? outcome : { type: 'register', ...outcome };
+    });
+  }
+
+  #grant(leaseId: LeaseId, ttlMs: number): CommandResult | Refusal {
+    if (!isId(leaseId) || leaseId === noLeaseId) {
+      return new Refusal('invalidArgument', `leaseId must be 16 hexadecimal digits, not all 0`);
+    }
+    if (ttlMs < limits.leaseTtlMsMin || ttlMs > limits.leaseTtlMsMax) {
+      return new Refusal(
+        'invalidArgument',
+        `ttlMs must be from ${limits.leaseTtlMsMin} to ${limits.leaseTtlMsMax}`,
+      );
+    }
+    const { lessor, logTimeMs } = this.#state;
+    if (lessor.has(leaseId)) {
+      const why = lessor.alive(leaseId, logTimeMs) ? 'exists' : 'has ended, its keys are not gone';
+      return new Refusal('leaseExists', `Lease ${leaseId} ${why}`);
+    }
+    const lease = lessor.add(leaseId, { ttlMs, deadlineMs: logTimeMs + ttlMs, revoked: false });
+    this.#state.storeLease(leaseId, null, lease);
+    return { type: 'leaseGrant', leaseId, ttlMs };
+  }
+
+  #revoke(leaseId: LeaseId, events: RevisionEvents[]): CommandResult | Refusal {
+    const { lessor, logTimeMs } = this.#state;
+    const lease = lessor.alive(leaseId, logTimeMs);
+    if (lease === null) return leaseNotFound(leaseId);
+    const { ttlMs, deadlineMs, revoked } = lease;
+    const ended = lessor.revoke(leaseId, logTimeMs);
+    this.#state.storeLease(leaseId, { ttlMs, deadlineMs, revoked }, ended);
+    this.#state.endLease(ended, limits.commandKeysMax, 'leaseRevoked', events);
+    return { type: 'leaseRevoke' };
+  }
+
+  /** The TTL that the lease has again; 0 when there is none. */
+  #renew(leaseId: LeaseId): number {
+    const { lessor, logTimeMs } = this.#state;
+    const lease = lessor.alive(leaseId, logTimeMs);
+    if (lease === null) return 0;
+    const { ttlMs, deadlineMs, revoked } = lease;
+    const renewed = lessor.renew(leaseId, logTimeMs);
+    assert(renewed !== null, () => `Lease ${leaseId} is alive`);
+    if (renewed.deadlineMs !== deadlineMs) {
+      this.#state.storeLease(leaseId, { ttlMs, deadlineMs, revoked }, renewed);
+    }
+    return ttlMs;
+  }
+}

@@ -1,0 +1,90 @@
+import { ByteWriter } from '../base/bytes.ts';
+import { addHash, type Hash64, hash64, subtractHash, zeroHash } from '../base/hash.ts';
+import type { LeaseState } from '../lease/lessor.ts';
+import type { Change } from '../mvcc/key-space.ts';
+import type { LeaseId, Revision } from '../mvcc/types.ts';
+import {
+  decodeValueRecord,
+  encodeValueRecord,
+  indexKey,
+  leaseKey,
+  valueKey,
+  writeIndexRecord,
+  writeLeaseRecord,
+} from './record-codec.ts';
+import type { Records } from './types.ts';
+
+const recordSeed = 0x7265636f;
+
+/**
+ * Writes the state's records and keeps their digest: the sum of the hashes of (key, bytes) of every
+ * record but the values, so that it does not depend on the order in which they came.
+ */
+export class RecordStore {
+  readonly #records: Records;
+  readonly #writer = new ByteWriter(8192);
+  #digest: Hash64 = zeroHash;
+
+  constructor(records: Records) {
+    this.#records = records;
+  }
+
+  get digest(): Hash64 {
+    return this.#digest;
+  }
+
+  readValue(space: number, revision: Revision, sub: number): Uint8Array | null {
+    const bytes = this.#records.read(valueKey(space, revision, sub));
+    return bytes === null ? null : decodeValueRecord(bytes);
+  }
+
+  writeChange(space: number, { event, sub, valueHash }: Change): void {
+    const { pair } = event;
+    const tombstone = event.type === 'delete';
+    const key = indexKey(space, pair.modRevision, sub);
+    this.#writer.rawBinary(key);
+    writeIndexRecord(this.#writer, pair.key, {
+      revision: pair.modRevision,
+      createRevision: pair.createRevision,
+      version: pair.version,
+      leaseId: pair.leaseId,
+      tombstone,
+      cause: event.cause,
+      valueLength: pair.value.length,
+      valueHash,
+    });
+    this.#write(key);
+    if (tombstone) return;
+    this.#records.write(valueKey(space, pair.modRevision, sub), encodeValueRecord(pair.value));
+  }
+
+  /** `before` and `after` are the lease's stored states; null means that there is none. */
+  writeLease(leaseId: LeaseId, before: LeaseState | null, after: LeaseState | null): void {
+    const key = leaseKey(leaseId);
+    if (before !== null) {
+      this.#writer.rawBinary(key);
+      writeLeaseRecord(this.#writer, before);
+      this.#digest = subtractHash(this.#digest, hash64(this.#writer.finish(), recordSeed));
+    }
+    if (after === null) {
+      this.#records.write(key, null);
+      return;
+    }
+    this.#writer.rawBinary(key);
+    writeLeaseRecord(this.#writer, after);
+    this.#write(key);
+  }
+
+  /** Counts a stored record that was loaded. */
+  loaded(key: string, bytes: Uint8Array): void {
+    const hashed = this.#writer.rawBinary(key).raw(bytes).finish();
+    this.#digest = addHash(this.#digest, hash64(hashed, recordSeed));
+  }
+
+  /** Stores what the writer holds behind the key itself. */
+  #write(key: string): void {
+    const hashed = this.#writer.finish();
+    this.#digest = addHash(this.#digest, hash64(hashed, recordSeed));
+    this.#records.write(key, hashed.subarray(key.length));
+  }
+}

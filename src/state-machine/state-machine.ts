@@ -1,0 +1,260 @@
+import { assert } from '../base/assert.ts';
+import type { Hash64 } from '../base/hash.ts';
+import { limits } from '../base/limits.ts';
+import type { Refusal } from '../base/refusal.ts';
+import { boundsOf } from '../mvcc/key-range.ts';
+import type { KeySpace } from '../mvcc/key-space.ts';
+import { checkRevision } from '../mvcc/operation.ts';
+import { checkRange } from '../mvcc/operation-check.ts';
+import { rangeSteps, readRange } from '../mvcc/range.ts';
+import type {
+  Key,
+  KeyRange,
+  KeyValue,
+  LeaseId,
+  RangeRequest,
+  RangeResult,
+  Revision,
+} from '../mvcc/types.ts';
+import {
+  instanceRange,
+  namespaceRange,
+  registeredInstance,
+  serviceOf,
+} from '../registry/instances.ts';
+import type { RegisteredInstance, ServiceName } from '../registry/types.ts';
+import { CommandRunner } from './command-runner.ts';
+import { numberOf, State, type StateHeader } from './state.ts';
+import type {
+  Applied,
+  CommandEntry,
+  KeySpaceName,
+  Outcome,
+  Records,
+  RevisionEvents,
+} from './types.ts';
+
+/**
+ * The replicated state: two key spaces with one revision counter, leases and the time, as a function
+ * of the log alone. Every node that applied the same entries has the same records and digest.
+ *
+ * An entry is applied in this order: its time; keys of ended leases, a bounded number; its commands.
+ *
+ * To go on from stored records: `loadPage` for each page of `loadedRanges`, in order, then
+ * `finishLoad`.
+ */
+export class StateMachine {
+  readonly #state: State;
+  readonly #runner: CommandRunner;
+
+  constructor(records: Records) {
+    this.#state = new State(records);
+    this.#runner = new CommandRunner(this.#state);
+  }
+
+  get appliedIndex(): number {
+    return this.#state.appliedIndex;
+  }
+
+  /** The newest revision; 1 while nothing was ever written. */
+  get revision(): Revision {
+    return this.#state.revision;
+  }
+
+  get logTimeMs(): number {
+    return this.#state.logTimeMs;
+  }
+
+  get wallTimeMs(): number {
+    return this.#state.wallTimeMs;
+  }
+
+  get digest(): Hash64 {
+    return this.#state.store.digest;
+  }
+
+  /** The oldest revisions that can be read, by the number of the space; 0 before any compaction. */
+  get compactRevisions(): readonly Revision[] {
+    return this.#state.compactRevisions;
+  }
+
+  /** Whether log time must go on even without commands. */
+  get deadlinesPending(): boolean {
+    return this.#state.lessor.size > 0;
+  }
+
+  /** Whether keys of ended leases wait for the next entry. */
+  get expiryUnfinished(): boolean {
+    return this.#state.lessor.ended(this.#state.logTimeMs) !== null;
+  }
+
+  /** Throws `dataDamaged` or `formatTooNew`. */
+  loadPage(records: Iterable<readonly [key: string, bytes: Uint8Array]>): void {
+    for (const [key, bytes] of records) this.#state.load(key, bytes);
+  }
+
+  /** Throws `dataDamaged` when the loaded records do not have the header's digest. */
+  finishLoad(header: StateHeader): void {
+    this.#state.loadHeader(header);
+  }
+
+  apply(index: number, entry: CommandEntry): Applied {
+    const steps = this.applySteps(index, entry);
+    let step = steps.next();
+    while (!step.done) step = steps.next();
+    return step.value;
+  }
+
+  /**
+   * Applies an entry with a pause after each command, for entries that would hold the event loop too
+   * long. Nothing else may be applied, and no generation be frozen, before the last step.
+   */
+  *applySteps(index: number, entry: CommandEntry): Generator<undefined, Applied> {
+    const state = this.#state;
+    assert(index > state.appliedIndex, () => `Entry ${index} after ${state.appliedIndex}`);
+    state.appliedIndex = index;
+    state.logTimeMs = Math.max(state.logTimeMs, entry.logTimeMs);
+    state.wallTimeMs = entry.wallTimeMs;
+    const revisions: RevisionEvents[] = [];
+    const outcomes: Outcome[] = [];
+    this.#expire(revisions);
+    for (const command of entry.commands) {
+      if (outcomes.length > 0) yield;
+      outcomes.push(this.#runner.run(command, revisions));
+    }
+    return { outcomes, revisions };
+  }
+
+  /**
+   * Reads at one revision; refused are revisions that do not exist yet or are compacted. With
+   * `valueBytesMax` the answer ends (`more`) before the values exceed it, but not before the first.
+   */
+  range(space: KeySpaceName, request: RangeRequest, valueBytesMax?: number): RangeResult | Refusal {
+    const steps = this.rangeSteps(space, request, valueBytesMax);
+    let step = steps.next();
+    while (!step.done) step = steps.next();
+    return step.value;
+  }
+
+  /** The same with pauses, between which entries may be applied. */
+  *rangeSteps(
+    space: KeySpaceName,
+    request: RangeRequest,
+    valueBytesMax = Number.POSITIVE_INFINITY,
+  ): Generator<undefined, RangeResult | Refusal> {
+    const refusal =
+      checkRange(request) ??
+      checkRevision(request.revision, {
+        revision: this.revision,
+        compactRevision: this.compactRevision(space),
+      });
+    if (refusal !== null) return refusal;
+    let bytes = 0;
+    return yield* rangeSteps(this.#space(space), request, (length) => {
+      const isFirst = bytes === 0;
+      bytes += length;
+      return isFirst || bytes <= valueBytesMax;
+    });
+  }
+
+  /**
+   * What changed keys of the range, by revision from `from` on, and the first revision that was not
+   * looked at. `from` is not compacted.
+   */
+  history(
+    space: KeySpaceName,
+    range: KeyRange,
+    from: Revision,
+    revisionsMax: number,
+  ): { readonly revisions: readonly RevisionEvents[]; readonly next: Revision } {
+    const page = this.#space(space).history(range, from, revisionsMax);
+    return {
+      revisions: page.revisions.map((changes) => ({ space, ...changes })),
+      next: page.next ?? Math.max(from, this.revision + 1),
+    };
+  }
+
+  /** The pair as it was before `revision`. */
+  before(space: KeySpaceName, key: Key, revision: Revision): KeyValue | null {
+    return this.#space(space).before(key, revision);
+  }
+
+  compactRevision(space: KeySpaceName): Revision {
+    return this.compactRevisions[numberOf(space)] ?? 0;
+  }
+
+  /** Null when there is no such lease, or no more. Its keys of the kv space come in order. */
+  leaseTimeToLive(
+    leaseId: LeaseId,
+    withKeys: boolean,
+  ): {
+    readonly grantedTtlMs: number;
+    readonly remainingMs: number;
+    readonly keys: readonly Key[];
+  } | null {
+    const { lessor, logTimeMs } = this.#state;
+    const lease = lessor.alive(leaseId, logTimeMs);
+    if (lease === null) return null;
+    return {
+      grantedTtlMs: lease.ttlMs,
+      remainingMs: lease.deadlineMs - logTimeMs,
+      keys: withKeys ? lessor.keys(leaseId, numberOf('kv')) : [],
+    };
+  }
+
+  /** By id. */
+  leaseList(): {
+    readonly leaseId: LeaseId;
+    readonly ttlMs: number;
+    readonly remainingMs: number;
+  }[] {
+    const { lessor, logTimeMs } = this.#state;
+    return Array.from(lessor.list(logTimeMs), ({ id, ttlMs, deadlineMs }) => ({
+      leaseId: id,
+      ttlMs,
+      remainingMs: deadlineMs - logTimeMs,
+    }));
+  }
+
+  /** The instances of a service, by id. */
+  discover(service: ServiceName): readonly RegisteredInstance[] {
+    const request = { revision: 0, limit: 0, keysOnly: false, countOnly: false };
+    const { pairs } = readRange(
+      this.#space('registry'),
+      { ...request, ...instanceRange(service) },
+      () => true,
+    );
+    return pairs.map(registeredInstance);
+  }
+
+  /** The services of a namespace with how many instances each has, by name. */
+  services(namespace: string): { readonly service: string; readonly instances: number }[] {
+    const { index } = this.#space('registry');
+    const { key: from, rangeEnd } = namespaceRange(namespace);
+    const services: { service: string; instances: number }[] = [];
+    let { key } = index.presentFrom(from);
+    while (key !== undefined && key < (rangeEnd as string)) {
+      const service = serviceOf(key);
+      const range = instanceRange({ namespace, service });
+      services.push({ service, instances: index.countPresent(boundsOf(range)) });
+      key = index.presentFrom(range.rangeEnd as string).key;
+    }
+    return services;
+  }
+
+  /** Ended leases lose their keys in turn, so many per entry; a lease without keys counts as one. */
+  #expire(revisions: RevisionEvents[]): void {
+    const { lessor, logTimeMs } = this.#state;
+    let left: number = limits.commandKeysMax;
+    while (left > 0) {
+      const lease = lessor.ended(logTimeMs);
+      if (lease === null) return;
+      const cause = lease.revoked ? 'leaseRevoked' : 'leaseExpired';
+      left -= Math.max(1, this.#state.endLease(lease, left, cause, revisions));
+    }
+  }
+
+  #space(name: KeySpaceName): KeySpace {
+    return this.#state.spaces[numberOf(name)] as KeySpace;
+  }
+}
