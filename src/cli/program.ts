@@ -1,5 +1,5 @@
 /** The program `rollcall`: its commands, and how they end. */
-import { Command, CommanderError } from 'commander';
+import { Command, CommanderError, Help, type Option } from 'commander';
 import { RollcallError } from '../client/index.ts';
 import { version } from '../server/version.ts';
 import { delCommand } from './del.ts';
@@ -56,6 +56,7 @@ function createProgram(run: Run): Command {
     .description('a strongly consistent service registry and coordination store')
     .version(version)
     .exitOverride()
+    .configureHelp({ optionDescription: describe })
     .configureOutput({
       writeOut: (text) => run.terminal.print(text),
       writeErr: (text) => run.terminal.warn(text),
@@ -68,6 +69,13 @@ function createProgram(run: Run): Command {
     .addHelpText('after', 'Exit codes: 0 success, 1 the operation failed, 2 a wrong command line.');
   for (const create of commands) adopt(program, create(run));
   return program;
+}
+
+/** That a switch is off unless it is given goes without saying. */
+function describe(option: Option): string {
+  return option.defaultValue === false
+    ? option.description
+    : Help.prototype.optionDescription(option);
 }
 
 /** Commands that are made on their own do not take over the program's settings by themselves. */

@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { type Client, type Registration, RollcallError } from '../client/index.ts';
 import { collect, collectPairs, parseAddress, parseName } from './argument.ts';
 import { Child } from './child.ts';
@@ -23,6 +23,7 @@ interface RegisterCommandOptions extends ClientOptions {
 
 export function registerCommand(run: Run): Command {
   return clientCommand(run, 'register')
+    .summary('register an instance and keep it registered, perhaps while a command runs')
     .description(
       'register an instance and keep it registered until stopped, then take it out again; with a ' +
         'command after --, run it, keep the instance registered while it lives, exit as it does',
@@ -31,7 +32,11 @@ export function registerCommand(run: Run): Command {
     .argument('[command...]', 'a command to run, after --')
     .requiredOption('--address <host:port>', 'where the instance can be called', parseAddress)
     .option('--id <id>', 'the instance; drawn if left out', parseName)
-    .option('--ttl <duration>', 'how long it outlives a crash', parseDuration, 10_000)
+    .addOption(
+      new Option('--ttl <duration>', 'how long it outlives a crash')
+        .argParser(parseDuration)
+        .default(10_000, '10s'),
+    )
     .option('--tag <tag>', 'a tag; may stand several times', collect)
     .option('--meta <name=value>', 'metadata; may stand several times', collectPairs)
     .addHelpText(
