@@ -85,6 +85,59 @@ test('a damaged slot leaves the other one, two damaged slots are damage', async 
   }
 });
 
+/** Groups of one entry each, about 5 KiB, every one named by a slot of its own; not closed. */
+async function idleAfterEach(count: number): Promise<Machine> {
+  const machine = new Machine(new Power());
+  const storage = await machine.open();
+  for (let index = 1; index <= count; index++) {
+    await storage.append(appendOf([entryAt(index, 1, 5000)]));
+    machine.clock.step(machine.clock.monotonic() + 20);
+    await settle();
+  }
+  return machine.cut('keep');
+}
+
+test('the newer slot counts, and the older one still protects what it names', async () => {
+  for (const count of [3, 4]) {
+    const newer = await idleAfterEach(count);
+    const content = contentOf(newer, segmentPath(1));
+    content.corrupt(endOf(content) - 100, (byte) => byte ^ 1);
+    await expectDamaged(newer, segmentPath(1));
+    const older = await idleAfterEach(count);
+    const damagedContent = contentOf(older, segmentPath(1));
+    const end = endOf(damagedContent);
+    // The headers of the last two groups, and the slot that names the last one.
+    for (const at of [end - 5040, end - 10_080, (count % 2) * pageBytes + 9]) {
+      for (let byte = 0; byte < 20; byte++) damagedContent.corrupt(at + byte, (old) => old ^ 0x5a);
+    }
+    await expectDamaged(older, segmentPath(1));
+  }
+});
+
+test('an unreadable header before groups is damage, also in the newest segment', async () => {
+  const machine = new Machine(new Power());
+  const storage = await machine.open();
+  for (let index = 1; index <= 20; index++) {
+    await storage.append(appendOf([entryAt(index, 1, 4000)]));
+  }
+  const cut = machine.cut('keep');
+  contentOf(cut, segmentPath(2)).corrupt(2 * pageBytes + 20, (byte) => byte ^ 1);
+  await expectDamaged(cut, segmentPath(2));
+});
+
+test('a lost vote at the end of an older segment is damage', async () => {
+  const machine = new Machine(new Power());
+  const storage = await machine.open();
+  await storage.append(appendOf(entriesFrom(1, 1)));
+  await storage.append(appendOf([], { currentTerm: 9, votedFor: null, commitIndex: 0 }));
+  const end = endOf(contentOf(machine, segmentPath(1)));
+  await storage.append(appendOf([entryAt(2, 9, 60_000)]));
+  const cut = machine.cut('keep');
+  expect(cut.files.content(segmentPath(2))).not.toBeNull();
+  contentOf(cut, segmentPath(1)).corrupt(end, (byte) => byte ^ 1);
+  await expectDamaged(cut, segmentPath(1));
+});
+
 test('a bad last group above the slot is a torn tail, and is wiped', async () => {
   const machine = new Machine(new Power());
   const storage = await machine.open();

@@ -158,6 +158,18 @@ test('reads see the newest write, and Level is always the state at one index', a
   );
 });
 
+test('a cached value does not outlive its replacement', async () => {
+  const storage = await new Machine(new Power()).open({ generationBytesMax: 1 });
+  await storage.append(appendOf([entryAt(1), entryAt(2)]));
+  for (const value of [1, 2]) {
+    storage.overlay.write('a', Uint8Array.of(value));
+    storage.applied(() => headerAt(value));
+    await settle();
+    expect(storage.overlay.bytes).toBe(0);
+    expect(storage.overlay.read('a')).toEqual(Uint8Array.of(value));
+  }
+});
+
 test('the overlay counts what it holds', async () => {
   const bench = new Bench();
   await bench.open();
