@@ -6,7 +6,7 @@ import { assert } from '../base/assert.ts';
 import type { Configuration, Entry, EntryId } from '../raft/types.ts';
 import { decodeCommandEntry } from '../state-machine/command-codec.ts';
 import type { StateMachine } from '../state-machine/state-machine.ts';
-import type { Outcome, RevisionEvents } from '../state-machine/types.ts';
+import type { Applied, Outcome, RevisionEvents } from '../state-machine/types.ts';
 import type { CheckpointHeader, Storage } from '../storage/types.ts';
 
 export interface ApplyHandlers {
@@ -22,7 +22,13 @@ export interface ClusterIdentity {
 }
 
 const overlayBytesMax = 64 * 1024 * 1024;
-const noOutcomes: readonly Outcome[] = [];
+const nothing: Applied = { outcomes: [], revisions: [] };
+
+/** An entry whose commands are being applied. */
+interface Current {
+  readonly entry: Entry;
+  readonly steps: Generator<undefined, Applied>;
+}
 
 export class Applier {
   readonly #machine: StateMachine;
@@ -32,6 +38,7 @@ export class Applier {
   readonly #queue: (readonly Entry[])[] = [];
   /** The next entry is `#queue[0][#at]`. */
   #at = 0;
+  #current: Current | null = null;
   #last: EntryId;
   #configuration: Configuration;
 
@@ -65,19 +72,26 @@ export class Applier {
     if (entries.length > 0) this.#queue.push(entries);
   }
 
-  /** Applies until `mayGoOn` says that the turn is over; returns whether entries are left. */
+  /**
+   * Applies until `mayGoOn` says that the turn is over, if need be between two commands of an entry.
+   * Returns whether work is left.
+   */
   run(mayGoOn: () => boolean): boolean {
     const before = this.#last.index;
     const revisions: RevisionEvents[] = [];
-    while (this.#queue.length > 0 && !this.full) {
-      this.#apply(this.#next(), revisions);
-      if (!mayGoOn()) break;
+    let isOver = false;
+    while (!isOver && (this.#current !== null || (this.#queue.length > 0 && !this.full))) {
+      this.#current ??= this.#begin(this.#next());
+      const step = this.#current.steps.next();
+      if (step.done) this.#finish(this.#current.entry, step.value, revisions);
+      isOver = !mayGoOn();
     }
-    if (this.#last.index > before) {
+    if (this.#last.index > before) this.#handlers.changed(revisions);
+    // In the middle of an entry the overlay is the state of no index.
+    if (this.#last.index > before && this.#current === null) {
       this.#storage.applied(() => this.#header());
-      if (revisions.length > 0) this.#handlers.changed(revisions);
     }
-    return this.#queue.length > 0;
+    return this.#current !== null || this.#queue.length > 0;
   }
 
   #next(): Entry {
@@ -90,21 +104,27 @@ export class Applier {
     return entry;
   }
 
-  #apply(entry: Entry, revisions: RevisionEvents[]): void {
+  #begin(entry: Entry): Current {
     assert(
       entry.index === this.#last.index + 1,
       () => `Entry ${entry.index} after ${this.#last.index}`,
     );
-    let outcomes = noOutcomes;
+    return { entry, steps: this.#steps(entry) };
+  }
+
+  *#steps(entry: Entry): Generator<undefined, Applied> {
     if (entry.type === 'command') {
-      const applied = this.#machine.apply(entry.index, decodeCommandEntry(entry.command));
-      outcomes = applied.outcomes;
-      revisions.push(...applied.revisions);
-    } else if (entry.type === 'configuration') {
-      this.#configuration = entry.configuration;
+      return yield* this.#machine.applySteps(entry.index, decodeCommandEntry(entry.command));
     }
-    this.#last = { term: entry.term, index: entry.index };
-    this.#handlers.applied(this.#last, outcomes);
+    if (entry.type === 'configuration') this.#configuration = entry.configuration;
+    return nothing;
+  }
+
+  #finish({ term, index }: Entry, applied: Applied, revisions: RevisionEvents[]): void {
+    this.#current = null;
+    this.#last = { term, index };
+    for (const revision of applied.revisions) revisions.push(revision);
+    this.#handlers.applied(this.#last, applied.outcomes);
   }
 
   #header(): CheckpointHeader {

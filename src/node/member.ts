@@ -5,9 +5,11 @@
 import type { Clock, Timer } from '../base/clock.ts';
 import { RollcallError } from '../base/errors.ts';
 import type { Random } from '../base/prng.ts';
+import { featureLevel } from '../format/feature-level.ts';
 import { createRaft } from '../raft/raft.ts';
 import type { Raft, Ready, RequestId } from '../raft/types.ts';
 import { encodeCommandEntry } from '../state-machine/command-codec.ts';
+import { isTooDeep } from '../state-machine/operation-codec.ts';
 import type { StateMachine } from '../state-machine/state-machine.ts';
 import type { Command } from '../state-machine/types.ts';
 import type { Birth, Storage } from '../storage/types.ts';
@@ -17,7 +19,7 @@ import { Leadership } from './leadership.ts';
 import { LogClock } from './log-clock.ts';
 import { LogWindow } from './log-window.ts';
 import { Proposals } from './proposals.ts';
-import { isWrite, Queries } from './queries.ts';
+import { isRead, Queries } from './queries.ts';
 import { Reads } from './reads.ts';
 import { ReadyLoop } from './ready-loop.ts';
 import { Renewals } from './renewals.ts';
@@ -95,14 +97,10 @@ export class Member implements MemberApi {
       lastApplied: last.index,
     });
     this.#leadership = new Leadership(clock.monotonic());
-    this.#logClock = new LogClock(
-      clock.monotonic(),
-      machine.logTimeMs,
-      timing.logTimeStepMsMax,
-    );
+    this.#logClock = new LogClock(clock.monotonic(), machine.logTimeMs, timing.logTimeStepMsMax);
     this.#logClock.appended(storage.entries);
     this.#logWindow = new LogWindow(bounds.logBytesPerCut, last.index);
-    this.#queries = new Queries(machine);
+    this.#queries = new Queries(machine, options.onFatal);
     this.#hub = new WatchHub(this.#queries, clock);
     this.#reads = new Reads(clock, {
       timeoutMs: timing.requestTimeoutMs,
@@ -115,7 +113,7 @@ export class Member implements MemberApi {
     this.#applier = new Applier({
       machine,
       storage,
-      cluster: { clusterId: birth.clusterId, incarnation: birth.incarnation, featureLevel: 1 },
+      cluster: { clusterId: birth.clusterId, incarnation: birth.incarnation, featureLevel },
       last,
       configuration,
       handlers: {
@@ -145,7 +143,7 @@ export class Member implements MemberApi {
   submit(request: Request, reply: Reply): void {
     if (this.#closing !== null) {
       this.#clock.soon(() => reply(closedError()));
-    } else if (isWrite(request)) {
+    } else if (!isRead(request)) {
       this.#submitWrite(request, reply);
     } else {
       const read = this.#queries.read(request, reply);
@@ -228,13 +226,21 @@ export class Member implements MemberApi {
   }
 
   #propose(command: Command, reply: Reply): void {
-    const refusal = this.#applier.full
-      ? new RollcallError('tooManyRequests', 'The disk is behind', {
-          details: { retryAfterMs: 100 },
-        })
-      : this.#proposals.add(command, commandBytes(command), reply);
+    const refusal = this.#admit(command, reply);
     if (refusal !== null) this.#clock.soon(() => reply(refusal));
     this.#loop.schedule();
+  }
+
+  #admit(command: Command, reply: Reply): RollcallError | null {
+    if (this.#applier.full) {
+      const details = { retryAfterMs: 100 };
+      return new RollcallError('tooManyRequests', 'The disk is behind', { details });
+    }
+    // What no node could read must not enter the log.
+    if (command.type === 'txn' && isTooDeep(command)) {
+      return new RollcallError('tooManyOperations', 'The transaction is nested too deeply');
+    }
+    return this.#proposals.add(command, commandBytes(command), reply);
   }
 
   #beforeTurn(): void {

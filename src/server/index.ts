@@ -23,10 +23,7 @@ export function startServer(options: ServerOptions): Promise<RunningServer> {
   return start(options, (parts) => openStoredMember(options.dataDirectory, parts));
 }
 
-async function openStoredMember(
-  dataDirectory: string,
-  parts: MemberParts,
-): Promise<RunningMember> {
+async function openStoredMember(dataDirectory: string, parts: MemberParts): Promise<RunningMember> {
   const { identity, birth, files, clock } = parts;
   const storage = await openStorage({
     files,

@@ -7,6 +7,7 @@ import type { Clock } from '../base/clock.ts';
 import { RollcallError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { type Random, randomId } from '../base/prng.ts';
+import { featureLevel } from '../format/feature-level.ts';
 import type { Birth, Identity } from '../format/identity.ts';
 import type { MemberApi, PeerTransport } from '../node/types.ts';
 import { loadIdentity, mintIdentity, saveBirth } from '../storage/identity.ts';
@@ -56,9 +57,6 @@ export interface RunningServer {
   readonly ended: Promise<unknown>;
   close(): Promise<void>;
 }
-
-/** The newest state-machine features that this program can apply. */
-const featureLevel = 1;
 
 /**
  * Resolves once both ports are open and a member that was born before serves. When it throws, all
