@@ -147,6 +147,13 @@ export class ByteWriter {
     return bytes;
   }
 
+  /** The same as a view that is good until the writer is written to again: for what is copied at once. */
+  finishView(): Uint8Array {
+    const bytes = this.#bytes.subarray(0, this.#length);
+    this.#length = 0;
+    return bytes;
+  }
+
   #reserve(count: number): void {
     const needed = this.#length + count;
     if (needed <= this.#bytes.length) return;

@@ -2,9 +2,6 @@ import { assert } from '../base/assert.ts';
 import type { Key, Revision } from './types.ts';
 import type { VersionTable } from './version-table.ts';
 
-/** Up to here an appended list is copied at its exact size: most keys have few versions. */
-const exactLengthMax = 8;
-
 /**
  * One key through time: the slots of its versions in a VersionTable, oldest first. A tombstone († )
  * ends a generation; the next put begins a new one, with a new createRevision and version 1.
@@ -38,7 +35,8 @@ export class KeyHistory {
   }
 
   append(slot: number): void {
-    if (this.#slots.length < exactLengthMax) this.#slots = [...this.#slots, slot];
+    // Many keys have one version: their list has its exact length. A longer one grows with room to spare.
+    if (this.#slots.length === 0) this.#slots = [slot];
     else this.#slots.push(slot);
   }
 

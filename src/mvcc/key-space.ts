@@ -66,8 +66,9 @@ export class KeySpace {
 
   put(key: Key, value: Uint8Array, leaseId: LeaseId | null): void {
     const history = this.index.find(key);
-    const before = history === undefined ? -1 : this.index.visible(history, this.#draftRevision);
     const { table } = this.index;
+    const newest = history === undefined ? -1 : history.newest;
+    const before = newest === -1 || table.isTombstone(newest) ? -1 : newest;
     const revision = this.#draftRevision;
     const pair: KeyValue = {
       key,

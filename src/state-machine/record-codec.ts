@@ -122,11 +122,13 @@ export function writeLeaseRecord(writer: ByteWriter, state: LeaseState): void {
   writer.varint(state.ttlMs).varint(state.deadlineMs);
 }
 
-export function encodeValueRecord(value: Uint8Array): Uint8Array {
-  const bytes = new Uint8Array(value.length + 1);
-  bytes[0] = valueVersion;
-  bytes.set(value, 1);
-  return bytes;
+export function valueRecordLength(value: Uint8Array): number {
+  return value.length + 1;
+}
+
+export function fillValueRecord(record: Uint8Array, value: Uint8Array): void {
+  record[0] = valueVersion;
+  record.set(value, 1);
 }
 
 export function decodeValueRecord(bytes: Uint8Array): Uint8Array {

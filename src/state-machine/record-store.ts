@@ -5,13 +5,15 @@ import type { Change } from '../mvcc/key-space.ts';
 import type { LeaseId, Revision } from '../mvcc/types.ts';
 import {
   decodeValueRecord,
-  encodeValueRecord,
+  fillValueRecord,
   indexKey,
   leaseKey,
   valueKey,
+  valueRecordLength,
   writeIndexRecord,
   writeLeaseRecord,
 } from './record-codec.ts';
+import { Slab } from './slab.ts';
 import type { Records } from './types.ts';
 
 const recordSeed = 0x7265636f;
@@ -23,6 +25,7 @@ const recordSeed = 0x7265636f;
 export class RecordStore {
   readonly #records: Records;
   readonly #writer = new ByteWriter(8192);
+  readonly #slab = new Slab();
   #digest: Hash64 = zeroHash;
 
   constructor(records: Records) {
@@ -55,7 +58,9 @@ export class RecordStore {
     });
     this.#write(key);
     if (tombstone) return;
-    this.#records.write(valueKey(space, pair.modRevision, sub), encodeValueRecord(pair.value));
+    const record = this.#slab.allocate(valueRecordLength(pair.value));
+    fillValueRecord(record, pair.value);
+    this.#records.write(valueKey(space, pair.modRevision, sub), record);
   }
 
   /** `before` and `after` are the lease's stored states; null means that there is none. */
@@ -64,7 +69,7 @@ export class RecordStore {
     if (before !== null) {
       this.#writer.rawBinary(key);
       writeLeaseRecord(this.#writer, before);
-      this.#digest = subtractHash(this.#digest, hash64(this.#writer.finish(), recordSeed));
+      this.#digest = subtractHash(this.#digest, hash64(this.#writer.finishView(), recordSeed));
     }
     if (after === null) {
       this.#records.write(key, null);
@@ -77,14 +82,16 @@ export class RecordStore {
 
   /** Counts a stored record that was loaded. */
   loaded(key: string, bytes: Uint8Array): void {
-    const hashed = this.#writer.rawBinary(key).raw(bytes).finish();
+    const hashed = this.#writer.rawBinary(key).raw(bytes).finishView();
     this.#digest = addHash(this.#digest, hash64(hashed, recordSeed));
   }
 
   /** Stores what the writer holds behind the key itself. */
   #write(key: string): void {
-    const hashed = this.#writer.finish();
+    const hashed = this.#writer.finishView();
     this.#digest = addHash(this.#digest, hash64(hashed, recordSeed));
-    this.#records.write(key, hashed.subarray(key.length));
+    const record = this.#slab.allocate(hashed.length - key.length);
+    record.set(hashed.subarray(key.length));
+    this.#records.write(key, record);
   }
 }
