@@ -1,0 +1,199 @@
+/** The key-value state told as plainly as possible: a list of all versions, read from its end. */
+import type {
+  Compare,
+  KeyRange,
+  KeyValue,
+  Operation,
+  OperationResult,
+  RangeRequest,
+  TxnOperation,
+} from '../../src/mvcc/types.ts';
+
+export interface ModelVersion {
+  readonly pair: KeyValue;
+  readonly deleted: boolean;
+  readonly cause: string;
+}
+
+const absent = {
+  value: new Uint8Array(0),
+  createRevision: 0,
+  modRevision: 0,
+  version: 0,
+  leaseId: null,
+};
+
+/** What the model answers to a refused operation; the text is the code. */
+export class ModelRefusal extends Error {}
+
+export class Model {
+  revision = 1;
+  now = 0;
+  versions: ModelVersion[] = [];
+  leases = new Map<string, { ttlMs: number; deadlineMs: number }>();
+
+  state(revision: number): Map<string, KeyValue> {
+    const found = new Map<string, KeyValue>();
+    for (const { pair, deleted } of this.versions) {
+      if (pair.modRevision > revision) continue;
+      if (deleted) found.delete(pair.key);
+      else found.set(pair.key, pair);
+    }
+    return found;
+  }
+
+  pairs(range: KeyRange, revision: number): KeyValue[] {
+    return [...this.state(revision).values()]
+      .filter(({ key }) => contains(range, key))
+      .sort((left, right) => (left.key < right.key ? -1 : 1));
+  }
+
+  range(request: RangeRequest, now: number): Extract<OperationResult, { type: 'range' }> {
+    if (request.revision > this.revision) throw new ModelRefusal('futureRevision');
+    const all = this.pairs(request, request.revision || now);
+    const limited = request.limit ? all.slice(0, request.limit) : all;
+    const pairs = request.countOnly
+      ? []
+      : limited.map((pair) => (request.keysOnly ? { ...pair, value: absent.value } : pair));
+    const more = !request.countOnly && all.length > pairs.length;
+    return { type: 'range', pairs, count: all.length, more };
+  }
+
+  /** Runs a command; a refused one leaves everything as it was. */
+  write(operation: Operation): OperationResult {
+    const { versions } = this;
+    this.versions = [...versions];
+    try {
+      if (operation.type === 'txn' && hasDuplicate(operation)) {
+        throw new ModelRefusal('duplicateKey');
+      }
+      const next = this.revision + 1;
+      const result = this.#run(operation, next, this.#choose(operation));
+      if (this.versions.length > versions.length) this.revision = next;
+      return result;
+    } catch (error) {
+      this.versions = versions;
+      throw error;
+    }
+  }
+
+  /** Moves the time on and deletes what belonged to leases that ended, first deadline first. */
+  advance(now: number): void {
+    this.now = Math.max(this.now, now);
+    const due = [...this.leases].filter(([, { deadlineMs }]) => deadlineMs <= this.now);
+    due.sort(([a, left], [b, right]) => left.deadlineMs - right.deadlineMs || (a < b ? -1 : 1));
+    for (const [id] of due) this.endLease(id, 'leaseExpired');
+  }
+
+  endLease(leaseId: string, cause: string): void {
+    this.leases.delete(leaseId);
+    const held = this.pairs(everything, this.revision).filter((pair) => pair.leaseId === leaseId);
+    if (held.length === 0) return;
+    this.revision++;
+    for (const { key } of held) this.#tombstone(key, this.revision, cause);
+  }
+
+  #tombstone(key: string, revision: number, cause: string): void {
+    this.versions.push({ pair: { ...absent, key, modRevision: revision }, deleted: true, cause });
+  }
+
+  /** The choices of all transactions inside, in the order in which they run. */
+  #choose(operation: Operation): boolean[] {
+    if (operation.type !== 'txn') return [];
+    const succeeded = operation.compares.every((compare) => this.#holds(compare));
+    const taken = succeeded ? operation.success : operation.failure;
+    return [succeeded, ...taken.flatMap((nested) => this.#choose(nested))];
+  }
+
+  #holds(compare: Compare): boolean {
+    const pairs = this.pairs(compare, this.revision);
+    if (pairs.length > 0) return pairs.every((pair) => compares(compare, pair));
+    return compare.target !== 'value' && compares(compare, { ...absent, key: '' });
+  }
+
+  #run(operation: Operation, revision: number, choices: boolean[]): OperationResult {
+    switch (operation.type) {
+      case 'put': {
+        const { key, value, leaseId } = operation;
+        if (leaseId !== null && !this.leases.has(leaseId)) throw new ModelRefusal('leaseNotFound');
+        const before = this.state(revision).get(key) ?? null;
+        const createRevision = before?.createRevision ?? revision;
+        const version = (before?.version ?? 0) + 1;
+        const pair = { key, value, createRevision, modRevision: revision, version, leaseId };
+        this.versions.push({ pair, deleted: false, cause: 'request' });
+        return { type: 'put', previous: operation.previous ? before : null };
+      }
+      case 'delete': {
+        const before = this.pairs(operation, revision);
+        for (const { key } of before) this.#tombstone(key, revision, 'request');
+        const previous = operation.previous ? before : [];
+        return { type: 'delete', deleted: before.length, previous };
+      }
+      case 'range':
+        return this.range(operation, revision);
+      case 'txn': {
+        const succeeded = choices.shift() === true;
+        const taken = succeeded ? operation.success : operation.failure;
+        const results = taken.map((nested) => this.#run(nested, revision, choices));
+        return { type: 'txn', succeeded, results };
+      }
+    }
+  }
+}
+
+export const everything: KeyRange = { key: '\0', rangeEnd: '\0' };
+
+export function contains({ key: from, rangeEnd }: KeyRange, key: string): boolean {
+  if (rangeEnd === null) return key === from;
+  return key >= from && (rangeEnd === '\0' || key < rangeEnd);
+}
+
+function compares(compare: Compare, pair: KeyValue): boolean {
+  const order = orderOf(compare, pair);
+  switch (compare.operator) {
+    case 'equal':
+      return order === 0;
+    case 'notEqual':
+      return order !== 0;
+    case 'less':
+      return order < 0;
+    case 'greater':
+      return order > 0;
+  }
+}
+
+function orderOf(compare: Compare, pair: KeyValue): number {
+  if (compare.target === 'value') return Buffer.compare(pair.value, compare.value);
+  if (compare.target === 'lease') {
+    const own = BigInt(`0x${pair.leaseId ?? '0'}`);
+    const given = BigInt(`0x${compare.leaseId ?? '0'}`);
+    return own < given ? -1 : own > given ? 1 : 0;
+  }
+  return pair[compare.target] - compare.number;
+}
+
+/** Tries every choice of branches and looks for a key that would be put twice or put and deleted. */
+function hasDuplicate(txn: TxnOperation): boolean {
+  return flatten(txn).some((operations) =>
+    operations.some((one, at) =>
+      operations.some((other, otherAt) => {
+        if (one.type !== 'put' || at === otherAt) return false;
+        if (other.type === 'put') return other.key === one.key;
+        return other.type === 'delete' && contains(other, one.key);
+      }),
+    ),
+  );
+}
+
+/** The operations that run together, for every choice of branches. */
+function flatten(txn: TxnOperation): Operation[][] {
+  return [txn.success, txn.failure].flatMap((branch) =>
+    branch.reduce<Operation[][]>(
+      (all, operation) => {
+        const ways = operation.type === 'txn' ? flatten(operation) : [[operation]];
+        return all.flatMap((before) => ways.map((way) => [...before, ...way]));
+      },
+      [[]],
+    ),
+  );
+}
