@@ -81,9 +81,11 @@ describe('§5.2 Leader election: followers', () => {
   });
 
   test('a granted vote restarts the election timer', () => {
-    const member = follower().tick(18);
-    member.receive(requestVote({ from: 'n2', to: 'n1', term: 1 }, nothing)).tick(18);
-    expect(member.role).toBe('follower');
+    for (const term of [1, 2]) {
+      const member = follower({ term: 1 }).tick(18);
+      member.receive(requestVote({ from: 'n2', to: 'n1', term }, nothing)).tick(18);
+      expect(member.role).toBe('follower');
+    }
   });
 
   test('a refused vote does not restart the election timer', () => {

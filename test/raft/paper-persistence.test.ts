@@ -18,6 +18,13 @@ describe('Figure 2, persistent state: votes wait for the disk', () => {
     expect(member.persist().settle()).toMatchObject([{ to: 'n2', voteGranted: true }]);
   });
 
+  test('a vote needs a write of its own when its term is on disk already', () => {
+    const member = follower({ term: 1 });
+    member.receive(requestVote({ from: 'n2', to: 'n1', term: 1 }, nothing));
+    expect(member.take()?.append?.hardState).toMatchObject({ currentTerm: 1, votedFor: 'n2' });
+    expect(member.persist().settle()).toMatchObject([{ to: 'n2', voteGranted: true }]);
+  });
+
   test('a vote is not told by the write that was under way before', () => {
     const member = follower({ term: 1 });
     member.receive(appendEntries({ ...fromLeader, term: 1 }, nothing, [command(1, 1)]));

@@ -20,9 +20,9 @@ interface Troubles {
   readonly delayMax: number;
   readonly diskDelayMax: number;
   readonly crash: number;
+  readonly pause: number;
   readonly partition: number;
   readonly lazyReady: number;
-  readonly skippedTick: number;
   readonly compaction: number;
   readonly logReadDelayMax: number;
   readonly failedLogRead: number;
@@ -35,9 +35,9 @@ const noTroubles: Troubles = {
   delayMax: 0,
   diskDelayMax: 0,
   crash: 0,
+  pause: 0,
   partition: 0,
   lazyReady: 0,
-  skippedTick: 0,
   compaction: 0,
   logReadDelayMax: 0,
   failedLogRead: 0,
@@ -58,12 +58,16 @@ export class Simulation {
   readonly #invariants = new Invariants();
   readonly #members: Member[] = [];
   readonly #down = new Map<NodeId, number>();
+  /** Stopped until then; what comes in waits for them. */
+  readonly #paused = new Map<NodeId, number>();
   readonly #agenda = new Map<number, (() => void)[]>();
   /** Old messages, to be replayed much later. */
   readonly #archive: Message[] = [];
   readonly #cut = new Set<string>();
   /** What was committed when a read was asked for, by member and read. */
   readonly #floors = new Map<string, Index>();
+  /** How often each member's clock misses a tick: they drift apart. */
+  readonly #drift = new Map<NodeId, number>();
   #troubles: Troubles;
   #now = 0;
   #nextRequest: RequestId = 1;
@@ -80,6 +84,7 @@ export class Simulation {
     for (const id of new Set([...voters, ...votersOutgoing, ...learners])) {
       const member = new Member(id, setup);
       this.#members.push(member);
+      this.#drift.set(id, this.#chance(0.5) ? this.#random() / 2 : 0);
       this.#invariants.started(id, member.hardState, member.stored, 0);
     }
   }
@@ -126,9 +131,9 @@ export class Simulation {
       delayMax: this.#pick([0, 1, 3, 15]),
       diskDelayMax: this.#pick([0, 1, 4, 25]),
       crash: maybe(0.02),
+      pause: maybe(0.02),
       partition: maybe(0.05),
       lazyReady: maybe(0.5),
-      skippedTick: maybe(0.3),
       compaction: maybe(0.1),
       logReadDelayMax: this.#pick([0, 4]),
       failedLogRead: maybe(0.5),
@@ -158,12 +163,13 @@ export class Simulation {
   }
 
   #troubledTick(): void {
-    const { partition, crash, compaction, replay } = this.#troubles;
+    const { partition, crash, pause, compaction, replay } = this.#troubles;
     if (this.#chance(partition)) this.#partition();
     if (this.#chance(crash)) this.#crash(this.#pick(this.#members));
+    if (this.#chance(pause)) this.#pause(this.#leaderOrAny());
     if (this.#chance(compaction)) this.#compact(this.#pick(this.#members));
     if (this.#chance(0.5)) this.#propose(this.#pick(this.#members));
-    if (this.#chance(0.2)) this.#read();
+    if (this.#chance(0.2)) for (const member of this.#members) this.#read(member);
     if (this.#chance(0.02)) this.#upset();
     if (this.#archive.length > 0 && this.#chance(replay)) this.#deliver(this.#pick(this.#archive));
     this.#tick();
@@ -178,7 +184,8 @@ export class Simulation {
       const { id } = member;
       if ((this.#down.get(id) ?? 0) > this.#now) continue;
       if (this.#down.delete(id)) this.#restart(member);
-      if (!this.#chance(this.#troubles.skippedTick)) member.tick();
+      if (this.#isPaused(id)) continue;
+      if (!this.#chance(this.#drift.get(id) ?? 0)) member.tick();
       this.#work(member);
     }
   }
@@ -216,31 +223,56 @@ export class Simulation {
     const member = this.#members.find(({ id }) => id === message.to);
     if (member === undefined || this.#down.has(message.to)) return;
     if (this.#cut.has(`${message.from} ${message.to}`)) return;
+    if (this.#postpone(message.to, () => this.#deliver(message))) return;
     member.receive(message);
     this.#work(member);
   }
 
   #write(member: Member, number: number): void {
     const { raft } = member;
-    this.#after(this.#below(this.#troubles.diskDelayMax + 1), () => {
+    const finish = (): void => {
+      if (this.#postpone(member.id, finish)) return;
       // A crash in between has decided what became of it.
       if (member.raft !== raft || member.pending?.number !== number) return;
       this.#invariants.persisted(member.id, member.pending);
       member.persist();
       this.#work(member);
-    });
+    };
+    this.#after(this.#below(this.#troubles.diskDelayMax + 1), finish);
   }
 
   #readLog(member: Member, peer: NodeId, from: Index): void {
     const { raft } = member;
     this.#logReads++;
-    this.#after(this.#below(this.#troubles.logReadDelayMax + 1), () => {
+    const finish = (): void => {
+      if (this.#postpone(member.id, finish)) return;
       if (member.raft !== raft || this.#down.has(member.id)) return;
       const { prev, entries } = member.readStored(from);
       const hasFailed = this.#chance(this.#troubles.failedLogRead);
       raft.step({ type: 'logRead', peer, prev, entries: hasFailed ? [] : entries });
       this.#work(member);
-    });
+    };
+    this.#after(this.#below(this.#troubles.logReadDelayMax + 1), finish);
+  }
+
+  /** The process stops, and later goes on as if nothing had happened. */
+  #pause(member: Member): void {
+    if (!this.#isAbsent(member.id)) this.#paused.set(member.id, this.#now + 1 + this.#below(60));
+  }
+
+  #isPaused(id: NodeId): boolean {
+    return (this.#paused.get(id) ?? 0) > this.#now;
+  }
+
+  #isAbsent(id: NodeId): boolean {
+    return this.#down.has(id) || this.#isPaused(id);
+  }
+
+  /** Whatever happens to a stopped member happens some time after it goes on. */
+  #postpone(id: NodeId, action: () => void): boolean {
+    if (!this.#isPaused(id)) return false;
+    this.#after((this.#paused.get(id) ?? 0) - this.#now + this.#below(3), action);
+    return true;
   }
 
   #crash(member: Member): void {
@@ -260,26 +292,34 @@ export class Simulation {
   }
 
   #compact(member: Member): void {
-    if (this.#down.has(member.id)) return;
+    if (this.#isAbsent(member.id)) return;
     const base = member.checkpoint.last.index;
     const { lastApplied } = member.status;
     if (lastApplied > base) member.compact(base + 1 + this.#below(lastApplied - base));
   }
 
-  /** Cuts any links, in one direction or both, or mends them all. */
+  /** Cuts any links, in one direction or both, or one member off, or mends them all. */
   #partition(): void {
     this.#cut.clear();
-    if (this.#chance(0.4)) return;
+    if (this.#chance(0.3)) return;
+    const lonely = this.#chance(0.5) ? this.#leaderOrAny() : null;
     for (const { id: from } of this.#members) {
       for (const { id: to } of this.#members) {
-        if (this.#chance(0.3)) this.#cut.add(`${from} ${to}`);
+        const isCut = lonely === null ? this.#chance(0.3) : from === lonely.id || to === lonely.id;
+        if (isCut) this.#cut.add(`${from} ${to}`);
       }
     }
   }
 
+  /** Most trouble comes from cutting off a leader. */
+  #leaderOrAny(): Member {
+    const leaders = this.#members.filter(({ role }) => role === 'leader');
+    return this.#pick(leaders.length > 0 ? leaders : this.#members);
+  }
+
   #upset(): void {
     const member = this.#pick(this.#members);
-    if (this.#down.has(member.id)) return;
+    if (this.#isAbsent(member.id)) return;
     const peer = this.#pick(this.#members).id;
     if (this.#chance(0.5)) member.raft.step({ type: 'peerUnreachable', peer });
     else member.raft.step({ type: 'eligible', campaign: this.#chance(0.7) });
@@ -287,15 +327,14 @@ export class Simulation {
   }
 
   #propose(member: Member): void {
-    if (this.#down.has(member.id)) return;
+    if (this.#isAbsent(member.id)) return;
     const count = 1 + this.#below(4);
     for (let at = 0; at < count; at++) member.propose(`${this.#nextRequest++}`);
     this.#work(member);
   }
 
-  #read(): void {
-    const member = this.#pick(this.#members);
-    if (this.#down.has(member.id)) return;
+  #read(member: Member): void {
+    if (this.#isAbsent(member.id)) return;
     const id = this.#nextRequest++;
     this.#floors.set(`${member.id} ${id}`, this.#invariants.commitIndex);
     member.raft.step({ type: 'readIndex', id });
@@ -313,6 +352,8 @@ export class Simulation {
   #heal(): void {
     this.#troubles = noTroubles;
     this.#cut.clear();
+    this.#drift.clear();
+    this.#paused.clear();
     for (const member of this.#members) {
       if (this.#down.delete(member.id)) this.#restart(member);
       member.raft.step({ type: 'eligible', campaign: true });
