@@ -76,10 +76,10 @@ export class Lessor {
     return lease;
   }
 
-  /** Gives the lease its whole TTL again; null when it is not alive. */
-  renew(id: string, nowMs: number): Lease | null {
-    const lease = this.#leases.get(id);
-    if (lease === undefined || lease.deadlineMs <= nowMs) return null;
+  /** Gives a lease that is alive its whole TTL again. */
+  renew(id: string, nowMs: number): Lease {
+    const lease = this.#own(id);
+    assert(lease.deadlineMs > nowMs, () => `Lease ${id} has ended`);
     lease.deadlineMs = nowMs + lease.ttlMs;
     return lease;
   }

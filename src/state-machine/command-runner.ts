@@ -1,4 +1,4 @@
-import { assert, unreachable } from '../base/assert.ts';
+import { unreachable } from '../base/assert.ts';
 import { isId } from '../base/bytes.ts';
 import { limits } from '../base/limits.ts';
 import { Refusal } from '../base/refusal.ts';
@@ -130,7 +130,6 @@ export class CommandRunner {
     if (lease === null) return 0;
     const { ttlMs, deadlineMs, revoked } = lease;
     const renewed = lessor.renew(leaseId, logTimeMs);
-    assert(renewed !== null, () => `Lease ${leaseId} is alive`);
     if (renewed.deadlineMs !== deadlineMs) {
       this.#state.storeLease(leaseId, { ttlMs, deadlineMs, revoked }, renewed);
     }

@@ -239,7 +239,8 @@ export class StateMachine {
       services.push({ service, instances: index.countPresent(boundsOf(range)) });
       key = index.presentFrom(range.rangeEnd as string).key;
     }
-    return services;
+    // In keys the name is followed by a slash, which comes after `-` and `.`.
+    return services.sort((left, right) => (left.service < right.service ? -1 : 1));
   }
 
   /** Ended leases lose their keys in turn, so many per entry; a lease without keys counts as one. */

@@ -1,4 +1,5 @@
 /** A state machine with records in a Map, and how tests speak to it. */
+import { utf8Encode } from '../../src/base/bytes.ts';
 import { formatHash } from '../../src/base/hash.ts';
 import type { PutOperation } from '../../src/mvcc/types.ts';
 import { decodeCommandEntry, encodeCommandEntry } from '../../src/state-machine/command-codec.ts';
@@ -76,7 +77,7 @@ export function put(
   value: string | Uint8Array = '',
   options: Partial<Pick<PutOperation, 'leaseId' | 'previous'>> = {},
 ): PutOperation {
-  const bytes = typeof value === 'string' ? Buffer.from(value) : value;
+  const bytes = typeof value === 'string' ? utf8Encode(value) : value;
   return { type: 'put', key, value: bytes, leaseId: null, previous: false, ...options };
 }
 

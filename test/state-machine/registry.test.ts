@@ -1,0 +1,106 @@
+import { expect, test } from 'vitest';
+import type { Command } from '../../src/state-machine/types.ts';
+import { leaseId, put, TestMachine } from './machine.ts';
+
+function register(service: string, id: string, lease: string | null = null, port = 80): Command {
+  const instance = { id, address: `10.0.0.1:${port}`, tags: [], metadata: [] };
+  return { type: 'register', namespace: 'default', service, instance, leaseId: lease };
+}
+function deregister(service: string, id: string): Command {
+  return { type: 'deregister', namespace: 'default', service, id };
+}
+
+test('the registry makes a revision for what is new, and none for what is said again', () => {
+  const tested = new TestMachine();
+  tested.run({ type: 'leaseGrant', leaseId: leaseId(1), ttlMs: 1000 });
+  const lines = [
+    register('web', 'a'),
+    register('web', 'a'),
+    register('web', 'a', null, 81),
+    register('web', 'a', leaseId(1), 81),
+    register('web', 'a', leaseId(1), 81),
+    register('web', 'a', leaseId(9), 81),
+    deregister('web', 'a'),
+    deregister('web', 'a'),
+    register('web', 'a', null, 81),
+    register('Web', 'a'),
+    register('web', 'a', null, 0),
+    deregister('web', 'A'),
+  ].map((command) => {
+    const outcome = tested.run(command);
+    if (!outcome.ok) return `${outcome.revision} ${outcome.code}`;
+    const created = outcome.result.type === 'register' ? ` ${outcome.result.created}` : '';
+    return `${outcome.revision} ${outcome.result.type}${created}`;
+  });
+  expect(lines).toEqual([
+    '2 register true',
+    '2 register false',
+    '3 register false',
+    '4 register false',
+    '4 register false',
+    '4 leaseNotFound',
+    '5 deregister',
+    '5 instanceNotFound',
+    '6 register true',
+    '6 invalidArgument',
+    '6 invalidArgument',
+    '6 invalidArgument',
+  ]);
+});
+
+test('the registry finds instances and counts services, apart from the kv space', () => {
+  const tested = new TestMachine();
+  const kvKey = 'i/default/web/fake';
+  tested.apply([
+    register('web', 'b'),
+    register('web', 'a', null, 81),
+    register('web-2', 'a'),
+    register('db', 'x'),
+    { ...register('web', 'c'), namespace: 'other' } as Command,
+    put(kvKey),
+    deregister('db', 'x'),
+  ]);
+  const web = { namespace: 'default', service: 'web' };
+  for (const again of [false, true]) {
+    if (again) tested.reload();
+    const { machine } = tested;
+    const found = machine.discover(web);
+    expect(found.map(({ id, address }) => `${id} ${address}`)).toEqual([
+      'a 10.0.0.1:81',
+      'b 10.0.0.1:80',
+    ]);
+    expect(found[0]).toMatchObject({ createRevision: 3, modRevision: 3, leaseId: null });
+    expect(machine.services('default')).toEqual([
+      { service: 'web', instances: 2 },
+      { service: 'web-2', instances: 1 },
+    ]);
+    expect(machine.services('none')).toEqual([]);
+    expect(machine.discover({ namespace: 'default', service: 'db' })).toEqual([]);
+  }
+  const all = {
+    key: '\0',
+    rangeEnd: '\0',
+    revision: 0,
+    limit: 0,
+    keysOnly: true,
+    countOnly: false,
+  };
+  expect(tested.machine.range('kv', all)).toMatchObject({ count: 1 });
+  expect(tested.machine.range('registry', all)).toMatchObject({ count: 4 });
+});
+
+test('a lease loses its keys of both spaces in one revision', () => {
+  const tested = new TestMachine();
+  tested.apply([
+    { type: 'leaseGrant', leaseId: leaseId(1), ttlMs: 1000 },
+    register('web', 'a', leaseId(1)),
+    put('owner', 'a', { leaseId: leaseId(1) }),
+  ]);
+  expect(tested.machine.leaseTimeToLive(leaseId(1), true)?.keys).toEqual(['owner']);
+  const { revisions } = tested.apply([], 1000);
+  const lines = revisions.map(
+    ({ space, revision, events }) =>
+      `${revision} ${space} ${events.map(({ pair, cause }) => `${pair.key} ${cause}`)}`,
+  );
+  expect(lines).toEqual(['4 kv owner leaseExpired', '4 registry i/default/web/a leaseExpired']);
+});
