@@ -3,11 +3,11 @@
  * as shipped, the write-ahead log and recovery included, on simulated disks and a simulated network.
  */
 import type { Clock, Timer } from '../../src/base/clock.ts';
+import { RollcallError } from '../../src/base/errors.ts';
 import { createPrng, type Random, randomBelow, randomId } from '../../src/base/prng.ts';
 import type { Member } from '../../src/node/member.ts';
 import { openMember } from '../../src/node/open-member.ts';
 import type { Request, Response } from '../../src/node/types.ts';
-import { RollcallError } from '../../src/base/errors.ts';
 import { loadIdentity, mintIdentity, saveBirth } from '../../src/storage/identity.ts';
 import { openStorage } from '../../src/storage/storage.ts';
 import type { Birth } from '../../src/storage/types.ts';
@@ -73,8 +73,8 @@ export class SimCluster {
   static async start(seed: number, count = 3): Promise<SimCluster> {
     const cluster = new SimCluster(seed, count);
     for (const node of cluster.nodes) {
-      await mintIdentity(node.files, node.name, node.id);
-      await saveBirth(node.files, cluster.#birth);
+      await cluster.settle(mintIdentity(node.files, node.name, node.id));
+      await cluster.settle(saveBirth(node.files, cluster.#birth));
       await cluster.boot(node);
     }
     await cluster.runUntil(() => cluster.leader() !== null, 10_000);
@@ -95,13 +95,14 @@ export class SimCluster {
   }
 
   async boot(node: SimNode): Promise<void> {
-    node.clock = new LifeClock(this.clock);
-    const identity = await loadIdentity(node.files);
+    const clock = new LifeClock(this.clock);
+    node.clock = clock;
+    const identity = await this.settle(loadIdentity(node.files));
     if (identity?.birth == null) throw new Error(`${node.name} is not born`);
     const opening = openStorage({
       files: node.files,
       openLevel: node.level.open,
-      clock: node.clock,
+      clock,
       identity,
       segmentBytes: 64 * 1024,
       generationBytesMax: 16 * 1024,
@@ -113,10 +114,11 @@ export class SimCluster {
       birth: identity.birth,
       storage,
       transport: this.network.transport(node.id),
-      clock: node.clock,
+      clock,
       random: createPrng(randomBelow(this.random, 2 ** 32)),
       onFatal: (error) => {
-        node.fatal = error;
+        // A power cut ends what was under way; that is no end of its own.
+        if (!clock.isOver) node.fatal = error;
       },
     });
     node.member = await this.settle(member);
@@ -193,14 +195,14 @@ export class SimCluster {
 /** The clock of one life of a node: nothing of it happens after the life has ended. */
 class LifeClock implements Clock {
   readonly #clock: Clock;
-  #over = false;
+  isOver = false;
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
   end(): void {
-    this.#over = true;
+    this.isOver = true;
   }
 
   monotonic(): number {
@@ -213,13 +215,13 @@ class LifeClock implements Clock {
 
   after(delayMs: number, callback: () => void): Timer {
     return this.#clock.after(delayMs, () => {
-      if (!this.#over) callback();
+      if (!this.isOver) callback();
     });
   }
 
   soon(callback: () => void): void {
     this.#clock.soon(() => {
-      if (!this.#over) callback();
+      if (!this.isOver) callback();
     });
   }
 }

@@ -70,10 +70,9 @@ export class FileContent {
     this.#pending = [];
   }
 
-  /** The file after a power cut. */
+  /** The file after a power cut. What the old machine still tries to write does not reach it. */
   cut(mode: CutMode, random: Random): FileContent {
     const unsynced = [...this.#lost, ...this.#pending];
-    if (unsynced.length === 0) return this;
     if (mode !== 'drop') {
       for (const write of unsynced) {
         if (mode === 'keep') this.#durable.write(write.position, write.bytes);
