@@ -2,6 +2,7 @@ import { assert } from '../base/assert.ts';
 import { SortedMap, type SortedMapCursor } from '../base/sorted-map.ts';
 import { KeyHistory } from './key-history.ts';
 import type { KeyBounds } from './key-range.ts';
+import { KeyTable } from './key-table.ts';
 import { RevisionLog } from './revision-log.ts';
 import type { Key, Revision } from './types.ts';
 import { type Version, VersionTable } from './version-table.ts';
@@ -12,11 +13,13 @@ import { type Version, VersionTable } from './version-table.ts';
  * step over deleted keys and their count costs O(log n).
  *
  * Invariants: a key is in `#present` exactly when its newest version is a put, in `#past` exactly when
- * it is a tombstone; the log holds each version of each history once, ordered by (revision, sub).
+ * it is a tombstone, and `#byKey` has both; the log holds each version of each history once, ordered
+ * by (revision, sub).
  */
 export class KeyIndex {
   readonly table = new VersionTable();
   readonly log = new RevisionLog(this.table);
+  readonly #byKey = new KeyTable();
   readonly #present = new SortedMap<KeyHistory>();
   readonly #past = new SortedMap<KeyHistory>();
   readonly #histories: KeyHistory[] = [];
@@ -24,12 +27,13 @@ export class KeyIndex {
 
   /** The history of a key that exists now. */
   present(key: Key): KeyHistory | undefined {
-    return this.#present.get(key);
+    const history = this.#byKey.get(key);
+    return history === undefined || this.table.isTombstone(history.newest) ? undefined : history;
   }
 
   /** The history of a key that exists or existed. */
   find(key: Key): KeyHistory | undefined {
-    return this.#present.get(key) ?? this.#past.get(key);
+    return this.#byKey.get(key);
   }
 
   /** Whose version stands in the slot. */
@@ -102,11 +106,13 @@ export class KeyIndex {
     const number = this.#freeNumbers.pop() ?? this.#histories.length;
     const history = new KeyHistory(key, number);
     this.#histories[number] = history;
+    this.#byKey.add(history);
     return history;
   }
 
   #drop(history: KeyHistory, wasPresent: boolean): void {
     (wasPresent ? this.#present : this.#past).delete(history.key);
+    this.#byKey.remove(history);
     this.#freeNumbers.push(history.number);
   }
 

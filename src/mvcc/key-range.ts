@@ -2,7 +2,7 @@
 import type { Key, KeyRange } from './types.ts';
 
 /** As `rangeEnd`: to the end of the space. */
-export const spaceEnd: Key = '\0';
+const spaceEnd: Key = '\0';
 
 /** The half-open interval [from, to) of a range; `to` null is without an end. */
 export interface KeyBounds {

@@ -108,7 +108,7 @@ export class CommandRunner {
       return new Refusal('leaseExists', `Lease ${leaseId} ${why}`);
     }
     const lease = lessor.add(leaseId, { ttlMs, deadlineMs: logTimeMs + ttlMs, revoked: false });
-    this.#state.storeLease(leaseId, null, lease);
+    this.#state.store.writeLease(leaseId, null, lease);
     return { type: 'leaseGrant', leaseId, ttlMs };
   }
 
@@ -118,7 +118,7 @@ export class CommandRunner {
     if (lease === null) return leaseNotFound(leaseId);
     const { ttlMs, deadlineMs, revoked } = lease;
     const ended = lessor.revoke(leaseId, logTimeMs);
-    this.#state.storeLease(leaseId, { ttlMs, deadlineMs, revoked }, ended);
+    this.#state.store.writeLease(leaseId, { ttlMs, deadlineMs, revoked }, ended);
     this.#state.endLease(ended, limits.commandKeysMax, 'leaseRevoked', events);
     return { type: 'leaseRevoke' };
   }
@@ -131,7 +131,7 @@ export class CommandRunner {
     const { ttlMs, deadlineMs, revoked } = lease;
     const renewed = lessor.renew(leaseId, logTimeMs);
     if (renewed.deadlineMs !== deadlineMs) {
-      this.#state.storeLease(leaseId, { ttlMs, deadlineMs, revoked }, renewed);
+      this.#state.store.writeLease(leaseId, { ttlMs, deadlineMs, revoked }, renewed);
     }
     return ttlMs;
   }

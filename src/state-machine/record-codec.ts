@@ -23,7 +23,7 @@ const indexVersion = 1;
 const valueVersion = 1;
 const leaseVersion = 1;
 
-const leaseKind = 'L';
+const leaseKind = 0x4c;
 const indexKind = 0x69;
 const valueKind = 0x76;
 const versionKeyLength = 14;
@@ -46,7 +46,7 @@ export const keySpaces = [
 
 /** What is loaded at start, in this order: everything but the values. */
 export const loadedRanges: readonly { readonly from: string; readonly to: string }[] = [
-  { from: leaseKind, to: 'M' },
+  { from: String.fromCharCode(leaseKind), to: String.fromCharCode(leaseKind + 1) },
   ...keySpaces.map(({ code }) => ({
     from: String.fromCharCode(code, indexKind),
     to: String.fromCharCode(code, indexKind + 1),
@@ -74,11 +74,19 @@ export function valueKey(space: number, revision: Revision, sub: number): string
 }
 
 export function leaseKey(leaseId: LeaseId): string {
-  let key = leaseKind;
-  for (let at = 0; at < 16; at += 2) {
-    key += String.fromCharCode(Number.parseInt(leaseId.slice(at, at + 2), 16));
-  }
-  return key;
+  const high = Number.parseInt(leaseId.slice(0, 8), 16);
+  const low = Number.parseInt(leaseId.slice(8), 16);
+  return String.fromCharCode(
+    leaseKind,
+    high >>> 24,
+    (high >>> 16) & 0xff,
+    (high >>> 8) & 0xff,
+    high & 0xff,
+    low >>> 24,
+    (low >>> 16) & 0xff,
+    (low >>> 8) & 0xff,
+    low & 0xff,
+  );
 }
 
 function versionKey(space: number, kind: number, revision: Revision, sub: number): string {
@@ -140,7 +148,7 @@ export function decodeValueRecord(bytes: Uint8Array): Uint8Array {
 /** Null for the record of a value. */
 export function decodeRecord(key: string, bytes: Uint8Array): IndexRecord | LeaseRecord | null {
   return damagedUnless('record', () => {
-    if (key[0] === leaseKind) return readLeaseRecord(key, bytes);
+    if (key.charCodeAt(0) === leaseKind) return readLeaseRecord(key, bytes);
     const space = keySpaces.find(({ code }) => code === key.charCodeAt(0));
     const kind = key.charCodeAt(1);
     if (space === undefined || (kind !== indexKind && kind !== valueKind)) {

@@ -1,8 +1,8 @@
 import { RollcallError } from '../base/errors.ts';
 import { equalHash, formatHash, type Hash64 } from '../base/hash.ts';
-import { type Lease, type LeaseState, Lessor } from '../lease/lessor.ts';
+import { type Lease, Lessor } from '../lease/lessor.ts';
 import { type Change, KeySpace } from '../mvcc/key-space.ts';
-import type { ChangeCause, LeaseId, Revision } from '../mvcc/types.ts';
+import type { ChangeCause, Revision } from '../mvcc/types.ts';
 import { decodeRecord, type IndexRecord, keySpaces, type LeaseRecord } from './record-codec.ts';
 import { RecordStore } from './record-store.ts';
 import type { KeySpaceName, Records, RevisionEvents } from './types.ts';
@@ -67,11 +67,6 @@ export class State {
     }
   }
 
-  /** Adds, changes or removes a lease's record. */
-  storeLease(leaseId: LeaseId, before: LeaseState | null, after: LeaseState | null): void {
-    this.store.writeLease(leaseId, before, after);
-  }
-
   /**
    * Deletes up to `keysMax` keys of an ended lease in one revision of their own, and the lease with
    * the last of them. Returns how many were deleted.
@@ -87,7 +82,7 @@ export class State {
     }
     this.commit(events);
     if (lease.keyCount === 0) {
-      this.storeLease(lease.id, lease, null);
+      this.store.writeLease(lease.id, lease, null);
       this.lessor.remove(lease.id);
     }
     return deleted;

@@ -12,18 +12,9 @@ import type { Command } from '../../src/state-machine/types.ts';
 import { leaseId } from './machine.ts';
 
 /** Few keys, so that histories meet; with those that trip careless maps. */
-export const anyKey = fc.constantFrom(
-  'a',
-  'a\0',
-  'b',
-  'ba',
-  '__proto__',
-  '\xff',
-  '\xff\xff',
-  '\x01',
-);
+const anyKey = fc.constantFrom('a', 'a\0', 'b', 'ba', '__proto__', '\xff', '\xff\xff', '\x01');
 const anyValue = fc.uint8Array({ maxLength: 3 });
-export const anyLease = fc.integer({ min: 1, max: 4 }).map(leaseId);
+const anyLease = fc.integer({ min: 1, max: 4 }).map(leaseId);
 const anyLeaseOrNone = fc.option(anyLease, { freq: 3 });
 
 export const anyRange: fc.Arbitrary<KeyRange> = fc.record({
@@ -67,7 +58,7 @@ const anyCompare: fc.Arbitrary<Compare> = fc
   })
   .map(({ range, operator, target }) => ({ ...range, operator, ...target }) as Compare);
 
-export const anyTxn: fc.Arbitrary<TxnOperation> = fc.letrec<{ txn: TxnOperation }>((tie) => {
+const anyTxn: fc.Arbitrary<TxnOperation> = fc.letrec<{ txn: TxnOperation }>((tie) => {
   const operation: fc.Arbitrary<Operation> = fc.oneof(
     { maxDepth: 2 },
     anyPut,

@@ -79,7 +79,7 @@ describe('command entries', () => {
         expect(encodeCommandEntry(decoded)).toEqual(bytes);
         expect(logTimeOf(bytes)).toBe(entry.logTimeMs);
       }),
-      { numRuns: 500 },
+      { numRuns: 200 },
     );
   });
 

@@ -141,7 +141,7 @@ export class Model {
   }
 }
 
-export const everything: KeyRange = { key: '\0', rangeEnd: '\0' };
+const everything: KeyRange = { key: '\0', rangeEnd: '\0' };
 
 export function contains({ key: from, rangeEnd }: KeyRange, key: string): boolean {
   if (rangeEnd === null) return key === from;
