@@ -1,6 +1,6 @@
 import { constants } from 'node:os';
 import { Command, Option } from 'commander';
-import { parseListen, parseName } from './argument.ts';
+import { parseAddress, parseListen, parseName } from './argument.ts';
 import { examples, type Run } from './session.ts';
 
 const exitMsMax = 1000;
@@ -9,9 +9,11 @@ interface ServerOptions {
   readonly name: string;
   readonly dataDir: string;
   readonly clientListen: string;
+  readonly clientAddress?: string;
   readonly peerListen: string;
   readonly initialCluster?: string;
   readonly insecure: boolean;
+  readonly allowedHosts?: string;
   readonly logLevel: string;
 }
 
@@ -26,10 +28,16 @@ export function serverCommand(run: Run): Command {
       '--initial-cluster <list>',
       'NAME=HOST:PORT of the peer port of every node, the same for all; alone if left out',
     )
+    .option(
+      '--client-address <host:port>',
+      'what clients are told to connect to, where it is not what the node listens on',
+      parseAddress,
+    )
     .option('--insecure', 'allow addresses that are not loopback', false)
+    .option('--allowed-hosts <list>', 'further names by which clients may call the node')
     .addOption(
       new Option('--log-level <level>', 'how much to log')
-        .choices(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'])
+        .choices(['debug', 'info', 'warn', 'error', 'silent'])
         .default('info'),
     )
     .addHelpText(

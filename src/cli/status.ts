@@ -35,6 +35,7 @@ function statusDocument({ endpoint, status, error }: EndpointStatus): object {
     commitIndex: status?.commitIndex ?? null,
     appliedIndex: status?.appliedIndex ?? null,
     revision: status?.revision ?? null,
+    digest: status?.digest ?? null,
     error: error?.message ?? null,
   };
 }

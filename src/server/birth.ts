@@ -53,11 +53,12 @@ type Obstacle = (
   hellos: ReadonlyMap<string, Hello>,
 ) => string | null;
 
-const foreignCluster: Obstacle = (_self, _others, hellos) => {
+const foreignCluster: Obstacle = (self, _others, hellos) => {
   const born = [...hellos.values()].find(({ clusterId }) => clusterId !== null);
   return born === undefined
     ? null
-    : `cluster ${born.clusterId}, to which "${born.name}" belongs already, to take it in`;
+    : `cluster ${born.clusterId}, which exists already, to take in the new id ${self.memberId} ` +
+        'that it drew as its data directory was empty';
 };
 
 const missing: Obstacle = (_self, others, hellos) => {

@@ -20,7 +20,10 @@ export async function openNodeFiles(directory: string): Promise<Files> {
     }
     await fs.promises.access(root, fs.constants.R_OK | fs.constants.W_OK | fs.constants.X_OK);
   } catch (cause) {
-    throw new RollcallError('dataDirectory', `Cannot use the data directory ${root}`, { cause });
+    const reason = cause instanceof Error ? `: ${cause.message}` : '';
+    throw new RollcallError('dataDirectory', `Cannot use the data directory ${root}${reason}`, {
+      cause,
+    });
   }
   return new NodeFiles(root, await lockDirectory(root));
 }

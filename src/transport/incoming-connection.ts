@@ -123,7 +123,7 @@ export class IncomingConnection {
     }
     this.#mayCarryRaft = verdict.type === 'raft';
     if (verdict.type === 'handBirth') this.#send({ type: 'birth', birth: verdict.birth });
-    this.#context.content(this.#key);
+    if (verdict.type === 'raft') this.#context.content(this.#key);
     this.#shaken(hello);
   }
 
@@ -157,7 +157,9 @@ export class IncomingConnection {
   }
 
   #complain(reason: string): void {
-    const who = this.#hello === null ? this.#remote : `"${this.#hello.name}" at ${this.#remote}`;
+    // Without the port, which is new with every attempt: what lasts is told once.
+    const host = this.#remote.replace(/:\d+$/, '');
+    const who = this.#hello === null ? host : `"${this.#hello.name}" at ${host}`;
     this.#context.complain(
       this.#key,
       { remote: this.#remote },

@@ -183,7 +183,8 @@ export class OutgoingLane {
     this.#openedMs = this.#context.clock.monotonic();
     this.#silences = 0;
     this.#congested = false;
-    this.#context.content(this.#key);
+    // Before its birth a node greets also those who will refuse it.
+    if (verdict.type === 'raft') this.#context.content(this.#key);
     this.#context.log.debug({ peer: this.#target.name, lane: this.#lane }, 'Connected to peer');
     this.#greeted(hello);
   }
