@@ -6,6 +6,7 @@ import type { EntryId, RequestId } from './types.ts';
 
 export function tickLeader(core: Core, leadership: Leadership): void {
   core.timer.tick();
+  leadership.isNewsDue = true;
   if (core.timer.isShortestExpired) {
     core.timer.rewind();
     if (!hasQuorum(core, leadership)) {

@@ -13,6 +13,8 @@ export class Leadership {
   heartbeatElapsed = 0;
   /** Heartbeats leave with the next messages. */
   isHeartbeatDue = false;
+  /** A tick has passed: followers that have not been told what is committed are told now. */
+  isNewsDue = false;
 
   constructor(
     id: NodeId,

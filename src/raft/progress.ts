@@ -73,10 +73,10 @@ export class Progress {
     return !this.#isPaused && !this.#inflights.isFull;
   }
 
-  /** Is an append without entries worth its while: asked for, or news of the commit index? */
-  wantsEmptyAppend(commitIndex: Index): boolean {
+  /** Is an append without entries worth its while: asked for, or news of the commit index at a tick? */
+  wantsEmptyAppend(commitIndex: Index, isTick: boolean): boolean {
     if (this.#isNudged) return true;
-    if (this.#state === 'probe') return false;
+    if (this.#state === 'probe' || !isTick) return false;
     return Math.min(commitIndex, this.#nextIndex - 1) > this.#commitTold;
   }
 

@@ -2,6 +2,8 @@
  * How a leader brings the others' logs to its own (Raft §5.3). What to send is decided once per
  * Ready, never when the cause comes in: however many proposals, answers and ticks came before, each
  * follower gets one appendEntries, or as many as the bounds on a message and the window make of it.
+ * What is newly committed rides on the entries that follow; only when none follow within a tick is a
+ * message made for it, which halves the messages of a lone writer.
  */
 import { assert } from '../base/assert.ts';
 import { maybeCommit } from './commitment.ts';
@@ -14,11 +16,12 @@ import type { AppendEntriesResponse, Entry, EntryId, NodeId } from './types.ts';
 export function sendAppends(core: Core, leadership: Leadership): void {
   for (const [peer, progress] of leadership.peers) {
     // While stored entries are on their way, nothing that comes after them may overtake.
-    if (!core.logReads.has(peer)) sendAppendsTo(core, peer, progress);
+    if (!core.logReads.has(peer)) sendAppendsTo(core, peer, progress, leadership.isNewsDue);
   }
+  leadership.isNewsDue = false;
 }
 
-function sendAppendsTo(core: Core, peer: NodeId, progress: Progress): void {
+function sendAppendsTo(core: Core, peer: NodeId, progress: Progress, isTick: boolean): void {
   const { log, options } = core;
   let hasSent = false;
   while (progress.maySendEntries && progress.nextIndex <= log.lastIndex) {
@@ -32,7 +35,7 @@ function sendAppendsTo(core: Core, peer: NodeId, progress: Progress): void {
     sendAppend(core, peer, progress, prev, log.sliceBounded(prevIndex, options));
     hasSent = true;
   }
-  if (hasSent || !progress.wantsEmptyAppend(core.commitIndex)) return;
+  if (hasSent || !progress.wantsEmptyAppend(core.commitIndex, isTick)) return;
   const prev = lastBefore(core, progress);
   if (prev !== null) sendAppend(core, peer, progress, prev, []);
 }
