@@ -251,18 +251,19 @@ export class Member implements MemberApi {
       this.#reads.refuseGathered(refusal);
       return;
     }
-    while (
-      this.#proposals.gathered > 0 &&
-      this.#proposals.inFlight < bounds.entriesInFlightMax &&
-      !this.#applier.full
-    ) {
-      this.#proposeEntry();
-    }
+    while (this.#mayPropose()) this.#proposeEntry();
     if (this.#reads.gathered > 0) {
       const id = ++this.#requestId;
       this.#reads.request(id);
       this.#raft.step({ type: 'readIndex', id });
     }
+  }
+
+  #mayPropose(): boolean {
+    const { gathered, inFlight } = this.#proposals;
+    if (this.#applier.full) return false;
+    if (inFlight === 0) return gathered > 0;
+    return gathered >= bounds.entryCommandsWorthwhile && inFlight < bounds.entriesInFlightMax;
   }
 
   /** What has gathered, as one entry; with nothing gathered, an entry that only carries the time. */
@@ -311,9 +312,7 @@ export class Member implements MemberApi {
     const mayGoOn = (): boolean => this.#clock.monotonic() - startMs < timing.turnMs;
     const entriesLeft = this.#applier.run(mayGoOn) && !this.#applier.full;
     const readsLeft = this.#reads.run(this.#applier.last.index, this.#machine.revision, mayGoOn);
-    const proposalsLeft =
-      this.#proposals.gathered > 0 && this.#proposals.inFlight < bounds.entriesInFlightMax;
-    if (entriesLeft || readsLeft || proposalsLeft) this.#loop.schedule();
+    if (entriesLeft || readsLeft || this.#mayPropose()) this.#loop.schedule();
   }
 
   /**

@@ -22,8 +22,12 @@ export const timing = {
 export const bounds = {
   entryCommandsMax: 1024,
   entryBytesMax: 1024 * 1024,
-  /** More would only make smaller batches: what gathers meanwhile shares the next entry. */
   entriesInFlightMax: 4,
+  /**
+   * While entries are in flight, fewer commands than this wait and share the next one: an entry costs
+   * every node messages and a sync, however little is in it.
+   */
+  entryCommandsWorthwhile: 256,
   openCommandsMax: 65_536,
   openBytesMax: 64 * 1024 * 1024,
   entriesPerMessageMax: 1024,

@@ -121,7 +121,7 @@ const serviceFields = { namespace: optional(name, 'default'), service: name };
 /** Serializable reads: answered by any node that has applied `minRevision`, without asking the others. */
 const freshness = { serializable: optional(boolean, false), minRevision: revision };
 
-export const instance = object({
+const instance = object({
   id: name,
   address: matching(
     /^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]{1,253}):([1-9][0-9]{0,4})$/,
@@ -292,5 +292,4 @@ export interface Items {
       };
 }
 
-export type UnaryMethod = keyof Results;
 export type StreamMethod = keyof Items;

@@ -135,7 +135,7 @@ export async function eventually<T>(
 }
 
 /** Ports that were free a moment ago, all different. */
-export async function freePorts(count: number): Promise<number[]> {
+async function freePorts(count: number): Promise<number[]> {
   const servers = await Promise.all(
     Array.from({ length: count }, async () => {
       const server = createServer().listen(0, '127.0.0.1');

@@ -81,7 +81,10 @@ export class Cluster {
   /** Works and delivers until all is quiet. */
   stabilize(): this {
     this.workAll();
-    while (this.deliver()) this.workAll();
+    for (let rounds = 0; this.deliver(); rounds++) {
+      if (rounds > 1000) throw new Error('The cluster does not come to rest');
+      this.workAll();
+    }
     return this;
   }
 

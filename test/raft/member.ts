@@ -164,7 +164,10 @@ export class Member {
 
   /** Works, with a disk that answers at once, until nothing is left to do. Returns what it said. */
   settle(): Message[] {
-    while (this.take() !== null) this.persist();
+    for (let rounds = 0; this.take() !== null; rounds++) {
+      if (rounds > 1000) throw new Error(`${this.id} does not come to rest`);
+      this.persist();
+    }
     return this.said();
   }
 

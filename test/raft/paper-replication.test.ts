@@ -121,6 +121,22 @@ describe('§5.3 Rejections', () => {
     member.receive(reject(fromFollower, 3, { term: 1, index: 1 }));
     expect(ofType(member.settle(), 'appendEntries')).toEqual([]);
     expect(member.status.progress[0]).toEqual({ id: 'n2', matchIndex: 3 });
+    // The pipeline goes on: two messages leave without an answer between them.
+    for (const text of ['c', 'd']) {
+      const messages = ofType(member.propose(text).settle(), 'appendEntries');
+      expect(messages.map(({ to }) => to)).toContain('n2');
+    }
+  });
+
+  test('a rejection never leads below what is acknowledged', () => {
+    const member = replicating().propose('a');
+    member.settle();
+    member.raft.step({ type: 'peerUnreachable', peer: 'n2' });
+    member.receive(heartbeatResponse(fromFollower));
+    member.settle();
+    member.receive(reject(fromFollower, 1, nothing));
+    const [message] = ofType(member.settle(), 'appendEntries');
+    expect(message).toMatchObject({ to: 'n2', prev: { term: 1, index: 1 } });
   });
 
   test('an acknowledgement that was overtaken changes nothing', () => {
