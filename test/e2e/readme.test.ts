@@ -1,0 +1,109 @@
+/** The README's examples, run as they stand there. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFile, rm, writeFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { errorCodes } from '../../src/base/errors.ts';
+import { program, TestCluster } from './cluster.ts';
+
+const root = resolve(import.meta.dirname, '../..');
+const localEndpoints = ['127.0.0.1:4640', '127.0.0.1:4650', '127.0.0.1:4660'];
+
+let cluster: TestCluster;
+let readme: string;
+
+beforeAll(async () => {
+  readme = await readFile(resolve(root, 'README.md'), 'utf8');
+  cluster = await TestCluster.start();
+}, 60_000);
+
+afterAll(() => cluster.close());
+
+function block(language: string): string {
+  const found = new RegExp(`\`\`\`${language}\\n([^]*?)\`\`\``).exec(readme)?.[1];
+  if (found === undefined) throw new Error(`The README has no ${language} block`);
+  return found;
+}
+
+/** The ports of this run in place of the README's. */
+function localized(text: string): string {
+  return localEndpoints.reduce(
+    (result, endpoint, at) => result.replaceAll(endpoint, cluster.endpoints[at] as string),
+    text,
+  );
+}
+
+/** What differs from run to run is made equal: who leads, numbers, ids, and the width of columns. */
+function normalized(text: string): string {
+  return text
+    .replace(/\b(leader|follower)\b/g, 'ROLE')
+    .replace(/127\.0\.0\.1:\d+/g, 'ADDRESS')
+    .replace(/\d+/g, 'N')
+    .replace(/[ \t]+/g, ' ')
+    .trim();
+}
+
+async function run(command: string, parameters: readonly string[]): Promise<string> {
+  const env = { ...process.env, ROLLCALL_ENDPOINTS: cluster.endpoints.join(',') };
+  const child = spawn(command, parameters, { cwd: root, env, stdio: ['ignore', 'pipe', 2] });
+  let output = '';
+  child.stdout?.setEncoding('utf8').on('data', (text: string) => {
+    output += text;
+  });
+  const [code] = await once(child, 'close');
+  expect(code).toBe(0);
+  return output;
+}
+
+/** The session as a script that says before each command what it is, as a terminal would. */
+function script(session: string): string {
+  const commands = session
+    .split('\n')
+    .filter((line) => line.startsWith('$ '))
+    .map((line) => line.slice(2));
+  return [
+    // Job control, so that %1 is the job that was sent to the background; npx is the program here.
+    'set -m',
+    `npx() { shift; '${process.execPath}' '${program}' "$@"; }`,
+    ...commands.flatMap((command) => {
+      const echo = `echo '$ ${command.replaceAll("'", "'\\''")}'`;
+      if (command.endsWith('&')) {
+        return [
+          echo,
+          `${command}`,
+          'until npx rollcall discover orders | grep -q orders-1; do :; done',
+        ];
+      }
+      if (command.startsWith('kill ')) return [echo, command, 'wait %1 || true'];
+      return [echo, command];
+    }),
+  ].join('\n');
+}
+
+test('the first session prints what the README shows', async () => {
+  const session = block('console');
+  const output = await run('bash', ['-c', script(session)]);
+  const withoutJobs = output.replace(/^(revision \d+\n)(?=\$ npx rollcall discover orders\n)/m, '');
+  expect(normalized(withoutJobs)).toBe(normalized(session));
+}, 60_000);
+
+test('the SDK example runs', async () => {
+  // Inside the package, so that it finds itself by its name.
+  const path = resolve(root, `dist/readme-example-${process.pid}.mjs`);
+  await writeFile(path, localized(block('js')));
+  try {
+    const output = await run(process.execPath, [path]);
+    expect(output).toBe("[ '127.0.0.1:8080' ]\n[ 'config/color = blue' ]\n");
+  } finally {
+    await rm(path);
+  }
+}, 60_000);
+
+test('the table of error codes is the one in the code', () => {
+  const rows = Object.entries(errorCodes).map(
+    ([code, { definite, advice }]) => `| \`${code}\` | ${definite} | ${advice} |`,
+  );
+  for (const row of rows) expect(readme).toContain(row);
+  expect(readme.match(/^\| `[A-Za-z]+` \| (true|false) \|/gm)).toHaveLength(rows.length);
+});
