@@ -107,12 +107,15 @@ export class Cluster {
     return this;
   }
 
-  /** Lets the others forget their leader, then a member win an election. */
+  /**
+   * Lets the others forget their leader, then a member win an election, and hear that its no-op is
+   * committed.
+   */
   elect(id: NodeId): this {
     for (const other of this.members.values()) {
       if (other.role === 'follower') other.tick(other.options.electionTicks);
     }
-    return this.campaign(id).stabilize();
+    return this.campaign(id).stabilize().tick(id).stabilize();
   }
 
   propose(id: NodeId, ...texts: string[]): this {

@@ -74,7 +74,9 @@ const verbs: Readonly<Record<string, Verb>> = {
     this.cluster.elect(id);
     const { role, currentTerm } = this.cluster.member(id).status;
     this.hush();
-    this.say(`${id} is ${role} in term ${currentTerm}, and its no-op is committed`);
+    this.say(
+      `${id} is ${role} in term ${currentTerm}, and all who hear it know that its no-op is committed`,
+    );
   },
   tick({ words }) {
     const [id = '', times = '1'] = words;

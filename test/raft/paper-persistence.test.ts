@@ -139,7 +139,7 @@ describe('The disk as an input', () => {
 
   test('a restart applies again what follows the checkpoint, each entry once', () => {
     const cluster = new Cluster().addVoters(3).elect('n1');
-    cluster.propose('n1', 'a', 'b', 'c').stabilize();
+    cluster.propose('n1', 'a', 'b', 'c').stabilize().tick('n1').stabilize();
     const member = cluster.member('n2');
     member.compact(2);
     member.restart().settle();

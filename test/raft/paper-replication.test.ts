@@ -206,21 +206,21 @@ describe('§5.3, thesis §10.2.1 Pipelining', () => {
     expect(messages.map(({ entries }) => entries.length)).toEqual([3, 1, 1, 1]);
   });
 
-  test('followers learn of a commit at once, in a message of its own only if none leaves anyway', () => {
+  test('followers learn of a commit with the entries that follow, or else at the next tick', () => {
     const member = replicating().propose('a');
     member.settle();
-    member.receive(acknowledge(fromFollower, 2));
+    member.receive(acknowledge(fromFollower, 2)).propose('b');
     expect(ofType(member.settle(), 'appendEntries')).toMatchObject([
-      { to: 'n2', entries: [], leaderCommit: 2 },
-      { to: 'n3', entries: [], leaderCommit: 2 },
+      { to: 'n2', entries: [{ index: 3 }], leaderCommit: 2 },
+      { to: 'n3', entries: [{ index: 3 }], leaderCommit: 2 },
     ]);
-    member.propose('b');
-    member.settle();
-    member.receive(acknowledge(fromFollower, 3)).propose('c');
-    expect(ofType(member.settle(), 'appendEntries')).toMatchObject([
-      { to: 'n2', entries: [{ index: 4 }], leaderCommit: 3 },
-      { to: 'n3', entries: [{ index: 4 }], leaderCommit: 3 },
+    member.receive(acknowledge(fromFollower, 3));
+    expect(ofType(member.settle(), 'appendEntries')).toEqual([]);
+    expect(ofType(member.tick().settle(), 'appendEntries')).toMatchObject([
+      { to: 'n2', entries: [], leaderCommit: 3 },
+      { to: 'n3', entries: [], leaderCommit: 3 },
     ]);
+    expect(ofType(member.tick().settle(), 'appendEntries')).toEqual([]);
   });
 
   test('a heartbeat commits only what the follower is known to hold', () => {
