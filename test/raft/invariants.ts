@@ -17,7 +17,7 @@ import type {
   Term,
 } from '../../src/raft/types.ts';
 
-export class InvariantViolation extends Error {
+class InvariantViolation extends Error {
   override readonly name = 'InvariantViolation';
 }
 

@@ -32,7 +32,7 @@ export interface Setup {
   readonly options?: Partial<RaftOptions>;
 }
 
-export const defaultOptions = {
+const defaultOptions = {
   electionTicks: 10,
   heartbeatTicks: 2,
   entriesPerMessageMax: 8,
