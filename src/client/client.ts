@@ -8,6 +8,7 @@ import { type GrantOptions, Leases } from './leases.ts';
 import { Registry } from './registry.ts';
 import { Router, unreachableReason } from './router.ts';
 import {
+  checkNesting,
   type DeleteOptions,
   type PutOptions,
   putParameters,
@@ -204,7 +205,9 @@ export class Client {
    *     });
    */
   async txn(txn: Txn, options: CallOptions = {}): Promise<Revisioned & TxnResult> {
-    const body = await this.#call('txn', txnParameters(txn), options);
+    const parameters = txnParameters(txn);
+    checkNesting(parameters);
+    const body = await this.#call('txn', parameters, options);
     return { revision: (body as Results['txn']).revision, ...txnResult(body as Results['txn']) };
   }
 

@@ -1,4 +1,5 @@
 /** Transactions: small functions that build their parts, and their results. */
+import { RollcallError } from '../base/errors.ts';
 import type {
   WireOperation,
   WireOperationResult,
@@ -125,6 +126,20 @@ export function rangeParameters(keys: KeySelector, options: ReadOptions) {
     keysOnly: options.keysOnly ?? false,
     countOnly: options.countOnly ?? false,
   };
+}
+
+/** As many levels as a frame may have, and two for each transaction, leave room for so many. */
+const nestingMax = 14;
+
+/** A frame that is too deep would cost the connection, and bring its other requests into doubt. */
+export function checkNesting(txn: WireTxn, level = 1): void {
+  if (level > nestingMax) {
+    const message = `The transaction is nested more than ${nestingMax} deep`;
+    throw new RollcallError('tooManyOperations', message);
+  }
+  for (const branch of [txn.success, txn.failure]) {
+    for (const step of branch) if (step.type === 'txn') checkNesting(step, level + 1);
+  }
 }
 
 export function txnParameters(txn: Txn): WireTxn {

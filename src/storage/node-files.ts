@@ -212,5 +212,6 @@ function isMissing(error: unknown): boolean {
 }
 
 function failed(operation: string, path: string, cause: unknown): RollcallError {
-  return new RollcallError('storageFailed', `Cannot ${operation} ${path}`, { cause });
+  const reason = cause instanceof Error ? `: ${cause.message}` : '';
+  return new RollcallError('storageFailed', `Cannot ${operation} ${path}${reason}`, { cause });
 }

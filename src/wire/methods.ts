@@ -98,15 +98,28 @@ export type WireOperation =
   | ({ readonly type: 'range' } & Infer<typeof rangeOperation>)
   | ({ readonly type: 'txn' } & WireTxn);
 
+/** The same error as for too many over all branches, which the transaction's own check counts. */
+function steps<T>(step: Schema<T>): Schema<readonly T[]> {
+  const most = limits.transactionOperationsMax;
+  const parse = array(step, most);
+  return (given, path) => {
+    if (Array.isArray(given) && given.length > most) {
+      const message = `${path} has ${given.length} operations, at most ${most} allowed`;
+      throw new RollcallError('tooManyOperations', message);
+    }
+    return parse(given, path);
+  };
+}
+
 const put = object(putFields);
 const deleteRange = object(deleteFields);
 const rangeOperation = object(rangeFields);
 
 // The depth is bounded by the frame scan, the number of operations by the transaction's own check.
 const operation: Schema<WireOperation> = (given, path) => anyOperation(given, path);
-const operations = array(operation, limits.transactionOperationsMax);
+const operations = steps(operation);
 const txn: Schema<WireTxn> = object({
-  compares: optional(array(compare, limits.transactionOperationsMax), []),
+  compares: optional(steps(compare), []),
   success: optional(operations, []),
   failure: optional(operations, []),
 });

@@ -7,7 +7,13 @@ import { connect as openSocket, type Socket } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { limits } from '../../src/base/limits.ts';
-import { type Client, operation, type RollcallError } from '../../src/client/index.ts';
+import {
+  type Client,
+  compare,
+  type Operation,
+  operation,
+  type RollcallError,
+} from '../../src/client/index.ts';
 import { encodePeerFrame, peerSubprotocol } from '../../src/transport/peer-frame.ts';
 import { encodeRequest, joinRequests } from '../../src/wire/frame.ts';
 import { RawClient } from '../server/raw-client.ts';
@@ -141,6 +147,7 @@ describe('a limit', () => {
 describe('the bound of a command', () => {
   test('of operations counts those of nested transactions', async () => {
     const put = (at: number) => operation.put(`txn/${at}`, '');
+    const none = compare.version('no such key', 'equal', 0);
     const puts = (count: number, from = 0) =>
       Array.from({ length: count }, (_, at) => put(from + at));
     const most = limits.transactionOperationsMax;
@@ -152,9 +159,22 @@ describe('the bound of a command', () => {
     await expect(client.txn(nested(most + 1))).rejects.toMatchObject({
       code: 'tooManyOperations',
     });
-    await expect(client.txn({ success: puts(most + 1) })).rejects.toMatchObject({
-      definite: true,
-    });
+    for (const txn of [
+      { success: puts(most + 1) },
+      { compare: puts(most + 1).map((_, at) => compare.version(`txn/${at}`, 'equal', 0)) },
+    ]) {
+      await expect(client.txn(txn)).rejects.toMatchObject({ code: 'tooManyOperations' });
+    }
+    const deep = (levels: number): Operation =>
+      levels === 0 ? put(1) : operation.txn({ success: [deep(levels - 1)], compare: [none] });
+    expect((await client.txn({ success: [deep(13)] })).succeeded).toBe(true);
+    // Refused before it leaves, so that what else is under way on the connection goes on.
+    const [refused, neighbour] = await Promise.allSettled([
+      client.txn({ success: [deep(14)] }),
+      client.put('neighbour', ''),
+    ]);
+    expect(refused).toMatchObject({ reason: { code: 'tooManyOperations' } });
+    expect(neighbour.status).toBe('fulfilled');
     await expect(client.txn({ success: [put(1), put(1)] })).rejects.toMatchObject({
       code: 'duplicateKey',
     });
