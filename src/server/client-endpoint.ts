@@ -180,6 +180,8 @@ export class ClientEndpoint {
     const remote = `${request.socket.remoteAddress}:${request.socket.remotePort}`;
     const connection = new ClientConnection(this.#context, socket, raw, remote);
     this.#connections.add(connection);
+    // Who asks for the status reads the first push, and has perhaps just been told of a newer state.
+    this.#refreshStatus();
     connection.push(this.#statusFrame());
   }
 

@@ -295,10 +295,13 @@ describe('a command line that makes no sense', () => {
 
 describe('status', () => {
   test('shows every node, and the one that is down with its reason', async () => {
-    type Row = { name: string | null; endpoint: string; role: string; digest: string };
+    type Row = { name: string | null; endpoint: string; role: string; digest: string } & {
+      revision: number;
+    };
+    const revision = Number((await output('put', 'seen', 'at once')).replace('revision ', ''));
     const [all] = (await documents('status')) as [Row[]];
     expect(all.map(({ name }) => name)).toEqual(['n1', 'n2', 'n3']);
-    expect(all.filter(({ role }) => role === 'leader')).toHaveLength(1);
+    expect(all.filter(({ role }) => role === 'leader')).toMatchObject([{ revision }]);
     for (const { digest } of all) expect(digest).toMatch(/^[0-9a-f]{16}$/);
 
     const leader = await cluster.leader();
