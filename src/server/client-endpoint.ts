@@ -245,7 +245,8 @@ export class ClientEndpoint {
   #flushSoon(connection: ClientConnection): void {
     this.#dirty.push(connection);
     if (this.#dirty.length > 1) return;
-    this.#context.clock.soon(() => {
+    // At the end of what runs now: a turn of the member, or the frames of one read.
+    queueMicrotask(() => {
       const dirty = this.#dirty;
       this.#dirty = [];
       for (const ready of dirty) ready.flush();

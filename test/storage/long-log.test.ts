@@ -70,7 +70,7 @@ test('64 MiB of log survive power cuts everywhere, with torn, lost and zeroed pa
   let log = new LogModel();
   let cuts = 0;
   while (author.bytes < 64 * mebi) {
-    machine.power.cutAfter(20 + randomBelow(random, 150));
+    machine.power.cutAfter(10 + randomBelow(random, 80));
     const { certain, possible } = await appendUntilCut(machine, author, log);
     machine = machine.cut('random', random);
     const storage = await machine.open(options);

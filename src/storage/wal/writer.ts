@@ -1,6 +1,7 @@
 /**
- * Appends groups to the newest segment. An append is one write that is durable when it returns; every
- * 10 ms it carries a slot as well, or the slot follows alone once the log has been idle for that long.
+ * Appends groups to the newest segment. An append is one write that is durable when it returns. A group
+ * proves that those before it were durable; the last one is named by a slot, which is written once the
+ * log has been idle for 10 ms.
  */
 import { assert } from '../../base/assert.ts';
 import { ByteWriter } from '../../base/bytes.ts';
@@ -20,7 +21,7 @@ import {
 } from './segment.ts';
 import { encodeSlot } from './slot.ts';
 
-const slotIntervalMs = 10;
+const slotIdleMs = 10;
 
 export interface WriterOptions {
   readonly files: Files;
@@ -46,7 +47,6 @@ export class WalWriter {
   #slotCount: number;
   /** The sequence that the newest slot names. */
   #slotSequence: number;
-  #slotAtMs: number;
   #appendAtMs: number;
   #appendOut = false;
   #timer: Timer | null = null;
@@ -65,8 +65,7 @@ export class WalWriter {
     this.#slotCount = active.slotCount;
     // Also what was found above the old slot is durable by now, and has to be named.
     this.#slotSequence = 0;
-    this.#slotAtMs = clock.monotonic();
-    this.#appendAtMs = this.#slotAtMs;
+    this.#appendAtMs = clock.monotonic();
     this.#prepareWhenDue();
     this.#armSlot();
   }
@@ -105,18 +104,7 @@ export class WalWriter {
   async #extend(group: Uint8Array): Promise<void> {
     const { position, sequence } = this.#end;
     const chain = sealGroup(group, this.#segment.salt, this.#end);
-    const now = this.#options.clock.monotonic();
-    const isDue = this.#slotSequence !== sequence && now - this.#slotAtMs >= slotIntervalMs;
-    if (isDue && this.#slotWrite === null) {
-      const slot = this.#nextSlot();
-      await Promise.all([
-        this.#file.write(slot.position, slot.bytes),
-        this.#file.write(position, group),
-      ]);
-      await this.#file.sync();
-    } else {
-      await this.#file.writeDurably(position, group);
-    }
+    await this.#file.writeDurably(position, group);
     this.#end = { position: position + group.length, sequence: sequence + 1, chain };
   }
 
@@ -149,7 +137,6 @@ export class WalWriter {
     this.#capacity = Math.max(this.#options.segmentBytes, this.#end.position);
     this.#slotCount = 0;
     this.#slotSequence = 0;
-    this.#slotAtMs = this.#options.clock.monotonic();
   }
 
   #remember(append: Append): void {
@@ -178,10 +165,10 @@ export class WalWriter {
 
   #armSlot(): void {
     if (this.#timer !== null || this.#slotSequence === this.#end.sequence) return;
-    this.#timer = this.#options.clock.after(slotIntervalMs, () => {
+    this.#timer = this.#options.clock.after(slotIdleMs, () => {
       this.#timer = null;
       const idleMs = this.#options.clock.monotonic() - this.#appendAtMs;
-      if (this.#appendOut || this.#slotWrite !== null || idleMs < slotIntervalMs) {
+      if (this.#appendOut || this.#slotWrite !== null || idleMs < slotIdleMs) {
         this.#armSlot();
         return;
       }
@@ -204,7 +191,6 @@ export class WalWriter {
   #nextSlot(): { readonly position: number; readonly bytes: Uint8Array } {
     this.#slotCount++;
     this.#slotSequence = this.#end.sequence;
-    this.#slotAtMs = this.#options.clock.monotonic();
     return encodeSlot(this.#segment.number, { count: this.#slotCount, place: this.#end });
   }
 }
