@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import { type Client, type Registration, RollcallError } from '../client/index.ts';
+import { type Client, connect, type Registration, RollcallError } from '../client/index.ts';
 import { collect, collectPairs, parseAddress, parseName } from './argument.ts';
 import { Child } from './child.ts';
 import { parseDuration } from './duration.ts';
@@ -48,14 +48,16 @@ export function registerCommand(run: Run): Command {
     )
     .action(
       async (service: string, command: readonly string[], options: RegisterCommandOptions) => {
-        await withClient(options, async (client) => {
-          const [file, ...args] = command;
-          if (file === undefined) await registerUntilStopped(run, client, service, options);
-          else {
-            const child = new Child(run.terminal, file, args);
-            run.exitCode = await registerWhile(run, client, service, options, child);
-          }
-        });
+        const [file, ...args] = command;
+        if (file === undefined) {
+          await withClient(options, (client) =>
+            registerUntilStopped(run, client, service, options),
+          );
+        } else {
+          // A service must be able to start while the registry is away.
+          const child = new Child(run.terminal, file, args);
+          run.exitCode = await registerWhile(run, service, options, child);
+        }
       },
     );
 }
@@ -87,7 +89,6 @@ async function registerUntilStopped(
 /** Standard output belongs to the command, so that all is told on standard error. */
 async function registerWhile(
   run: Run,
-  client: Client,
   service: string,
   options: RegisterCommandOptions,
   child: Child,
@@ -95,15 +96,50 @@ async function registerWhile(
   const over = new AbortController();
   const ended = child.ended.finally(() => over.abort());
   ended.catch(() => {});
-  let registration: Registration | null;
+  let client: Client | null = null;
   try {
-    registration = await register(client, service, options, over.signal).catch(unless(over.signal));
+    client = await connectUntil(run, options, over.signal);
+    const registration =
+      client === null
+        ? null
+        : await register(client, service, options, over.signal).catch(unless(over.signal));
+    if (registration === null) return await ended;
+    return await keepWhile(run, service, registration, ended);
   } catch (error) {
     child.stop();
     await ended.catch(() => {});
     throw error;
+  } finally {
+    await client?.close();
   }
-  if (registration === null) return await ended;
+}
+
+/** Goes on trying for as long as the command lives; null once it has ended. */
+async function connectUntil(
+  run: Run,
+  options: RegisterCommandOptions,
+  signal: AbortSignal,
+): Promise<Client | null> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      const { endpoints, timeout } = options;
+      return await connect({ endpoints, requestTimeoutMs: timeout, signal });
+    } catch (error) {
+      if (signal.aborted) return null;
+      if (!(error instanceof RollcallError) || error.code !== 'unreachable') throw error;
+      if (attempt === 1) {
+        run.terminal.warn(`rollcall: not registered yet, and still trying: ${error.message}\n`);
+      }
+    }
+  }
+}
+
+async function keepWhile(
+  run: Run,
+  service: string,
+  registration: Registration,
+  ended: Promise<number>,
+): Promise<number> {
   const name = `${service}/${registration.id}`;
   const tell = (text: string): void => run.terminal.warn(`rollcall: ${name} ${text}\n`);
   registration.on('lost', (reason) => tell(`was lost (${reason})`));

@@ -57,6 +57,11 @@ async function serve({ terminal }: Run, options: ServerOptions): Promise<void> {
   const { dataDir: dataDirectory, ...rest } = options;
   const initialCluster = options.initialCluster ?? `${options.name}=${options.peerListen}`;
   const server = await startServer({ ...rest, dataDirectory, initialCluster });
+  // A broken invariant: nothing that happens after it can be trusted.
+  process.on('uncaughtException', (error) => {
+    terminal.warn(`error: internal: ${error.message}\n${error.stack}\n`);
+    terminal.exit(1);
+  });
   let closing = false;
   const stopListening = terminal.onSignal((signal) => {
     if (closing) terminal.exit(128 + constants.signals[signal]);

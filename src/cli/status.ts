@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { type EndpointStatus, RollcallError } from '../client/index.ts';
+import { type EndpointStatus, type NodeStatus, RollcallError } from '../client/index.ts';
 import {
   type ClientOptions,
   clientCommand,
@@ -29,7 +29,8 @@ function statusDocument({ endpoint, status, error }: EndpointStatus): object {
   return {
     name: status?.name ?? null,
     endpoint,
-    role: status?.role ?? null,
+    clusterId: status?.clusterId || null,
+    role: status === null ? null : roleOf(status),
     term: status?.term ?? null,
     leader: status?.leaderName ?? null,
     commitIndex: status?.commitIndex ?? null,
@@ -38,6 +39,11 @@ function statusDocument({ endpoint, status, error }: EndpointStatus): object {
     digest: status?.digest ?? null,
     error: error?.message ?? null,
   };
+}
+
+/** A node that waits for its cluster to begin has no role in it yet. */
+function roleOf({ clusterId, role }: NodeStatus): string {
+  return clusterId === '' ? 'unborn' : role;
 }
 
 function statusTable(asked: readonly EndpointStatus[]): string {
@@ -58,7 +64,7 @@ function statusTable(asked: readonly EndpointStatus[]): string {
         : [
             status.name,
             endpoint,
-            status.role,
+            roleOf(status),
             String(status.term),
             status.leaderName ?? '',
             String(status.commitIndex),
@@ -67,6 +73,17 @@ function statusTable(asked: readonly EndpointStatus[]): string {
           ],
     ),
   );
-  const reasons = asked.flatMap(({ error }) => (error === null ? [] : [`${error.message}\n`]));
+  const reasons = [
+    ...asked.flatMap(({ error }) => (error === null ? [] : [`${error.message}\n`])),
+    ...disagreement(asked),
+  ];
   return reasons.length === 0 ? table : `${table}\n${reasons.join('')}`;
+}
+
+/** Endpoints of several clusters in one list: whoever uses it writes now to one, now to the other. */
+function disagreement(asked: readonly EndpointStatus[]): string[] {
+  const ids = new Set(asked.map(({ status }) => status?.clusterId ?? '').filter((id) => id !== ''));
+  return ids.size < 2
+    ? []
+    : [`These endpoints belong to different clusters: ${[...ids].join(', ')}\n`];
 }

@@ -11,6 +11,7 @@ import {
   untilStopped,
   withClient,
 } from './session.ts';
+import { printable } from './table.ts';
 
 interface WatchCommandOptions extends ClientOptions {
   readonly prefix: boolean;
@@ -45,8 +46,8 @@ export function watchCommand(run: Run): Command {
 function batchText({ revision, events }: WatchBatch): string {
   const lines = events.map(({ type, pair }) =>
     type === 'put'
-      ? `${revision} put ${pair.keyText} ${pair.valueText}\n`
-      : `${revision} delete ${pair.keyText}\n`,
+      ? `${revision} put ${printable(pair.keyText)} ${printable(pair.valueText)}\n`
+      : `${revision} delete ${printable(pair.keyText)}\n`,
   );
   return lines.join('');
 }

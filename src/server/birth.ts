@@ -47,6 +47,20 @@ export function isListed(birth: Birth, memberId: string): boolean {
   return voters.includes(memberId) || learners.includes(memberId);
 }
 
+/**
+ * Whether a member that was born among some is started among entirely others: then the directory is
+ * another cluster's, and to serve it under this name would split what clients write.
+ */
+export function isForeign(
+  birth: Birth,
+  name: string,
+  initialCluster: readonly InitialMember[],
+): boolean {
+  const others = initialCluster.filter((line) => line.name !== name);
+  const known = new Set(birth.configuration.members.map((member) => member.name));
+  return others.length > 0 && !others.some((line) => known.has(line.name));
+}
+
 type Obstacle = (
   self: PeerSelf,
   others: readonly InitialMember[],

@@ -15,7 +15,7 @@ import { openNodeFiles } from '../storage/node-files.ts';
 import type { Files } from '../storage/types.ts';
 import type { PeerSelf } from '../transport/hello.ts';
 import { openPeers, type Peers } from '../transport/peers.ts';
-import { decideBirth, isListed, mintBirth } from './birth.ts';
+import { decideBirth, isForeign, isListed, mintBirth } from './birth.ts';
 import { type ClientEndpoint, openClientEndpoint } from './client-endpoint.ts';
 import {
   checkConfiguration,
@@ -159,6 +159,7 @@ class Server implements RunningServer {
   }
 
   async #close(): Promise<void> {
+    this.#log.info({}, `Node "${this.name}" stops`);
     // The member goes first, so that its last answers still reach the clients.
     const member = this.#member;
     if (member !== null) this.#closers.push(() => member.close());
@@ -171,11 +172,21 @@ class Server implements RunningServer {
   async #loadIdentity(files: Files): Promise<Identity> {
     const stored = await loadIdentity(files);
     if (stored === null) return mintIdentity(files, this.name, randomId(systemRandom));
-    if (stored.name === this.name) return stored;
-    throw new RollcallError(
-      'dataDirectory',
-      `The data directory belongs to the member "${stored.name}", not "${this.name}"`,
-    );
+    const { birth } = stored;
+    if (stored.name !== this.name) {
+      throw new RollcallError(
+        'dataDirectory',
+        `The data directory belongs to the member "${stored.name}", not "${this.name}"`,
+      );
+    }
+    if (birth !== null && isForeign(birth, this.name, this.#configuration.initialCluster)) {
+      throw new RollcallError(
+        'clusterMismatch',
+        `The data directory belongs to cluster ${birth.clusterId}, none of whose other members is ` +
+          'in the initial cluster',
+      );
+    }
+    return stored;
   }
 
   #openEndpoint({ memberId, name }: Identity, listen: string): Promise<ClientEndpoint> {
@@ -268,12 +279,28 @@ class Server implements RunningServer {
       onFatal: (error) => this.#fail(error),
     });
     this.#member = member;
+    this.#tellOfLeaders(member);
     if (this.#closing !== null) {
       await member.close();
       return;
     }
     endpoint.memberChanged();
     this.#resolveBorn();
+  }
+
+  #tellOfLeaders(member: RunningMember): void {
+    let told: string | null = null;
+    member.onStatusChange(() => {
+      const { leaderId, leaderName, role, term } = member.status();
+      const news = `${leaderId} ${term}`;
+      if (news === told) return;
+      told = news;
+      const text =
+        leaderId === null
+          ? 'No leader is known'
+          : `"${leaderName}" leads${role === 'leader' ? ': this node' : ''}`;
+      this.#log.info({ term, role }, text);
+    });
   }
 
   #fail(error: unknown): void {

@@ -29,7 +29,7 @@ const noParameters = object({});
 const key: Schema<string> = (value, path) => {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: any byte may stand in a key.
   if (typeof value !== 'string' || value === '' || !/^[\x00-\xff]*$/.test(value)) {
-    throw invalid(path, 'a key: at least one byte, as a binary string');
+    throw invalid(path, 'at least one byte, as a binary string');
   }
   if (value.length > limits.keyBytesMax) {
     throw new RollcallError(
