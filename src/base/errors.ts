@@ -40,7 +40,6 @@ export const errorCodes = {
   },
   leaseExists: { definite: true, advice: 'Choose another lease id' },
   instanceNotFound: { definite: true, advice: 'No such instance is registered' },
-  serviceUnknown: { definite: true, advice: 'No instance of this service is registered' },
   notLeader: { definite: true, advice: 'Send it to the leader; the error carries a hint' },
   noLeader: { definite: true, advice: 'The cluster has no majority at the moment; try again' },
   behind: { definite: true, advice: 'This node has not yet seen the revision; ask another one' },

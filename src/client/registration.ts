@@ -96,7 +96,7 @@ export class Registration extends EventEmitter<RegistrationEvents> {
         await this.#router.call(request, { ...options, timeoutMs });
         break;
       } catch (error) {
-        if (isCode(error, 'instanceNotFound') || isCode(error, 'serviceUnknown')) break;
+        if (isCode(error, 'instanceNotFound')) break;
         const delayMs = backoffMs(retryBackoff, attempt, this.#router.random);
         const again = isCode(error, 'connectionLost') || isCode(error, 'leadershipLost');
         if (!again || performance.now() + delayMs > deadlineMs) throw error;
@@ -122,7 +122,8 @@ export class Registration extends EventEmitter<RegistrationEvents> {
       const loss = await lease.lost;
       if (this.#stop.signal.aborted) return;
       this.#renewId();
-      this.emit('lost', loss);
+      // As above, and a listener that throws must not end the renewing.
+      setImmediate(() => this.emit('lost', loss));
     }
   }
 

@@ -66,6 +66,8 @@ export class Router implements CallOwner, ConnectionEvents {
   readonly #closing = new Set<() => void>();
   #sweeper: NodeJS.Timeout | null = null;
   #sweptAtMs = 0;
+  /** The last sweep came late and judged nobody. The next one does, or a busy loop would never time out. */
+  #excused = false;
   #checkedAtMs = 0;
   #probedAtMs = 0;
   #openCalls = 0;
@@ -301,6 +303,7 @@ export class Router implements CallOwner, ConnectionEvents {
   }
 
   #startSweeping(): void {
+    this.#excused = false;
     this.#sweptAtMs = performance.now();
     this.#sweeper = setInterval(this.#sweep, sweepMs);
   }
@@ -312,7 +315,8 @@ export class Router implements CallOwner, ConnectionEvents {
       return;
     }
     const now = performance.now();
-    const late = now - this.#sweptAtMs > sweepLateMs;
+    const late = now - this.#sweptAtMs > sweepLateMs && !this.#excused;
+    this.#excused = late;
     this.#sweptAtMs = now;
     if (late) {
       for (const { connection } of this.#links.values()) connection.excuse(now);

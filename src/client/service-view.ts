@@ -113,7 +113,14 @@ export class ServiceView extends EventEmitter<ViewEvents> {
     if (change === null) return;
     this.#version++;
     this.#announce();
-    this.emit('change', change);
+    try {
+      this.emit('change', change);
+    } catch (error) {
+      // Reported, but not here: it must take nothing from the others in the same frame.
+      queueMicrotask(() => {
+        throw error;
+      });
+    }
   }
 
   #announce(): void {

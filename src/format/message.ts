@@ -3,7 +3,7 @@ import { ByteReader, ByteWriter } from '../base/bytes.ts';
 import { RollcallError } from '../base/errors.ts';
 import { expectVersion } from './configuration.ts';
 import { decodeEntry, decodeEntryId, encodeEntry, encodeEntryId } from './entry.ts';
-import type { AppendEntriesResponse, Entry, Message, NodeId, Term } from './types.ts';
+import type { AppendEntriesResponse, Entry, EntryId, Message, NodeId, Term } from './types.ts';
 
 const version = 1;
 
@@ -87,14 +87,12 @@ function decodeMessage(reader: ByteReader): Message {
       return { type, ...envelope, preVote: reader.boolean(), last: decodeEntryId(reader) };
     case 'requestVoteResponse':
       return { type, ...envelope, preVote: reader.boolean(), voteGranted: reader.boolean() };
-    case 'appendEntries':
-      return {
-        type,
-        ...envelope,
-        prev: decodeEntryId(reader),
-        leaderCommit: reader.varint(),
-        entries: decodeEntries(reader),
-      };
+    case 'appendEntries': {
+      const prev = decodeEntryId(reader);
+      const leaderCommit = reader.varint();
+      const entries = decodeEntries(reader, prev, envelope.term);
+      return { type, ...envelope, prev, leaderCommit, entries };
+    }
     case 'appendEntriesResponse':
       return decodeAppendEntriesResponse(reader, envelope);
     case 'heartbeat':
@@ -121,19 +119,24 @@ function decodeAppendEntriesResponse(
   };
 }
 
-/** Entries follow each other without a gap: what breaks that never reaches the core. */
-function decodeEntries(reader: ByteReader): Entry[] {
+/**
+ * Entries follow `prev` and each other without a gap, in terms that never fall and are not beyond the
+ * message's own: what breaks that never reaches the core.
+ */
+function decodeEntries(reader: ByteReader, prev: EntryId, termMax: Term): Entry[] {
   const entries: Entry[] = [];
+  let before = prev;
   for (let left = reader.varint(); left > 0; left--) {
     const entry = decodeEntry(reader);
-    const previous = entries.at(-1);
-    if (previous && (entry.index !== previous.index + 1 || entry.term < previous.term)) {
+    const { term, index } = entry;
+    if (index !== before.index + 1 || term < before.term || term > termMax) {
       throw new RollcallError(
         'malformedFrame',
-        `Entry ${entry.term}/${entry.index} after ${previous.term}/${previous.index}`,
+        `Entry ${term}/${index} after ${before.term}/${before.index} in a message of term ${termMax}`,
       );
     }
     entries.push(entry);
+    before = entry;
   }
   return entries;
 }

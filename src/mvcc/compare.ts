@@ -27,8 +27,8 @@ export function holds(space: KeySpace, compare: Compare, budget: Budget): boolea
   const { pairs } = readRange(
     space,
     { ...compare, revision: 0, limit: 0, keysOnly: !comparesValue, countOnly: false },
-    (length) => {
-      refusal = budget.read(length);
+    (_keyLength, valueLength) => {
+      if (comparesValue) refusal = budget.read(valueLength);
       return refusal === null;
     },
   );

@@ -143,8 +143,8 @@ class Runner {
     const keys = operation.revision === 0 ? index.countPresent(bounds) : index.countAll(bounds);
     let refusal = this.#budget.visit(Math.max(1, keys));
     if (refusal !== null) return refusal;
-    const result = readRange(this.#space, operation, (length) => {
-      refusal = this.#budget.read(length);
+    const result = readRange(this.#space, operation, (_keyLength, valueLength) => {
+      if (!operation.keysOnly) refusal = this.#budget.read(valueLength);
       return refusal === null;
     });
     return refusal ?? { type: 'range', ...result };

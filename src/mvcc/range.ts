@@ -8,8 +8,8 @@ import type { Key, KeyValue, RangeRequest, RangeResult, Revision } from './types
 /** A long range gives the event loop back after so many keys. */
 const keysPerStep = 1024;
 
-/** Asked before a value of this length is read; false ends the reading there. */
-export type Admit = (length: number) => boolean;
+/** Asked before a pair is taken, with the bytes of what is read of it; false ends the reading there. */
+export type Admit = (keyLength: number, valueLength: number) => boolean;
 
 /**
  * Reads a range in steps. Between two steps the space may change: the revision is fixed at the first
@@ -36,7 +36,8 @@ export function* rangeSteps(
     const slot = index.visible(history, revision);
     if (slot !== -1) {
       count++;
-      if (!request.keysOnly && !isFull) isFull = !admit(index.table.valueLength(slot));
+      const valueLength = request.keysOnly ? 0 : index.table.valueLength(slot);
+      if (!isFull) isFull = !admit(history.key.length, valueLength);
       if (!isFull) pairs.push(space.pair(history, slot, !request.keysOnly));
       isFull ||= pairs.length === limit;
     }

@@ -1,5 +1,6 @@
 /** From what a client asks to what the log carries. */
 import { type Random, randomId } from '../base/prng.ts';
+import type { Compare, Operation } from '../mvcc/types.ts';
 import type { Command } from '../state-machine/types.ts';
 import type { WriteRequest } from './types.ts';
 
@@ -11,21 +12,46 @@ export function commandOf(request: WriteRequest, random: Random): Command {
 
 const overheadBytes = 64;
 
-/** About how many bytes the command takes in an entry, for bounds. */
+/**
+ * At least as many bytes as the command takes in an entry. The bounds on entries, and through them
+ * on the frames between members, rest on this never being too small.
+ */
 export function commandBytes(command: Command): number {
   switch (command.type) {
     case 'put':
-      return overheadBytes + command.key.length + command.value.length;
+    case 'delete':
     case 'txn':
-      return [...command.success, ...command.failure].reduce(
-        (sum, operation) => sum + (operation.type === 'range' ? 0 : commandBytes(operation)),
-        overheadBytes + command.compares.reduce((sum, { key }) => sum + key.length + 16, 0),
-      );
+      return operationBytes(command);
     case 'leaseKeepAlive':
       return overheadBytes + 8 * command.leaseIds.length;
     case 'register':
-      return overheadBytes + JSON.stringify(command.instance).length;
+      // As JSON every text is at least as long as its UTF-8 would be with a length before it, or
+      // else three bytes for each of its characters.
+      return overheadBytes + 3 * JSON.stringify(command).length;
     default:
-      return 2 * overheadBytes;
+      return 8 * overheadBytes;
   }
+}
+
+function operationBytes(operation: Operation): number {
+  switch (operation.type) {
+    case 'put':
+      return overheadBytes + operation.key.length + operation.value.length;
+    case 'delete':
+    case 'range':
+      return overheadBytes + operation.key.length + (operation.rangeEnd?.length ?? 0);
+    case 'txn': {
+      const operations = [...operation.success, ...operation.failure];
+      return (
+        overheadBytes +
+        operation.compares.reduce((sum, compare) => sum + compareBytes(compare), 0) +
+        operations.reduce((sum, nested) => sum + operationBytes(nested), 0)
+      );
+    }
+  }
+}
+
+function compareBytes(compare: Compare): number {
+  const value = compare.target === 'value' ? compare.value.length : 0;
+  return overheadBytes + compare.key.length + (compare.rangeEnd?.length ?? 0) + value;
 }

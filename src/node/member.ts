@@ -100,7 +100,7 @@ export class Member implements MemberApi {
     this.#logClock = new LogClock(clock.monotonic(), machine.logTimeMs, timing.logTimeStepMsMax);
     this.#logClock.appended(storage.entries);
     this.#logWindow = new LogWindow(bounds.logBytesPerCut, last.index);
-    this.#queries = new Queries(machine, options.onFatal);
+    this.#queries = new Queries(machine, clock, options.onFatal);
     this.#hub = new WatchHub(this.#queries, clock);
     this.#reads = new Reads(clock, {
       timeoutMs: timing.requestTimeoutMs,
@@ -158,14 +158,16 @@ export class Member implements MemberApi {
 
   watch(request: WatchRequest, sink: WatchSink): StreamHandle {
     const revision = this.#machine.revision;
-    if (this.#leaderless()) return refuseStream(this.#clock, sink);
+    const refusal = this.#streamRefusal();
+    if (refusal !== null) return refuseStream(this.#clock, sink, refusal);
     sink.created(revision);
     const from = request.startRevision === 0 ? revision + 1 : request.startRevision;
     return this.#hub.watch({ ...request, space: 'kv', from }, sink);
   }
 
   watchService(request: ServiceWatchRequest, sink: ViewSink): StreamHandle {
-    if (this.#leaderless()) return refuseStream(this.#clock, sink);
+    const refusal = this.#streamRefusal();
+    if (refusal !== null) return refuseStream(this.#clock, sink, refusal);
     const handle = this.#views.open(request, sink);
     this.#loop.schedule();
     return handle;
@@ -240,7 +242,7 @@ export class Member implements MemberApi {
     if (command.type === 'txn' && isTooDeep(command)) {
       return new RollcallError('tooManyOperations', 'The transaction is nested too deeply');
     }
-    return this.#proposals.add(command, commandBytes(command), reply);
+    return this.#proposals.add(command, commandBytes(command), reply, this.#clock.monotonic());
   }
 
   #beforeTurn(): void {
@@ -336,7 +338,7 @@ export class Member implements MemberApi {
     if (nowMs - this.#lastSweepMs < timing.sweepMs) return;
     this.#lastSweepMs = nowMs;
     this.#proposals.expire(nowMs);
-    this.#reads.expire();
+    this.#reads.expire(this.#machine.revision);
     if (this.#leaderless()) this.#hub.endAll(noLeaderError());
   }
 
@@ -344,6 +346,11 @@ export class Member implements MemberApi {
     if (this.#proposals.gathered > 0 || this.#proposals.inFlight > 0) return false;
     if (this.#machine.expiryUnfinished) return true;
     return this.#machine.deadlinesPending && nowMs - this.#lastProposalMs >= timing.clockEntryMs;
+  }
+
+  #streamRefusal(): RollcallError | null {
+    if (this.#closing !== null) return closedError();
+    return this.#leaderless() ? noLeaderError() : null;
   }
 
   #leaderless(): boolean {
@@ -363,8 +370,12 @@ function raftOptions({ memberId, random }: MemberOptions): Parameters<typeof cre
   };
 }
 
-function refuseStream(clock: Clock, sink: Pick<WatchSink, 'end'>): StreamHandle {
-  clock.soon(() => sink.end(noLeaderError()));
+function refuseStream(
+  clock: Clock,
+  sink: Pick<WatchSink, 'end'>,
+  refusal: RollcallError,
+): StreamHandle {
+  clock.soon(() => sink.end(refusal));
   return { resume() {}, cancel() {} };
 }
 

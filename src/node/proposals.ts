@@ -4,7 +4,7 @@
  *     add ──▶ gathered ──take()──▶ proposed ──accepted──▶ pending[index] ──applied──▶ reply
  *                 │                    │                      │
  *                 └── not the leader ──┴─ dropped             └─ another term's entry at that index:
- *                        notLeader (definite)                    it surely did not happen
+ *                        notLeader (definite)                    applied: it surely did not happen
  *
  * What gathered since the last proposal becomes one entry. A deposed leader keeps its pending writes:
  * the log decides them, and whoever waits longer than the timeout hears that it may have happened.
@@ -20,6 +20,7 @@ interface Waiting {
   readonly command: Command;
   readonly bytes: number;
   readonly reply: Reply;
+  readonly sinceMs: number;
 }
 
 interface Batch {
@@ -63,7 +64,7 @@ export class Proposals {
   }
 
   /** Null, or why nothing more can be taken at the moment. */
-  add(command: Command, bytes: number, reply: Reply): RollcallError | null {
+  add(command: Command, bytes: number, reply: Reply, sinceMs: number): RollcallError | null {
     const { openCommandsMax, openBytesMax } = this.#limits;
     if (this.#openCommands >= openCommandsMax || this.#openBytes + bytes > openBytesMax) {
       return new RollcallError(
@@ -74,7 +75,7 @@ export class Proposals {
     }
     this.#openCommands++;
     this.#openBytes += bytes;
-    this.#gathered.push({ command, bytes, reply });
+    this.#gathered.push({ command, bytes, reply, sinceMs });
     return null;
   }
 
@@ -92,7 +93,11 @@ export class Proposals {
     if (batch === undefined) return;
     this.#proposed.delete(accepted.id);
     const overwritten = this.#pending.get(accepted.entry.index);
-    if (overwritten !== undefined) this.#refuseOverwritten(overwritten);
+    // Cut from this node's log, but others may hold it still and commit it under another leader.
+    if (overwritten !== undefined) {
+      const message = 'Another entry took its place here, while others may still commit it';
+      this.#answerAll(overwritten, new RollcallError('leadershipLost', message));
+    }
     // Re-inserted, so that the map stays in the order of age.
     this.#pending.delete(accepted.entry.index);
     this.#pending.set(accepted.entry.index, { ...batch, entry: accepted.entry });
@@ -134,6 +139,15 @@ export class Proposals {
 
   /** Ends the wait of those that wait too long: they may still happen. */
   expire(nowMs: number): void {
+    const late = this.#gathered.filter((one) => nowMs - one.sinceMs >= this.#limits.timeoutMs);
+    if (late.length > 0) {
+      this.#gathered = this.#gathered.slice(late.length);
+      const message = 'The write waited too long for its turn and was not begun';
+      this.#answerAll(
+        { waiting: late, sinceMs: 0 },
+        new RollcallError('timeout', message, { definite: true }),
+      );
+    }
     for (const [index, batch] of this.#pending) {
       if (nowMs - batch.sinceMs < this.#limits.timeoutMs) return;
       this.#pending.delete(index);

@@ -1,9 +1,10 @@
 /** Reads of the state as it is now: what the node asks for itself, and what clients ask for. */
+import type { Clock } from '../base/clock.ts';
 import { RollcallError } from '../base/errors.ts';
 import { formatHash } from '../base/hash.ts';
 import { limits } from '../base/limits.ts';
 import { Refusal } from '../base/refusal.ts';
-import type { KeyRange, KeyValue, RangeRequest, Revision } from '../mvcc/types.ts';
+import type { KeyRange, KeyValue, Revision } from '../mvcc/types.ts';
 import type { RegisteredInstance, ServiceName } from '../registry/types.ts';
 import type { StateMachine } from '../state-machine/state-machine.ts';
 import type { KeySpaceName, RevisionEvents } from '../state-machine/types.ts';
@@ -11,8 +12,8 @@ import type { Read } from './reads.ts';
 import type { ReadRequest, ReadResult, Reply, Request } from './types.ts';
 import type { WatchSource } from './watch-hub.ts';
 
-/** A page of a range: with keys and framing it still fits into a server frame. */
-const pageValueBytesMax = limits.serverFrameBytesMax - 256 * 1024;
+/** A page of a range: as much as fits into a server frame. */
+const pageBytesMax = limits.serverFrameBytesMax - 4096;
 const pagePairsMax = 4096;
 
 const reads: ReadonlySet<Request['type']> = new Set<ReadRequest['type']>([
@@ -27,13 +28,20 @@ export function isRead(request: Request): request is ReadRequest {
   return reads.has(request.type);
 }
 
+interface Answer {
+  readonly revision: Revision;
+  readonly result: ReadResult | Refusal;
+}
+
 export class Queries implements WatchSource {
   readonly #machine: StateMachine;
+  readonly #clock: Clock;
   /** Stored bytes turned out to be others than were written: the node must end. */
   readonly #onDamage: (error: unknown) => void;
 
-  constructor(machine: StateMachine, onDamage: (error: unknown) => void) {
+  constructor(machine: StateMachine, clock: Clock, onDamage: (error: unknown) => void) {
     this.#machine = machine;
+    this.#clock = clock;
     this.#onDamage = onDamage;
   }
 
@@ -66,27 +74,39 @@ export class Queries implements WatchSource {
     return this.#machine.discover(service);
   }
 
-  /** A client's read, to be run once it may be. */
+  /** A client's read, to be run once it may be. A long one gives the event loop back in between. */
   read(request: ReadRequest, reply: Reply): Read {
-    return {
-      run: () => {
-        try {
-          const result = this.#run(request);
-          reply(result instanceof Refusal ? result.toError() : { revision: this.revision, result });
-        } catch (error) {
-          if (!(error instanceof RollcallError)) throw error;
-          reply(error);
-          if (error.code === 'dataDamaged') this.#onDamage(error);
+    const steps = this.#steps(request);
+    const run = (): void => {
+      try {
+        const step = steps.next();
+        if (step.done !== true) {
+          this.#clock.soon(run);
+          return;
         }
-      },
-      fail: reply,
+        const { revision, result } = step.value;
+        reply(result instanceof Refusal ? result.toError() : { revision, result });
+      } catch (error) {
+        if (!(error instanceof RollcallError)) throw error;
+        reply(error);
+        if (error.code === 'dataDamaged' || error.code === 'storageFailed') this.#onDamage(error);
+      }
     };
+    return { run, fail: reply };
   }
 
-  #run(request: ReadRequest): ReadResult | Refusal {
+  *#steps(request: ReadRequest): Generator<undefined, Answer> {
+    // That of the moment in which the read begins: whatever comes after it is not in the answer.
+    const { revision } = this;
+    if (request.type !== 'range') return { revision, result: this.#run(request) };
+    const limit = Math.min(request.limit || pagePairsMax, pagePairsMax);
+    const steps = this.#machine.rangeSteps('kv', { ...request, limit }, pageBytesMax);
+    const result = yield* steps;
+    return { revision, result: result instanceof Refusal ? result : { type: 'range', ...result } };
+  }
+
+  #run(request: Exclude<ReadRequest, { type: 'range' }>): ReadResult | Refusal {
     switch (request.type) {
-      case 'range':
-        return this.#range(request);
       case 'leaseTimeToLive': {
         const { leaseId, keys } = request;
         const found = this.#machine.leaseTimeToLive(leaseId, keys);
@@ -100,12 +120,5 @@ export class Queries implements WatchSource {
       case 'services':
         return { type: 'services', services: this.#machine.services(request.namespace) };
     }
-  }
-
-  /** One page: as much as a frame takes, whatever the limit. `more` tells that there is more. */
-  #range(request: RangeRequest): ReadResult | Refusal {
-    const limit = Math.min(request.limit || pagePairsMax, pagePairsMax);
-    const result = this.#machine.range('kv', { ...request, limit }, pageValueBytesMax);
-    return result instanceof Refusal ? result : { type: 'range', ...result };
   }
 }

@@ -36,6 +36,9 @@ export interface ReadLimits {
   readonly behindMs: number;
 }
 
+/** Served in any turn, however busy it was before. */
+const behindPerTurnMin = 4;
+
 export class Reads {
   readonly #clock: Clock;
   readonly #limits: ReadLimits;
@@ -90,9 +93,11 @@ export class Reads {
 
   /**
    * Answers what the applied index and the revision allow, until `mayGoOn` says that the turn is
-   * over. Returns whether some are left that could be answered now.
+   * over. Some of either kind are answered in any turn, so that neither starves the other.
+   * Returns whether some are left that could be answered now.
    */
   run(applied: Index, revision: Revision, mayGoOn: () => boolean): boolean {
+    const behindLeft = this.#behind.length > 0 && this.#runBehind(revision, mayGoOn);
     while (this.#confirmed.length > 0) {
       const next = this.#confirmed[0] as Confirmed;
       if (next.index > applied) break;
@@ -103,21 +108,21 @@ export class Reads {
       }
       this.#confirmed.shift();
     }
-    if (this.#behind.length > 0) this.#runBehind(revision);
-    return false;
+    return behindLeft;
   }
 
   /** Fails those that have waited too long. Reads change nothing, so each failure is definite. */
-  expire(): void {
+  expire(revision: Revision): void {
     const nowMs = this.#clock.monotonic();
     for (const [id, confirming] of this.#confirming) {
       if (nowMs - confirming.sinceMs < this.#limits.timeoutMs) break;
       const message = 'No majority has confirmed the leader in time';
       this.dropped(id, new RollcallError('timeout', message, { definite: true }));
     }
-    const late = this.#behind.filter((one) => one.untilMs <= nowMs);
+    const isLate = (one: Behind): boolean => one.untilMs <= nowMs && one.minRevision > revision;
+    const late = this.#behind.filter(isLate);
     if (late.length === 0) return;
-    this.#behind = this.#behind.filter((one) => one.untilMs > nowMs);
+    this.#behind = this.#behind.filter((one) => !isLate(one));
     for (const { read, minRevision } of late) {
       read.fail(new RollcallError('behind', `This node has not seen revision ${minRevision} yet`));
     }
@@ -132,19 +137,24 @@ export class Reads {
     this.#behind = [];
   }
 
-  #runBehind(revision: Revision): void {
+  #runBehind(revision: Revision, mayGoOn: () => boolean): boolean {
     const now = this.#behind.filter((one) => one.minRevision <= revision);
-    if (now.length === 0) return;
-    this.#behind = this.#behind.filter((one) => one.minRevision > revision);
-    for (const { read } of now) read.run();
+    if (now.length === 0) return false;
+    const later = this.#behind.filter((one) => one.minRevision > revision);
+    let count = 0;
+    while (count < now.length && (count < behindPerTurnMin || mayGoOn())) {
+      (now[count] as Behind).read.run();
+      count++;
+    }
+    this.#behind = [...now.slice(count), ...later];
+    return count < now.length;
   }
 }
 
-/** What is left when the turn was over first. */
+/** What is left when the turn was over first; at least one is answered. */
 function runUntil(reads: readonly Read[], mayGoOn: () => boolean): readonly Read[] {
   for (let at = 0; at < reads.length; at++) {
-    // The clock is looked at now and then only: most reads take microseconds.
-    if (at > 0 && at % 16 === 0 && !mayGoOn()) return reads.slice(at);
+    if (at > 0 && !mayGoOn()) return reads.slice(at);
     (reads[at] as Read).run();
   }
   return [];

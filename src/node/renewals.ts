@@ -12,7 +12,7 @@ interface Waiting {
   readonly reply: Reply;
 }
 
-const leasesPerCommandMax = 8192;
+const leasesToFlushAt = 8192;
 
 export class Renewals {
   readonly #clock: Clock;
@@ -35,7 +35,7 @@ export class Renewals {
   add(leaseIds: readonly LeaseId[], reply: Reply): void {
     this.#waiting.push({ leaseIds, reply });
     this.#leases += leaseIds.length;
-    if (this.#leases >= leasesPerCommandMax) this.flush();
+    if (this.#leases >= leasesToFlushAt) this.flush();
     else this.#timer ??= this.#clock.after(this.#gatherMs, () => this.flush());
   }
 

@@ -102,6 +102,7 @@ class Server implements RunningServer {
   #resolveBorn: () => void = () => {};
   #resolveEnded: (failure: unknown) => void = () => {};
   #failure: unknown = null;
+  #serving: Promise<void> | null = null;
   #closing: Promise<void> | null = null;
 
   constructor(configuration: ServerConfiguration, openMember: OpenMember, log: Log) {
@@ -160,6 +161,8 @@ class Server implements RunningServer {
 
   async #close(): Promise<void> {
     this.#log.info({}, `Node "${this.name}" stops`);
+    // A member that is being opened closes itself; its files must not go before.
+    await this.#serving?.catch(() => {});
     // The member goes first, so that its last answers still reach the clients.
     const member = this.#member;
     if (member !== null) this.#closers.push(() => member.close());
@@ -266,7 +269,12 @@ class Server implements RunningServer {
     await this.#serve(birth);
   }
 
-  async #serve(birth: Birth): Promise<void> {
+  #serve(birth: Birth): Promise<void> {
+    this.#serving = this.#openAndServe(birth);
+    return this.#serving;
+  }
+
+  async #openAndServe(birth: Birth): Promise<void> {
     const { files, identity, peers, endpoint } = this.#openedParts();
     const member = await this.#openMember({
       files,

@@ -34,6 +34,9 @@ import type {
   RevisionEvents,
 } from './types.ts';
 
+/** What a pair's revisions, version, lease and framing add to its key and value on the wire. */
+const pairOverheadBytes = 160;
+
 /**
  * The replicated state: two key spaces with one revision counter, leases and the time, as a function
  * of the log alone. Every node that applied the same entries has the same records and digest.
@@ -126,21 +129,14 @@ export class StateMachine {
   }
 
   /**
-   * Reads at one revision; refused are revisions that do not exist yet or are compacted. With
-   * `valueBytesMax` the answer ends (`more`) before the values exceed it, but not before the first.
+   * Reads at one revision, with pauses between which entries may be applied; refused are revisions
+   * that do not exist yet or are compacted. The answer ends (`more`) before its keys and values, each
+   * pair with `pairOverheadBytes` on top, exceed `bytesMax`, but not before the first pair.
    */
-  range(space: KeySpaceName, request: RangeRequest, valueBytesMax?: number): RangeResult | Refusal {
-    const steps = this.rangeSteps(space, request, valueBytesMax);
-    let step = steps.next();
-    while (!step.done) step = steps.next();
-    return step.value;
-  }
-
-  /** The same with pauses, between which entries may be applied. */
   *rangeSteps(
     space: KeySpaceName,
     request: RangeRequest,
-    valueBytesMax = Number.POSITIVE_INFINITY,
+    bytesMax = Number.POSITIVE_INFINITY,
   ): Generator<undefined, RangeResult | Refusal> {
     const refusal =
       checkRange(request) ??
@@ -150,10 +146,10 @@ export class StateMachine {
       });
     if (refusal !== null) return refusal;
     let bytes = 0;
-    return yield* rangeSteps(this.#space(space), request, (length) => {
+    return yield* rangeSteps(this.#space(space), request, (keyLength, valueLength) => {
       const isFirst = bytes === 0;
-      bytes += length;
-      return isFirst || bytes <= valueBytesMax;
+      bytes += keyLength + valueLength + pairOverheadBytes;
+      return isFirst || bytes <= bytesMax;
     });
   }
 

@@ -45,6 +45,7 @@ export class Checkpointer {
   readonly #options: CheckpointerOptions;
   #frozenAtMs: number;
   #writing: Promise<void> | null = null;
+  #isClosing = false;
   /** Describes the newest entry boundary; null when there was none since the last freeze. */
   #header: (() => CheckpointHeader) | null = null;
 
@@ -54,22 +55,27 @@ export class Checkpointer {
   }
 
   applied(header: () => CheckpointHeader): void {
-    const { overlay, clock, generationBytesMax, generationAgeMsMax } = this.#options;
-    overlay.markBoundary();
+    this.#options.overlay.markBoundary();
     this.#header = header;
-    if (this.#writing !== null) return;
-    const isDue =
-      overlay.newestBytes >= generationBytesMax ||
-      clock.monotonic() - this.#frozenAtMs >= generationAgeMsMax;
-    if (isDue) this.#freeze(header());
+    this.#freezeWhenDue();
   }
 
   /** Waits for the generation on its way and, unless something failed, writes what is left. */
   async close(hasFailed: () => boolean): Promise<void> {
+    this.#isClosing = true;
     await this.#writing;
     if (hasFailed() || this.#header === null || !this.#options.overlay.isAtBoundary) return;
     this.#freeze(this.#header());
     await this.#writing;
+  }
+
+  #freezeWhenDue(): void {
+    const { overlay, clock, generationBytesMax, generationAgeMsMax } = this.#options;
+    if (this.#writing !== null || this.#header === null || !overlay.isAtBoundary) return;
+    const isDue =
+      overlay.newestBytes >= generationBytesMax ||
+      clock.monotonic() - this.#frozenAtMs >= generationAgeMsMax;
+    if (isDue) this.#freeze(this.#header());
   }
 
   #freeze(header: CheckpointHeader): void {
@@ -77,13 +83,18 @@ export class Checkpointer {
     this.#header = null;
     this.#frozenAtMs = clock.monotonic();
     const bytes = seal((writer) => encodeCheckpointHeader(writer, header));
-    this.#writing = level
-      .write(changes(overlay.freeze(), bytes))
-      .then(() => overlay.drop())
-      .catch(onFailure)
-      .finally(() => {
+    this.#writing = level.write(changes(overlay.freeze(), bytes)).then(
+      () => {
         this.#writing = null;
-      });
+        overlay.drop();
+        // A node whose memory is full applies nothing until the next generation has gone as well.
+        if (!this.#isClosing) this.#freezeWhenDue();
+      },
+      (error: unknown) => {
+        this.#writing = null;
+        onFailure(error);
+      },
+    );
   }
 }
 

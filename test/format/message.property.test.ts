@@ -36,15 +36,21 @@ const payload: fc.Arbitrary<Payload> = fc.oneof(
   fc.record({ type: fc.constant('configuration' as const), configuration }),
 );
 
-/** Entries as an honest peer sends them: contiguous, terms never falling. */
-const entries: fc.Arbitrary<Entry[]> = fc
-  .tuple(fc.nat(1e12), fc.array(fc.tuple(payload, fc.nat(3)), { maxLength: 6 }))
-  .map(([first, list]) => {
-    let term = 1;
-    return list.map(([content, later], position) => {
+/** As an honest leader sends it: entries that follow `prev`, in terms that never fall. */
+const appendEntries: fc.Arbitrary<Message> = fc
+  .tuple(
+    fc.record({ from: id, to: id, leaderCommit: number }),
+    fc.record({ term: fc.nat(1e6), index: fc.nat(1e12) }),
+    fc.array(fc.tuple(payload, fc.nat(3)), { maxLength: 6 }),
+    fc.nat(5),
+  )
+  .map(([fields, prev, list, ahead]) => {
+    let { term } = prev;
+    const entries = list.map(([content, later], at): Entry => {
       term += later;
-      return { ...content, term, index: first + position };
+      return { ...content, term, index: prev.index + 1 + at };
     });
+    return { type: 'appendEntries', ...fields, term: term + ahead, prev, entries };
   });
 
 const envelope = { from: id, to: id, term: number };
@@ -61,13 +67,7 @@ const message: fc.Arbitrary<Message> = fc.oneof(
     preVote: fc.boolean(),
     voteGranted: fc.boolean(),
   }),
-  fc.record({
-    type: fc.constant('appendEntries' as const),
-    ...envelope,
-    prev: entryId,
-    entries,
-    leaderCommit: number,
-  }),
+  appendEntries,
   fc.record({
     type: fc.constant('appendEntriesResponse' as const),
     ...envelope,
@@ -139,11 +139,13 @@ test('entries with a gap or a falling term never reach the core', () => {
     { ...base, term: 1, index: 1 },
     { ...base, term: 1, index: 3 },
   ];
+  const notAfterPrev = [{ ...base, term: 1, index: 2 }];
+  const future = [{ ...base, term: 10, index: 1 }];
   const falling = [
     { ...base, term: 2, index: 1 },
     { ...base, term: 1, index: 2 },
   ];
-  for (const list of [gap, falling]) {
+  for (const list of [gap, falling, notAfterPrev, future]) {
     expect(() => decodeMessages(encodeMessages([append(list)]))).toThrow(RollcallError);
   }
 });

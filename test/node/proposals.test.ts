@@ -38,7 +38,7 @@ function setUp() {
   const proposals = new Proposals(limits);
   const answers = new Answers();
   const add = (name: string, bytes = 10) =>
-    proposals.add(command(name), bytes, answers.reply(name))?.code ?? 'taken';
+    proposals.add(command(name), bytes, answers.reply(name), 0)?.code ?? 'taken';
   return { proposals, answers, add };
 }
 
@@ -82,7 +82,7 @@ test('a write whose place in the log another entry took surely did not happen', 
   expect(answers.texts).toEqual(['a: leadershipLost definite']);
 });
 
-test('the same when this node leads again and overwrites its own older entry', () => {
+test('what this node itself overwrites is in doubt: others may hold it still and commit it', () => {
   const { proposals, answers, add } = setUp();
   add('a');
   add('b');
@@ -91,7 +91,7 @@ test('the same when this node leads again and overwrites its own older entry', (
   proposals.accepted({ id: 1, entry: { term: 3, index: 7 } });
   proposals.take(2, 0);
   proposals.accepted({ id: 2, entry: { term: 5, index: 7 } });
-  expect(answers.texts).toEqual(['a: leadershipLost definite', 'b: leadershipLost definite']);
+  expect(answers.texts).toEqual(['a: leadershipLost in doubt', 'b: leadershipLost in doubt']);
   proposals.applied({ term: 5, index: 7 }, [done(9)]);
   expect(answers.texts.at(-1)).toBe('c: revision 9');
 });
@@ -121,4 +121,14 @@ test('closing refuses what was not proposed and leaves the rest in doubt', () =>
     new RollcallError('closed', 'Stopping', { definite: false }),
   );
   expect(answers.texts).toEqual(['c: closed definite', 'a: closed in doubt', 'b: closed in doubt']);
+});
+
+test('a write that never gets its turn surely did not happen', () => {
+  const { proposals, answers, add } = setUp();
+  add('a');
+  proposals.expire(99);
+  expect(answers.texts).toEqual([]);
+  proposals.expire(100);
+  expect(answers.texts).toEqual(['a: timeout definite']);
+  expect(proposals.gathered).toBe(0);
 });

@@ -22,7 +22,7 @@ function get(key: string, serializable = false) {
   return { type: 'range', ...range, ...options } as const;
 }
 
-function valueOf({ result }: Response): number {
+function numberOf({ result }: Response): number {
   if (result.type !== 'range') throw new Error(`A ${result.type} for a range`);
   const [pair] = result.pairs;
   return pair === undefined ? 0 : Number(utf8Decode(pair.value));
@@ -56,7 +56,7 @@ class Writer {
       if (outcome instanceof RollcallError) {
         await pause(cluster, 15);
       } else {
-        expect(valueOf(outcome)).toBeGreaterThanOrEqual(before);
+        expect(numberOf(outcome)).toBeGreaterThanOrEqual(before);
         reads++;
       }
     }
@@ -170,7 +170,7 @@ async function live(seed: number): Promise<string> {
   for (const node of cluster.nodes) {
     for (const writer of writers) {
       const read = cluster.submit(node, get(writer.key, true));
-      const value = valueOf((await cluster.settle(read)) as Response);
+      const value = numberOf((await cluster.settle(read)) as Response);
       expect(value).toBeGreaterThanOrEqual(writer.acknowledged);
       expect(value).toBeLessThanOrEqual(writer.attempted);
     }

@@ -11,6 +11,7 @@ import { decodeRecord } from '../../src/state-machine/record-codec.ts';
 import type { Command, CommandEntry } from '../../src/state-machine/types.ts';
 import { anyCommand } from './arbitrary.ts';
 import { leaseId, put, TestMachine } from './machine.ts';
+import { readRange } from './read-range.ts';
 
 const everyByte = String.fromCharCode(...Array.from({ length: 256 }, (_, byte) => byte));
 const hostileKeys = ['__proto__', 'constructor', '\0', '\xff', everyByte, everyByte.repeat(16)];
@@ -152,7 +153,7 @@ describe('records', () => {
         keysOnly: false,
         countOnly: false,
       };
-      const found = tested.machine.range('kv', range);
+      const found = readRange(tested.machine, 'kv', range);
       expect(found).toMatchObject({ pairs: [{ key, version: 1, leaseId: leaseId(255) }] });
       expect('pairs' in found && Buffer.from(found.pairs[0]?.value ?? '')).toEqual(
         Buffer.from(key),

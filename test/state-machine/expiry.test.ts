@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Command } from '../../src/state-machine/types.ts';
 import { leaseId, put, TestMachine } from './machine.ts';
+import { readRange } from './read-range.ts';
 
 const all = { key: '\0', rangeEnd: '\0', revision: 0, limit: 0, keysOnly: true, countOnly: true };
 
@@ -31,7 +32,7 @@ function tell(tested: TestMachine, at: number, ...commands: Command[]): string {
 }
 
 function count(tested: TestMachine): number {
-  const result = tested.machine.range('kv', all);
+  const result = readRange(tested.machine, 'kv', all);
   return 'count' in result ? result.count : -1;
 }
 

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import type { Command } from '../../src/state-machine/types.ts';
 import { leaseId, put, TestMachine } from './machine.ts';
+import { readRange } from './read-range.ts';
 
 function register(service: string, id: string, lease: string | null = null, port = 80): Command {
   const instance = { id, address: `10.0.0.1:${port}`, tags: [], metadata: [] };
@@ -85,8 +86,8 @@ test('the registry finds instances and counts services, apart from the kv space'
     keysOnly: true,
     countOnly: false,
   };
-  expect(tested.machine.range('kv', all)).toMatchObject({ count: 1 });
-  expect(tested.machine.range('registry', all)).toMatchObject({ count: 4 });
+  expect(readRange(tested.machine, 'kv', all)).toMatchObject({ count: 1 });
+  expect(readRange(tested.machine, 'registry', all)).toMatchObject({ count: 4 });
 });
 
 test('a lease loses its keys of both spaces in one revision', () => {

@@ -5,6 +5,7 @@ import type { Command, Outcome, RevisionEvents } from '../../src/state-machine/t
 import { anyRange, anyRangeOperation, anyStep, type Step } from './arbitrary.ts';
 import { TestMachine } from './machine.ts';
 import { contains, Model, ModelRefusal } from './model.ts';
+import { readRange } from './read-range.ts';
 
 function runModel(model: Model, command: Command): unknown {
   switch (command.type) {
@@ -104,7 +105,7 @@ describe('the kv state does what a list of versions does', () => {
             read.revision > model.revision
               ? { type: 'refused', code: 'futureRevision' }
               : model.range(read, model.revision);
-          const found = tested.machine.range('kv', read);
+          const found = readRange(tested.machine, 'kv', read);
           if (found instanceof Refusal) expect(found).toMatchObject(expected);
           else expect(found).toEqual(expected);
         }

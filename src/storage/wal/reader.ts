@@ -70,7 +70,13 @@ export class WalReader {
         throw new RollcallError('invalidArgument', `The log has no entry ${from}`);
       }
       const cuts = this.#map.cuts;
-      const entries = await this.#readFrom(from, bytesMax);
+      let entries: readonly Entry[];
+      try {
+        entries = await this.#readFrom(from, bytesMax);
+      } catch (error) {
+        if (cuts === this.#map.cuts) throw error;
+        continue;
+      }
       if (cuts !== this.#map.cuts) continue;
       const prev = { term: this.#map.termAt(from - 1), index: from - 1 };
       return { prev, entries };
@@ -78,10 +84,12 @@ export class WalReader {
   }
 
   async #readFrom(from: Index, bytesMax: number): Promise<readonly Entry[]> {
-    const { last } = this.#map;
     const entries: Entry[] = [];
     let bytes = 0;
-    while (from + entries.length <= last.index && (entries.length === 0 || bytes < bytesMax)) {
+    while (
+      from + entries.length <= this.#map.last.index &&
+      (entries.length === 0 || bytes < bytesMax)
+    ) {
       const range = this.#map.rangeOf(from + entries.length);
       for (const entry of await this.#readGroup(range, from + entries.length)) {
         if (entries.length > 0 && bytes + entryBytes(entry) > bytesMax) return entries;
