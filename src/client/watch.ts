@@ -42,6 +42,8 @@ export class Watch implements AsyncIterableIterator<WatchBatch, undefined> {
   readonly #ready = new Deferred<number>();
   readonly #stopListening: () => void;
   #incarnation: string | null = null;
+  /** The events of a revision of which more are to come. */
+  #parts: WatchEvent[] = [];
   readonly #pending: Pending[] = [];
   #error: RollcallError | null = null;
   #over = false;
@@ -119,13 +121,19 @@ export class Watch implements AsyncIterableIterator<WatchBatch, undefined> {
       return;
     }
     if (item.type === 'created') {
+      // What a lost connection left in the middle of a revision comes again as a whole.
+      this.#parts = [];
       this.#buffer.created(item.revision);
       this.#ready.resolve(this.#buffer.startRevision - 1);
       return;
     }
     if (!this.#buffer.accepts(item.revision)) return;
+    for (const event of item.events) this.#parts.push(watchEvent(event));
+    if (item.more === true) return;
+    const events = this.#parts;
+    this.#parts = [];
     this.#router.sawRevision(item.revision);
-    this.#buffer.add({ revision: item.revision, events: item.events.map(watchEvent) });
+    this.#buffer.add({ revision: item.revision, events });
     this.#deliver();
     if (this.#buffer.full) this.#stream.stop();
   }

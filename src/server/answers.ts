@@ -26,6 +26,10 @@ import type {
   WireRange,
 } from '../wire/methods.ts';
 
+/** An event that is larger by itself comes alone, and still fits into a frame. */
+const fragmentBytesMax = 1024 * 1024;
+const eventOverheadBytes = 320;
+
 /** The methods that the member answers once. */
 export type MemberMethod = Exclude<Method, 'status' | 'watch' | 'watchService' | 'cancel'>;
 
@@ -97,8 +101,27 @@ export function resultOf(method: MemberMethod, response: Response): Results[Memb
   }
 }
 
-export function eventsOf({ revision, events }: WatchBatch): Items['watch'] {
-  return { type: 'events', revision, events: events.map(eventOf) };
+/** The items of one revision: one, but for what is too large for a frame. */
+export function eventsOf({ revision, events }: WatchBatch): Items['watch'][] {
+  const items: Items['watch'][] = [];
+  let part: WireEvent[] = [];
+  let bytes = 0;
+  for (const event of events) {
+    const size = eventOverheadBytes + pairBytes(event.pair) + pairBytes(event.previous);
+    if (part.length > 0 && bytes + size > fragmentBytesMax) {
+      items.push({ type: 'events', revision, events: part, more: true });
+      part = [];
+      bytes = 0;
+    }
+    part.push(eventOf(event));
+    bytes += size;
+  }
+  items.push({ type: 'events', revision, events: part });
+  return items;
+}
+
+function pairBytes(pair: KeyValue | null): number {
+  return pair === null ? 0 : pair.key.length + pair.value.length;
 }
 
 export function viewOf(

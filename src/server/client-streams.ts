@@ -34,7 +34,7 @@ export class ClientStreams {
     const stream = this.#begin(id);
     stream.handle = member.watch(params, {
       created: (revision) => {
-        this.#send(stream, () => ({ type: 'created', revision }));
+        this.#send(stream, () => [{ type: 'created', revision }]);
       },
       send: (batch) => this.#send(stream, () => eventsOf(batch)),
       end: (error) => this.#end(stream, error),
@@ -45,8 +45,8 @@ export class ClientStreams {
   watchService(id: number, params: Parameters<'watchService'>, member: MemberApi): void {
     const stream = this.#begin(id);
     stream.handle = member.watchService(params, {
-      view: (revision, instances) => this.#send(stream, () => viewOf(revision, instances)),
-      send: (batch) => this.#send(stream, () => changesOf(batch)),
+      view: (revision, instances) => this.#send(stream, () => [viewOf(revision, instances)]),
+      send: (batch) => this.#send(stream, () => [changesOf(batch)]),
       end: (error) => this.#end(stream, error),
     });
     this.#settle(stream);
@@ -89,10 +89,10 @@ export class ClientStreams {
     if (stream.isOver) stream.handle?.cancel();
   }
 
-  #send(stream: Stream, body: () => Items[StreamMethod]): boolean {
+  #send(stream: Stream, bodies: () => readonly Items[StreamMethod][]): boolean {
     if (stream.isOver) return false;
     try {
-      this.#output.item(stream.id, body());
+      for (const body of bodies()) this.#output.item(stream.id, body);
     } catch (error) {
       if (!(error instanceof RollcallError)) throw error;
       this.#end(stream, error);

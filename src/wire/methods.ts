@@ -283,7 +283,10 @@ export interface Results {
   readonly cancel: { readonly revision: number };
 }
 
-/** What the streaming methods send before they end. All changes of one revision come in one item. */
+/**
+ * What the streaming methods send before they end. The changes of one revision come in one item, or, where
+ * they are too many for a frame, in several that follow each other, all but the last with `more`.
+ */
 export interface Items {
   readonly watch:
     | { readonly type: 'created'; readonly revision: number }
@@ -291,6 +294,7 @@ export interface Items {
         readonly type: 'events';
         readonly revision: number;
         readonly events: readonly WireEvent[];
+        readonly more?: true;
       };
   readonly watchService:
     | {

@@ -432,6 +432,27 @@ describe('a connection', () => {
   });
 });
 
+test('a revision that is larger than a frame reaches its watcher whole', async () => {
+  const keys = Array.from({ length: 1000 }, (_, at) => `large/${at}/`.padEnd(4000, 'x'));
+  await Promise.all(keys.map((key) => client.put(key, 'v')));
+  const watch = client.watch({ prefix: 'large/' });
+  await watch.ready();
+  const { revision, deleted } = await client.delete({ prefix: 'large/' });
+  expect(deleted).toBe(keys.length);
+  const { value } = await watch.next();
+  expect(value?.revision).toBe(revision);
+  expect(value?.events).toHaveLength(keys.length);
+  watch.close();
+});
+
+test('a range whose keys are many and long comes in pages', async () => {
+  const keys = Array.from({ length: 2000 }, (_, at) => `long/${at}/`.padEnd(2000, 'x'));
+  await Promise.all(keys.map((key) => client.put(key, 'v'.repeat(500))));
+  const { pairs } = await client.getPrefix('long/');
+  expect(pairs.map(({ keyText }) => keyText)).toEqual([...keys].sort());
+  await client.delete({ prefix: 'long/' });
+});
+
 test('after all of it the cluster is as it was', async () => {
   // What was never finished is ended by the nodes.
   await Promise.all(halfOpen);
