@@ -5,6 +5,7 @@ import { type Key, type KeySelector, keyAfter, keyRange, type Value } from './ke
 import { KeyValue, keyValueOrNull } from './key-value.ts';
 import { type Lease, LeaseKeeper } from './lease.ts';
 import { type GrantOptions, Leases } from './leases.ts';
+import { type Outside, realOutside } from './outside.ts';
 import { Registry } from './registry.ts';
 import { Router, unreachableReason } from './router.ts';
 import {
@@ -61,13 +62,18 @@ export interface EndpointState {
  * Connects to a cluster. Resolves once one endpoint has answered with its status; rejects with
  * `unreachable`, naming each endpoint and why, if none has within `requestTimeoutMs`.
  */
-export async function connect(options: ConnectOptions): Promise<Client> {
+export function connect(options: ConnectOptions): Promise<Client> {
+  return connectThrough(realOutside, options);
+}
+
+/** @internal `connect` over sockets and a clock that the caller provides. */
+export async function connectThrough(outside: Outside, options: ConnectOptions): Promise<Client> {
   const requestTimeoutMs = options.requestTimeoutMs ?? requestTimeoutMsDefault;
   checkEndpoints(options.endpoints);
   const router = new Router({
     endpoints: options.endpoints,
     requestTimeoutMs,
-    random: Math.random,
+    outside,
   });
   try {
     await firstStatus(router, requestTimeoutMs, options.signal);
@@ -295,16 +301,16 @@ function firstStatus(
   return new Promise((resolve, reject) => {
     const waiter = { connectionUsable: () => finish(null) };
     const finish = (error: RollcallError | null): void => {
-      clearTimeout(timer);
+      timer.cancel();
       signal?.removeEventListener('abort', abort);
       router.forget(waiter);
       if (error === null) resolve();
       else reject(error);
     };
-    const timer = setTimeout(() => {
+    const timer = router.clock.after(timeoutMs, () => {
       const reasons = router.connections.map(unreachableReason).join('; ');
       finish(new RollcallError('unreachable', `No endpoint answers: ${reasons}`));
-    }, timeoutMs);
+    });
     const abort = (): void => {
       const options = { definite: true, cause: signal?.reason };
       finish(new RollcallError('cancelled', 'Connecting was cancelled', options));

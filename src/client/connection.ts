@@ -5,10 +5,9 @@
  * by id. A connection is usable from the first status that the node pushes until the socket closes.
  * It decides nothing: what fails goes back to its exchange with the reason.
  */
-import { WebSocket } from 'ws';
+import type { Timer } from '../base/clock.ts';
 import { RollcallError } from '../base/errors.ts';
 import { limits } from '../base/limits.ts';
-import type { Random } from '../base/prng.ts';
 import { errorFromBody } from '../wire/error-body.ts';
 import {
   decodeServerFrame,
@@ -19,11 +18,12 @@ import {
   type ServerFrame,
   type ServerHeader,
   type ServerItem,
-  subprotocol,
 } from '../wire/frame.ts';
 import type { Method, NodeStatus } from '../wire/methods.ts';
 import { type Backoff, backoffMs } from './backoff.ts';
 import type { Exchange } from './exchange.ts';
+import type { Outside } from './outside.ts';
+import type { Socket } from './socket.ts';
 
 /** Requests that share a frame; a larger one travels alone. Keeps frames far below the item limit. */
 const sharedFrameBytesMax = 256 * 1024;
@@ -31,7 +31,6 @@ const sharedFrameBytesMax = 256 * 1024;
 const socketBytesMax = 4 * 1024 * 1024;
 /** Requests that may be unanswered on one connection; a node refuses what goes far beyond. */
 const unansweredMax = 4096;
-const handshakeTimeoutMs = 2000;
 
 const noHeader: ServerHeader = { clusterId: '', incarnation: '', memberId: '', term: 0 };
 
@@ -53,7 +52,7 @@ export class Connection {
   readonly address: string;
   readonly #events: ConnectionEvents;
   readonly #backoff: Backoff;
-  readonly #random: Random;
+  readonly #outside: Outside;
   readonly #open = new Map<number, Exchange>();
   #outbox: Outgoing[] = [];
   /** What leaves however many requests are unanswered. */
@@ -61,22 +60,22 @@ export class Connection {
   #flushing = false;
   /** Requests that count, sent and not yet answered or taken back. */
   #unanswered = 0;
-  #socket: WebSocket | null = null;
+  #socket: Socket | null = null;
   #usable = false;
   #closed = false;
   #attempts = 0;
   #dials = 0;
-  #redial: NodeJS.Timeout | null = null;
+  #redial: Timer | null = null;
   #lastId = 0;
   #header: ServerHeader = noHeader;
   #heardAtMs = 0;
   #error: RollcallError | null = null;
 
-  constructor(address: string, events: ConnectionEvents, backoff: Backoff, random: Random) {
+  constructor(address: string, events: ConnectionEvents, backoff: Backoff, outside: Outside) {
     this.address = address;
     this.#events = events;
     this.#backoff = backoff;
-    this.#random = random;
+    this.#outside = outside;
   }
 
   get usable(): boolean {
@@ -99,7 +98,7 @@ export class Connection {
 
   /** How long an established socket has said nothing; 0 while there is none. */
   quietMs(nowMs: number): number {
-    return this.#socket?.readyState === WebSocket.OPEN ? nowMs - this.#heardAtMs : 0;
+    return this.#socket?.isOpen ? nowMs - this.#heardAtMs : 0;
   }
 
   /** Counts as heard: this process was not listening, so silence until `nowMs` proves nothing. */
@@ -120,43 +119,24 @@ export class Connection {
     if (this.#closed || this.#socket !== null) return;
     this.#redial = null;
     this.#dials++;
-    let socket: WebSocket;
     try {
-      socket = new WebSocket(`ws://${this.address}`, subprotocol, {
-        perMessageDeflate: false,
-        handshakeTimeout: handshakeTimeoutMs,
-        maxPayload: limits.serverFrameBytesMax,
-        // Masks protect proxies from scripts in browsers; between programs they only cost time.
-        generateMask: (mask) => mask.fill(0),
+      const socket: Socket = this.#outside.dial(this.address, {
+        opened: () => {
+          this.#heardAtMs = this.#outside.clock.monotonic();
+        },
+        received: (bytes, isBinary) => {
+          if (socket === this.#socket) this.#receive(bytes, isBinary);
+        },
+        closed: (reason, cause) => {
+          if (socket !== this.#socket) return;
+          const message = `${this.address}: ${cause === null ? reason : reasonOf(cause)}`;
+          this.#lost(new RollcallError('connectionLost', message, { cause: cause ?? undefined }));
+        },
       });
+      this.#socket = socket;
     } catch (cause) {
       this.#lost(new RollcallError('invalidArgument', `${this.address} is no address`, { cause }));
-      return;
     }
-    this.#socket = socket;
-    let reason: Error | null = null;
-    socket.on('open', () => {
-      this.#heardAtMs = performance.now();
-    });
-    socket.on('message', (bytes, isBinary) => {
-      if (socket === this.#socket) this.#receive(bytes as Buffer, isBinary);
-    });
-    socket.on('error', (error) => {
-      reason ??= error;
-    });
-    socket.on('close', (code, text) => {
-      if (socket !== this.#socket) return;
-      const said = text.length > 0 ? text.toString() : `close code ${code}`;
-      this.#lost(
-        new RollcallError(
-          'connectionLost',
-          `${this.address}: ${reason === null ? said : reasonOf(reason)}`,
-          {
-            cause: reason ?? undefined,
-          },
-        ),
-      );
-    });
   }
 
   /** Takes the exchange; it leaves with all others of this turn. Only while usable. */
@@ -165,7 +145,8 @@ export class Connection {
     const bytes = encodeRequest(id, exchange.method, exchange.parameters);
     if (bytes.length + 8 > limits.clientFrameBytesMax) {
       const message = `The request has ${bytes.length} bytes, at most ${limits.clientFrameBytesMax - 8} allowed`;
-      setImmediate(() => exchange.failed(new RollcallError('frameTooLarge', message), this));
+      const error = new RollcallError('frameTooLarge', message);
+      this.#outside.clock.soon(() => exchange.failed(error, this));
       return;
     }
     exchange.id = id;
@@ -193,7 +174,7 @@ export class Connection {
   /** For good. The exchanges are told `error`. */
   close(error: RollcallError): void {
     this.#closed = true;
-    if (this.#redial !== null) clearTimeout(this.#redial);
+    this.#redial?.cancel();
     this.#redial = null;
     if (this.#socket !== null) this.#lost(error);
   }
@@ -209,7 +190,7 @@ export class Connection {
     this.#flushing = false;
     const socket = this.#socket;
     if (socket === null) return;
-    const nowMs = performance.now();
+    const nowMs = this.#outside.clock.monotonic();
     const urgent = this.#urgent;
     this.#urgent = [];
     for (let next = 0; next < urgent.length; ) next = this.#write(socket, urgent, next, nowMs);
@@ -224,7 +205,7 @@ export class Connection {
   };
 
   /** Sends one frame of what begins at `next`; returns where the next frame begins. */
-  #write(socket: WebSocket, queue: readonly Outgoing[], next: number, nowMs: number): number {
+  #write(socket: Socket, queue: readonly Outgoing[], next: number, nowMs: number): number {
     const frame: Uint8Array[] = [];
     let frameBytes = 0;
     let at = next;
@@ -244,20 +225,19 @@ export class Connection {
     return at;
   }
 
-  #hasRoom(socket: WebSocket): boolean {
-    return socket.bufferedAmount < socketBytesMax && this.#unanswered < unansweredMax;
+  #hasRoom(socket: Socket): boolean {
+    return socket.unsentBytes < socketBytesMax && this.#unanswered < unansweredMax;
   }
 
-  /** The socket's buffer is full: an empty ping's callback says when it has been written out. */
-  #flushOnceWritten(socket: WebSocket): void {
+  #flushOnceWritten(socket: Socket): void {
     this.#flushing = true;
-    socket.ping(undefined, undefined, () => setImmediate(this.#flush));
+    socket.onceWritten(() => this.#outside.clock.soon(this.#flush));
   }
 
   #flushSoon(): void {
     if (this.#flushing) return;
     this.#flushing = true;
-    setImmediate(this.#flush);
+    this.#outside.clock.soon(this.#flush);
   }
 
   #settled(exchange: Exchange): void {
@@ -267,7 +247,7 @@ export class Connection {
   }
 
   #receive(bytes: Uint8Array, isBinary: boolean): void {
-    this.#heardAtMs = performance.now();
+    this.#heardAtMs = this.#outside.clock.monotonic();
     let frame: ServerFrame;
     try {
       if (!isBinary) throw new RollcallError('malformedFrame', 'The frame is text');
@@ -330,9 +310,9 @@ export class Connection {
       exchange.failed(error, this);
     }
     if (this.#closed || this.#redial !== null) return;
-    const delayMs = backoffMs(this.#backoff, this.#attempts, this.#random);
+    const delayMs = backoffMs(this.#backoff, this.#attempts, this.#outside.random);
     this.#attempts = Math.min(this.#attempts + 1, Number.MAX_SAFE_INTEGER);
-    this.#redial = setTimeout(() => this.dial(), delayMs);
+    this.#redial = this.#outside.clock.after(delayMs, () => this.dial());
   }
 }
 

@@ -2,6 +2,7 @@ import { RollcallError } from '../base/errors.ts';
 import type { NodeStatus } from '../wire/methods.ts';
 import { checkEndpoints } from './client.ts';
 import { Connection } from './connection.ts';
+import { realOutside } from './outside.ts';
 
 /** What one endpoint says of itself, or why it says nothing. */
 export interface EndpointStatus {
@@ -39,7 +40,7 @@ function endpointStatus(endpoint: string, timeoutMs: number): Promise<EndpointSt
     const timer = setTimeout(() => {
       finish(null, new RollcallError('unreachable', `${endpoint}: no answer`));
     }, timeoutMs);
-    const connection = new Connection(endpoint, events, { minMs: 20, maxMs: 1000 }, Math.random);
+    const connection = new Connection(endpoint, events, { minMs: 20, maxMs: 1000 }, realOutside);
     connection.dial();
   });
 }

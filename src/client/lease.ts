@@ -1,3 +1,4 @@
+import type { Clock, Timer } from '../base/clock.ts';
 import { RollcallError } from '../base/errors.ts';
 import type { Results } from '../wire/methods.ts';
 import type { CallOptions } from './call.ts';
@@ -44,7 +45,7 @@ export class Lease {
    * False is not yet a loss: the next renewal may find it alive.
    */
   get confirmed(): boolean {
-    return this.#loss === null && performance.now() < this.#confirmedUntilMs;
+    return this.#loss === null && this.#keeper.clock.monotonic() < this.#confirmedUntilMs;
   }
 
   /** Why it is no longer kept, or null while it is. */
@@ -80,7 +81,7 @@ export class LeaseKeeper {
   readonly #router: Router;
   readonly #leases = new Map<string, Lease>();
   readonly #schedule = new LeaseSchedule();
-  #timer: NodeJS.Timeout | null = null;
+  #timer: Timer | null = null;
   #wakeAtMs = Number.POSITIVE_INFINITY;
 
   constructor(router: Router) {
@@ -88,6 +89,10 @@ export class LeaseKeeper {
     router.onClose(() => {
       for (const lease of [...this.#leases.values()]) this.drop(lease, 'closed');
     });
+  }
+
+  get clock(): Clock {
+    return this.#router.clock;
   }
 
   /** Takes over a lease that was granted, or found alive, by a request sent at `sentAtMs`. */
@@ -129,7 +134,7 @@ export class LeaseKeeper {
     }
     lease.end(loss);
     if (this.#leases.size > 0 || this.#timer === null) return;
-    clearTimeout(this.#timer);
+    this.#timer.cancel();
     this.#timer = null;
     this.#wakeAtMs = Number.POSITIVE_INFINITY;
   }
@@ -142,17 +147,17 @@ export class LeaseKeeper {
   #arm(): void {
     const dueAtMs = this.#schedule.nextDueAtMs();
     if (dueAtMs === null || dueAtMs >= this.#wakeAtMs) return;
-    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer?.cancel();
     this.#wakeAtMs = dueAtMs;
     // A long TTL would overflow the timer; waking early costs nothing.
-    const delayMs = Math.min(Math.max(0, dueAtMs - performance.now()), 2 ** 31 - 1);
-    this.#timer = setTimeout(() => this.#wake(), delayMs);
+    const delayMs = Math.min(Math.max(0, dueAtMs - this.clock.monotonic()), 2 ** 31 - 1);
+    this.#timer = this.clock.after(delayMs, () => this.#wake());
   }
 
   #wake(): void {
     this.#timer = null;
     this.#wakeAtMs = Number.POSITIVE_INFINITY;
-    const nowMs = performance.now();
+    const nowMs = this.clock.monotonic();
     for (;;) {
       const leaseIds = this.#schedule.take(nowMs, idsPerRequestMax);
       if (leaseIds.length === 0) break;
@@ -182,7 +187,7 @@ export class LeaseKeeper {
       }
     } catch {
       // Whatever it was, only trying again can tell whether the leases still live.
-      const nowMs = performance.now();
+      const nowMs = this.clock.monotonic();
       const delayMs = (ttlMs / 10) * (0.5 + 0.5 * this.#router.random());
       this.#schedule.retry(leaseIds, nowMs, delayMs);
       this.#arm();

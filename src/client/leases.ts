@@ -44,14 +44,14 @@ export class Leases {
 
   /** Grants a lease and keeps it alive. */
   async hold(options: GrantOptions): Promise<Lease> {
-    const sentAtMs = performance.now();
+    const sentAtMs = this.#router.clock.monotonic();
     const { leaseId, ttlMs } = await this.grant(options);
     return this.#keeper.keep(leaseId, ttlMs, sentAtMs);
   }
 
   /** Keeps a lease alive that exists already. */
   async adopt(leaseId: string, options?: CallOptions): Promise<Lease> {
-    const sentAtMs = performance.now();
+    const sentAtMs = this.#router.clock.monotonic();
     const { ttlMs } = await this.keepAliveOnce(leaseId, options);
     return this.#keeper.keep(leaseId, ttlMs, sentAtMs);
   }

@@ -1,5 +1,4 @@
 import { EventEmitter } from 'node:events';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { RollcallError } from '../base/errors.ts';
 import { randomId } from '../base/prng.ts';
 import type { Parameters, Results } from '../wire/methods.ts';
@@ -7,6 +6,7 @@ import { backoffMs } from './backoff.ts';
 import type { CallOptions } from './call.ts';
 import { Deferred } from './deferred.ts';
 import type { Lease, LeaseKeeper, LeaseLoss } from './lease.ts';
+import { pause } from './outside.ts';
 import { mayMend } from './resend.ts';
 import type { Router } from './router.ts';
 
@@ -89,18 +89,19 @@ export class Registration extends EventEmitter<RegistrationEvents> {
       parameters: { namespace, service, id: this.id },
       anywhere: false,
     } as const;
-    const deadlineMs = performance.now() + (options.timeoutMs ?? this.#router.requestTimeoutMs);
+    const deadlineMs =
+      this.#router.clock.monotonic() + (options.timeoutMs ?? this.#router.requestTimeoutMs);
     for (let attempt = 0; ; attempt++) {
       try {
-        const timeoutMs = Math.max(1, deadlineMs - performance.now());
+        const timeoutMs = Math.max(1, deadlineMs - this.#router.clock.monotonic());
         await this.#router.call(request, { ...options, timeoutMs });
         break;
       } catch (error) {
         if (isCode(error, 'instanceNotFound')) break;
         const delayMs = backoffMs(retryBackoff, attempt, this.#router.random);
         const again = isCode(error, 'connectionLost') || isCode(error, 'leadershipLost');
-        if (!again || performance.now() + delayMs > deadlineMs) throw error;
-        await sleep(delayMs);
+        if (!again || this.#router.clock.monotonic() + delayMs > deadlineMs) throw error;
+        await pause(this.#router.clock, delayMs, null);
       }
     }
     // With the lease gone, a registration still under way somewhere can't bring the instance back.
@@ -117,13 +118,13 @@ export class Registration extends EventEmitter<RegistrationEvents> {
       this.#lease = lease;
       this.#first.resolve();
       // Deferred, so that whoever awaited the first success can listen for it still.
-      setImmediate(() => this.emit(restored ? 'restored' : 'registered'));
+      this.#router.clock.soon(() => this.emit(restored ? 'restored' : 'registered'));
       before = true;
       const loss = await lease.lost;
       if (this.#stop.signal.aborted) return;
       this.#renewId();
       // As above, and a listener that throws must not end the renewing.
-      setImmediate(() => this.emit('lost', loss));
+      this.#router.clock.soon(() => this.emit('lost', loss));
     }
   }
 
@@ -153,7 +154,7 @@ export class Registration extends EventEmitter<RegistrationEvents> {
         }
       }
       const delayMs = backoffMs(retryBackoff, attempt, this.#router.random);
-      await sleep(delayMs, undefined, { signal }).catch(() => {});
+      await pause(this.#router.clock, delayMs, signal);
     }
     lease?.close();
     return null;
@@ -161,7 +162,7 @@ export class Registration extends EventEmitter<RegistrationEvents> {
 
   /** The id is ours, so that a grant in doubt can be asked for again without leaving a second lease. */
   async #grant(): Promise<Lease> {
-    const sentAtMs = performance.now();
+    const sentAtMs = this.#router.clock.monotonic();
     const leaseId = this.#leaseId;
     const parameters = { leaseId, ttlMs: this.#ttlMs };
     const request = { method: 'leaseGrant', parameters, anywhere: false } as const;

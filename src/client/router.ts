@@ -10,12 +10,14 @@
  * endpoint silent that does not even answer that. A sweep that comes late proves that this process
  * was paused: then answers may lie unread in the sockets, so it excuses everybody and looks again.
  */
+import type { Clock, Timer } from '../base/clock.ts';
 import { RollcallError } from '../base/errors.ts';
 import type { Random } from '../base/prng.ts';
 import type { Method, NodeStatus } from '../wire/methods.ts';
 import { Call, type CallOptions, type CallOwner } from './call.ts';
 import { Connection, type ConnectionEvents } from './connection.ts';
 import type { Exchange } from './exchange.ts';
+import type { Outside } from './outside.ts';
 import { Topology } from './topology.ts';
 
 const sweepMs = 20;
@@ -33,7 +35,7 @@ const redial = { minMs: 20, maxMs: 1000 };
 export interface RouterOptions {
   readonly endpoints: readonly string[];
   readonly requestTimeoutMs: number;
-  readonly random: Random;
+  readonly outside: Outside;
 }
 
 export interface Request {
@@ -60,11 +62,11 @@ export class Router implements CallOwner, ConnectionEvents {
   readonly #waiting = new Set<Call>();
   readonly #waiters = new Set<Waiter>();
   readonly #requestTimeoutMs: number;
-  readonly #random: Random;
+  readonly #outside: Outside;
   readonly #endpointsMax: number;
-  readonly #heartbeat: NodeJS.Timeout;
+  #heartbeat: Timer | null = null;
   readonly #closing = new Set<() => void>();
-  #sweeper: NodeJS.Timeout | null = null;
+  #sweeper: Timer | null = null;
   #sweptAtMs = 0;
   /** The last sweep came late and judged nobody. The next one does, or a busy loop would never time out. */
   #excused = false;
@@ -80,12 +82,12 @@ export class Router implements CallOwner, ConnectionEvents {
 
   constructor(options: RouterOptions) {
     this.#requestTimeoutMs = options.requestTimeoutMs;
-    this.#random = options.random;
+    this.#outside = options.outside;
     this.#topology = new Topology(options.endpoints);
     this.#endpointsMax = options.endpoints.length + learnedEndpointsMax;
-    this.#checkedAtMs = performance.now();
+    this.#checkedAtMs = this.clock.monotonic();
     for (const address of this.#topology.addresses) this.#connect(address);
-    this.#heartbeat = setInterval(() => this.#checkLiveness(), heartbeatMs).unref();
+    this.#scheduleLivenessCheck();
   }
 
   get requestTimeoutMs(): number {
@@ -93,7 +95,11 @@ export class Router implements CallOwner, ConnectionEvents {
   }
 
   get random(): Random {
-    return this.#random;
+    return this.#outside.random;
+  }
+
+  get clock(): Clock {
+    return this.#outside.clock;
   }
 
   get closed(): boolean {
@@ -140,7 +146,7 @@ export class Router implements CallOwner, ConnectionEvents {
         throw new RollcallError('cancelled', `The ${request.method} request was cancelled`, reason);
       }
       const timeoutMs = options?.timeoutMs ?? this.#requestTimeoutMs;
-      const deadlineMs = performance.now() + timeoutMs;
+      const deadlineMs = this.clock.monotonic() + timeoutMs;
       const call = new Call(this, request, deadlineMs, resolve, reject);
       if (signal !== undefined) call.listen(signal);
       this.#openCalls++;
@@ -221,8 +227,8 @@ export class Router implements CallOwner, ConnectionEvents {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    clearInterval(this.#heartbeat);
-    if (this.#sweeper !== null) clearInterval(this.#sweeper);
+    this.#heartbeat?.cancel();
+    this.#sweeper?.cancel();
     this.#sweeper = null;
     const listeners = [...this.#closing];
     this.#closing.clear();
@@ -236,7 +242,7 @@ export class Router implements CallOwner, ConnectionEvents {
   }
 
   #connect(address: string): void {
-    const connection = new Connection(address, this, redial, this.#random);
+    const connection = new Connection(address, this, redial, this.#outside);
     this.#links.set(address, { connection, probe: new Probe(this), greeted: 0 });
     connection.dial();
   }
@@ -304,17 +310,15 @@ export class Router implements CallOwner, ConnectionEvents {
 
   #startSweeping(): void {
     this.#excused = false;
-    this.#sweptAtMs = performance.now();
-    this.#sweeper = setInterval(this.#sweep, sweepMs);
+    this.#sweptAtMs = this.clock.monotonic();
+    this.#sweeper = this.clock.after(sweepMs, this.#sweep);
   }
 
   readonly #sweep = (): void => {
-    if (this.#openCalls === 0) {
-      if (this.#sweeper !== null) clearInterval(this.#sweeper);
-      this.#sweeper = null;
-      return;
-    }
-    const now = performance.now();
+    this.#sweeper = null;
+    if (this.#openCalls === 0) return;
+    this.#sweeper = this.clock.after(sweepMs, this.#sweep);
+    const now = this.clock.monotonic();
     const late = now - this.#sweptAtMs > sweepLateMs && !this.#excused;
     this.#excused = late;
     this.#sweptAtMs = now;
@@ -389,8 +393,15 @@ export class Router implements CallOwner, ConnectionEvents {
     return parts.join('; ');
   }
 
+  #scheduleLivenessCheck(): void {
+    this.#heartbeat = this.clock.after(heartbeatMs, () => {
+      this.#scheduleLivenessCheck();
+      this.#checkLiveness();
+    });
+  }
+
   #checkLiveness(): void {
-    const now = performance.now();
+    const now = this.clock.monotonic();
     const late = now - this.#checkedAtMs > 2 * heartbeatMs;
     this.#checkedAtMs = now;
     for (const { connection } of this.#links.values()) {

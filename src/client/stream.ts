@@ -2,6 +2,7 @@
  * A subscription that outlives its connections. Any node can serve it; after a loss it goes on, from
  * where its consumer says, on another endpoint if there is one.
  */
+import type { Timer } from '../base/clock.ts';
 import type { RollcallError } from '../base/errors.ts';
 import type { StreamMethod } from '../wire/methods.ts';
 import { backoffMs } from './backoff.ts';
@@ -31,7 +32,7 @@ export class Stream implements Exchange, Waiter {
   /** Where it last failed: asked again only if nobody else is there. */
   #avoided: Connection | null = null;
   #attempts = 0;
-  #retry: NodeJS.Timeout | null = null;
+  #retry: Timer | null = null;
 
   constructor(router: Router, method: StreamMethod, consumer: StreamConsumer) {
     this.#router = router;
@@ -55,7 +56,7 @@ export class Stream implements Exchange, Waiter {
     if (!this.#running) return;
     this.#running = false;
     this.#router.forget(this);
-    if (this.#retry !== null) clearTimeout(this.#retry);
+    this.#retry?.cancel();
     this.#retry = null;
     const connection = this.#connection;
     this.#connection = null;
@@ -95,10 +96,10 @@ export class Stream implements Exchange, Waiter {
     this.#connection = null;
     this.#avoided = from;
     const delayMs = backoffMs(resumeBackoff, this.#attempts++, this.#router.random);
-    this.#retry = setTimeout(() => {
+    this.#retry = this.#router.clock.after(delayMs, () => {
       this.#retry = null;
       this.#open();
-    }, delayMs);
+    });
   }
 
   #open(): void {
