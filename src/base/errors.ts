@@ -40,6 +40,10 @@ export const errorCodes = {
   },
   leaseExists: { definite: true, advice: 'Choose another lease id' },
   instanceNotFound: { definite: true, advice: 'No such instance is registered' },
+  instanceReplaced: {
+    definite: true,
+    advice: 'Another process has registered this instance since; it was left as it is',
+  },
   notLeader: { definite: true, advice: 'Send it to the leader; the error carries a hint' },
   noLeader: { definite: true, advice: 'The cluster has no majority at the moment; try again' },
   behind: { definite: true, advice: 'This node has not yet seen the revision; ask another one' },

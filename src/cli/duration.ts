@@ -1,4 +1,8 @@
 import { InvalidArgumentError } from 'commander';
+import { limits } from '../base/limits.ts';
+
+/** What a timer of Node can hold, in whole hours. */
+const timeoutMsMax = 596 * 3_600_000;
 
 const unitsMs: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
 
@@ -23,6 +27,20 @@ export function parseDuration(text: string): number {
     throw new InvalidArgumentError('It is not a whole number of milliseconds.');
   }
   return durationMs;
+}
+
+/** How long to wait for an answer. */
+export const timeout = durationBetween(1, timeoutMsMax);
+export const leaseTtl = durationBetween(limits.leaseTtlMsMin, limits.leaseTtlMsMax);
+
+function durationBetween(minMs: number, maxMs: number): (text: string) => number {
+  return (text) => {
+    const durationMs = parseDuration(text);
+    if (durationMs >= minMs && durationMs <= maxMs) return durationMs;
+    throw new InvalidArgumentError(
+      `It must be from ${formatDuration(minMs)} to ${formatDuration(maxMs)}.`,
+    );
+  };
 }
 
 /** The shortest exact form: `10s`, `1500ms`. */

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Command, Option } from 'commander';
 import { type Client, RollcallError } from '../client/index.ts';
 import { parseLeaseId } from './argument.ts';
-import { formatDuration, parseDuration } from './duration.ts';
+import { formatDuration, leaseTtl } from './duration.ts';
 import { textOrBase64 } from './json.ts';
 import {
   type ClientOptions,
@@ -30,7 +30,7 @@ function grantCommand(run: Run): Command {
     .description('grant a lease and print its id')
     .addOption(
       new Option('--ttl <duration>', 'how long it lives without a renewal, at least 500ms')
-        .argParser(parseDuration)
+        .argParser(leaseTtl)
         .makeOptionMandatory(),
     )
     .addHelpText('after', examples('lease grant --ttl 10s'))
@@ -54,6 +54,9 @@ function keepAliveCommand(run: Run): Command {
     });
 }
 
+/** A timer holds no more; renewing early costs nothing. */
+const renewalMsMax = 2 ** 31 - 1;
+
 async function keepAlive(
   run: Run,
   client: Client,
@@ -65,7 +68,7 @@ async function keepAlive(
   while (!signal.aborted) {
     try {
       const { ttlMs, revision } = await client.leases.keepAliveOnce(leaseId, { signal });
-      pauseMs = ttlMs / 3;
+      pauseMs = Math.min(ttlMs / 3, renewalMsMax);
       const text = `${leaseId} renewed for ${formatDuration(ttlMs)}\n`;
       show(run, options, { leaseId, ttlMs, revision }, text);
     } catch (error) {

@@ -42,7 +42,7 @@ const exitCodes = { failed: 1, usage: 2 } as const;
  * standard error as `error: <code>: <message>`.
  */
 export async function main(args: readonly string[], terminal: Terminal): Promise<number> {
-  const run: Run = { terminal, exitCode: 0 };
+  const run: Run = { terminal, args, exitCode: 0 };
   try {
     await createProgram(run).parseAsync(args, { from: 'user' });
     return run.exitCode;
@@ -94,7 +94,7 @@ function report(terminal: Terminal, error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : exitCodes.usage;
   if (error instanceof UsageError) {
     terminal.warn(`error: usage: ${error.message}\n`);
-    return exitCodes.usage;
+    return error.exitCode;
   }
   if (!(error instanceof RollcallError)) throw error;
   terminal.warn(`error: ${error.code}: ${error.message}\n`);

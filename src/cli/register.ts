@@ -1,8 +1,14 @@
 import { type Command, Option } from 'commander';
-import { type Client, connect, type Registration, RollcallError } from '../client/index.ts';
+import {
+  type Client,
+  connect,
+  type Registration,
+  type RegistrationEnd,
+  RollcallError,
+} from '../client/index.ts';
 import { collect, collectPairs, parseAddress, parseName } from './argument.ts';
 import { Child } from './child.ts';
-import { parseDuration } from './duration.ts';
+import { leaseTtl } from './duration.ts';
 import {
   type ClientOptions,
   clientCommand,
@@ -12,6 +18,7 @@ import {
   untilStopped,
   withClient,
 } from './session.ts';
+import { UsageError } from './usage-error.ts';
 
 interface RegisterCommandOptions extends ClientOptions {
   readonly address: string;
@@ -25,8 +32,11 @@ export function registerCommand(run: Run): Command {
   return clientCommand(run, 'register')
     .summary('register an instance and keep it registered, perhaps while a command runs')
     .description(
-      'register an instance and keep it registered until stopped, then take it out again; with a ' +
-        'command after --, run it, keep the instance registered while it lives, exit as it does',
+      'Register an instance and keep it registered until stopped, then take it out again. With a ' +
+        'command after --, run it, keep the instance registered while it lives, exit as it does ' +
+        '(126 not executable, 127 not found); signals are passed on, and a second one kills it. ' +
+        'Ends with 1 when somebody else takes the instance out or registers its id; a command ' +
+        'goes on.',
     )
     .argument('<service>', 'the service', parseName)
     .argument('[command...]', 'a command to run, after --')
@@ -34,7 +44,7 @@ export function registerCommand(run: Run): Command {
     .option('--id <id>', 'the instance; drawn if left out', parseName)
     .addOption(
       new Option('--ttl <duration>', 'how long it outlives a crash')
-        .argParser(parseDuration)
+        .argParser(leaseTtl)
         .default(10_000, '10s'),
     )
     .option('--tag <tag>', 'a tag; may stand several times', collect)
@@ -49,6 +59,9 @@ export function registerCommand(run: Run): Command {
     .action(
       async (service: string, command: readonly string[], options: RegisterCommandOptions) => {
         const [file, ...args] = command;
+        if (file === undefined && run.args.at(-1) === '--') {
+          throw new UsageError('A command is missing after --');
+        }
         if (file === undefined) {
           await withClient(options, (client) =>
             registerUntilStopped(run, client, service, options),
@@ -80,11 +93,24 @@ async function registerUntilStopped(
     tell('registered');
     registration.on('lost', (reason) => tell('lost', { reason }));
     registration.on('restored', () => tell('restored'));
-    await aborted(signal);
+    const ended = new Promise<RegistrationEnd>((resolve) => registration.once('ended', resolve));
+    const end = await Promise.race([ended, aborted(signal)]);
+    if (end !== null) {
+      tell('ended', { reason: end });
+      throw new RollcallError(endCodes[end], `${service}/${id} ${endTexts[end]}`);
+    }
     await registration.deregister();
-    tell('deregistered');
+    if (registration.end === null) tell('deregistered');
+    else run.terminal.warn(`rollcall: ${service}/${id} ${endTexts[registration.end]}\n`);
   });
 }
+
+const endCodes = { deregistered: 'instanceNotFound', replaced: 'instanceReplaced' } as const;
+/** How somebody else ended a registration: what follows its name. */
+const endTexts: Readonly<Record<RegistrationEnd, string>> = {
+  deregistered: 'was taken out of the registry by somebody else, and stays out',
+  replaced: 'was registered by another process since, and is left to it',
+};
 
 /** Standard output belongs to the command, so that all is told on standard error. */
 async function registerWhile(
@@ -144,9 +170,12 @@ async function keepWhile(
   const tell = (text: string): void => run.terminal.warn(`rollcall: ${name} ${text}\n`);
   registration.on('lost', (reason) => tell(`was lost (${reason})`));
   registration.on('restored', () => tell('is registered again'));
+  registration.on('ended', (end) => tell(endTexts[end]));
   const code = await ended;
+  const known = registration.end;
   try {
     await registration.deregister();
+    if (known === null && registration.end !== null) tell(endTexts[registration.end]);
   } catch (error) {
     if (!(error instanceof RollcallError)) throw error;
     // The command's exit code is the answer; the instance goes with its TTL.
@@ -180,9 +209,9 @@ function unless(signal: AbortSignal): (error: unknown) => null {
   };
 }
 
-function aborted(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve();
+function aborted(signal: AbortSignal): Promise<null> {
+  if (signal.aborted) return Promise.resolve(null);
   return new Promise((resolve) => {
-    signal.addEventListener('abort', () => resolve(), { once: true });
+    signal.addEventListener('abort', () => resolve(null), { once: true });
   });
 }

@@ -3,7 +3,7 @@ import { constants } from 'node:os';
 import { Command, Option } from 'commander';
 import { type Client, connect, type EndpointStatus, endpointStatuses } from '../client/index.ts';
 import { parseAddresses } from './argument.ts';
-import { parseDuration } from './duration.ts';
+import { timeout } from './duration.ts';
 import { jsonLine } from './json.ts';
 import type { Terminal } from './terminal.ts';
 import { UsageError } from './usage-error.ts';
@@ -13,6 +13,8 @@ export const defaultEndpoints = ['127.0.0.1:4640', '127.0.0.1:4650', '127.0.0.1:
 /** One run of the program: the terminal it talks to and the exit code it will end with. */
 export interface Run {
   readonly terminal: Terminal;
+  /** The command line, without the program's own name. */
+  readonly args: readonly string[];
   exitCode: number;
 }
 
@@ -32,7 +34,7 @@ export function clientCommand(run: Run, name: string): Command {
     )
     .addOption(
       new Option('--timeout <duration>', 'how long to wait for an answer')
-        .argParser(parseDuration)
+        .argParser(timeout)
         .default(5000, '5s'),
     )
     .option('--json', 'print one JSON document per line', false);

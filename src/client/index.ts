@@ -31,7 +31,7 @@ export type { Key, KeySelector, Value } from './key.ts';
 export { KeyValue } from './key-value.ts';
 export { Lease, type LeaseLoss } from './lease.ts';
 export { type GrantOptions, type LeaseStatus, Leases } from './leases.ts';
-export { Registration } from './registration.ts';
+export { Registration, type RegistrationEnd } from './registration.ts';
 export {
   type NamespaceOptions,
   type RegisterOptions,

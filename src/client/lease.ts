@@ -17,6 +17,9 @@ const requestMsMin = 250;
  */
 export type LeaseLoss = 'expired' | 'revoked' | 'closed';
 
+/** Hears what a renewal found that was sent at `sentAtMs`. */
+export type RenewalObserver = (sentAtMs: number, instances: number) => void;
+
 /**
  * A lease that this process keeps alive until it is revoked, closed or lost. Keys put with its `id`
  * vanish when it ends.
@@ -30,6 +33,7 @@ export class Lease {
   readonly #keeper: LeaseKeeper;
   #confirmedUntilMs: number;
   #loss: LeaseLoss | null = null;
+  #observe: RenewalObserver = () => {};
 
   /** @internal Leases come from `Client.lease`. */
   constructor(keeper: LeaseKeeper, id: string, ttlMs: number, sentAtMs: number) {
@@ -63,9 +67,15 @@ export class Lease {
     this.#keeper.drop(this, 'closed');
   }
 
-  /** @internal */
-  renewed(sentAtMs: number): void {
+  /** @internal One observer, who hears of every renewal. */
+  observe(observer: RenewalObserver): void {
+    this.#observe = observer;
+  }
+
+  /** @internal A request sent at `sentAtMs` found it alive, and so many instances registered with it. */
+  renewed(sentAtMs: number, instances: number): void {
     this.#confirmedUntilMs = Math.max(this.#confirmedUntilMs, sentAtMs + this.ttlMs);
+    this.#observe(sentAtMs, instances);
   }
 
   /** @internal */
@@ -95,8 +105,13 @@ export class LeaseKeeper {
     return this.#router.clock;
   }
 
-  /** Takes over a lease that was granted, or found alive, by a request sent at `sentAtMs`. */
+  /**
+   * Takes over a lease that was granted, or found alive, by a request sent at `sentAtMs`. A lease that
+   * is kept already has one handle, whoever asks.
+   */
   keep(id: string, ttlMs: number, sentAtMs: number): Lease {
+    const kept = this.#leases.get(id);
+    if (kept !== undefined) return kept;
     const lease = new Lease(this, id, ttlMs, sentAtMs);
     if (this.#router.closed) {
       lease.end('closed');
@@ -178,11 +193,11 @@ export class LeaseKeeper {
       const body = await this.#router.call(request, {
         timeoutMs: Math.max(ttlMs / 3, requestMsMin),
       });
-      const { ttlsMs } = body as Results['leaseKeepAlive'];
+      const { ttlsMs, instances } = body as Results['leaseKeepAlive'];
       for (const [index, leaseId] of leaseIds.entries()) {
         const lease = this.#leases.get(leaseId);
         if (lease === undefined) continue;
-        if ((ttlsMs[index] ?? 0) > 0) lease.renewed(sentAtMs);
+        if ((ttlsMs[index] ?? 0) > 0) lease.renewed(sentAtMs, instances[index] ?? 0);
         else this.drop(lease, 'expired');
       }
     } catch {

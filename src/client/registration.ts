@@ -12,7 +12,13 @@ import type { Router } from './router.ts';
 
 const retryBackoff = { minMs: 50, maxMs: 3000 };
 
-type Wish = Omit<Parameters<'register'>, 'leaseId'>;
+type Wish = Omit<Parameters<'register'>, 'leaseId' | 'replace'>;
+
+/**
+ * How somebody else ended a registration. `deregistered`: took the instance out of the registry.
+ * `replaced`: registered the same id; the instance is theirs now.
+ */
+export type RegistrationEnd = 'deregistered' | 'replaced';
 
 interface RegistrationEvents {
   /** The instance stands in the registry for the first time. */
@@ -21,6 +27,8 @@ interface RegistrationEvents {
   lost: [LeaseLoss];
   /** It stands in the registry again. */
   restored: [];
+  /** Somebody else has ended the registration. It stays so, and nothing follows. */
+  ended: [RegistrationEnd];
 }
 
 /**
@@ -28,7 +36,10 @@ interface RegistrationEvents {
  * lives, whatever happens in between: the lease is renewed, and after any loss of it granted anew and
  * the instance registered again, without end and with jitter. `deregister()` takes the wish back.
  *
- * Somebody else's `deregister` of this instance is respected until the lease is lost.
+ * It ends when somebody else takes the instance out or registers the same id: then the newest word
+ * counts. The next renewal of the lease notices it, a third of the TTL later at most, or the attempt to
+ * come back after a loss, which never takes the place of another living owner; `ended` tells. An
+ * instance that was taken out and whose lease was lost before a renewal comes back.
  */
 export class Registration extends EventEmitter<RegistrationEvents> {
   /** The instance's id, given or drawn. */
@@ -44,6 +55,7 @@ export class Registration extends EventEmitter<RegistrationEvents> {
   #leaseId: string;
   /** When a grant of `#leaseId` was first sent whose answer never came; null if there is none such. */
   #grantInDoubtAtMs: number | null = null;
+  #end: RegistrationEnd | null = null;
 
   /** @internal Registrations come from `client.registry.register`. */
   constructor(router: Router, keeper: LeaseKeeper, wish: Wish, ttlMs: number) {
@@ -63,6 +75,11 @@ export class Registration extends EventEmitter<RegistrationEvents> {
     return this.#lease !== null && this.#lease.loss === null && !this.#stop.signal.aborted;
   }
 
+  /** How somebody else ended it, or null. Known at the latest once `deregister()` has resolved. */
+  get end(): RegistrationEnd | null {
+    return this.#end;
+  }
+
   /** @internal Resolves with the first success; rejects where no retry can help. */
   first(): Promise<void> {
     return this.#first.promise;
@@ -77,36 +94,46 @@ export class Registration extends EventEmitter<RegistrationEvents> {
   }
 
   /**
-   * Takes the instance out of the registry and ends its lease. Repeated, within the time of
-   * `options.timeoutMs`, while it is in doubt.
+   * Takes the instance out of the registry, unless it is somebody else's by now (see `end`), and ends
+   * its lease. Repeated, within the time of `options.timeoutMs`, while it is in doubt; rejects as any
+   * request does (`timeout`, `noLeader` …), and then the instance goes with its TTL. Idempotent.
    */
   async deregister(options: CallOptions = {}): Promise<void> {
-    const lease = this.#lease;
+    const leaseId = this.#leaseId;
     this.abandon(new RollcallError('closed', 'The registration was taken back'));
-    const { namespace, service } = this.#wish;
-    const request = {
-      method: 'deregister',
-      parameters: { namespace, service, id: this.id },
-      anywhere: false,
-    } as const;
-    const deadlineMs =
-      this.#router.clock.monotonic() + (options.timeoutMs ?? this.#router.requestTimeoutMs);
+    if (this.#end !== null) return;
+    const { clock } = this.#router;
+    const deadlineMs = clock.monotonic() + (options.timeoutMs ?? this.#router.requestTimeoutMs);
     for (let attempt = 0; ; attempt++) {
       try {
-        const timeoutMs = Math.max(1, deadlineMs - this.#router.clock.monotonic());
-        await this.#router.call(request, { ...options, timeoutMs });
+        const timeoutMs = Math.max(1, deadlineMs - clock.monotonic());
+        if ((await this.#takeOut(leaseId, { ...options, timeoutMs })) === 'replaced') {
+          this.#end ??= 'replaced';
+        }
         break;
       } catch (error) {
-        if (isCode(error, 'instanceNotFound')) break;
         const delayMs = backoffMs(retryBackoff, attempt, this.#router.random);
         const again = isCode(error, 'connectionLost') || isCode(error, 'leadershipLost');
-        if (!again || this.#router.clock.monotonic() + delayMs > deadlineMs) throw error;
-        await pause(this.#router.clock, delayMs, null);
+        if (!again || clock.monotonic() + delayMs > deadlineMs) throw error;
+        await pause(clock, delayMs, null);
       }
     }
     // With the lease gone, a registration still under way somewhere can't bring the instance back.
-    const leaseId = lease?.id ?? this.#leaseId;
     await this.#keeper.revokeQuietly(leaseId);
+  }
+
+  /** Takes the instance out if it has this lease; says how it stands afterwards. */
+  async #takeOut(leaseId: string, options: CallOptions): Promise<RegistrationEnd> {
+    const { namespace, service } = this.#wish;
+    const parameters = { namespace, service, id: this.id, leaseId };
+    const request = { method: 'deregister', parameters, anywhere: false } as const;
+    try {
+      await this.#router.call(request, options);
+    } catch (error) {
+      if (isCode(error, 'instanceReplaced')) return 'replaced';
+      if (!isCode(error, 'instanceNotFound')) throw error;
+    }
+    return 'deregistered';
   }
 
   async #keepTrue(): Promise<void> {
@@ -116,6 +143,11 @@ export class Registration extends EventEmitter<RegistrationEvents> {
       const lease = await this.#establish(before);
       if (lease === null) return;
       this.#lease = lease;
+      const registeredAtMs = this.#router.clock.monotonic();
+      lease.observe((sentAtMs, instances) => {
+        // An older renewal may have overtaken the registration.
+        if (instances === 0 && sentAtMs >= registeredAtMs) void this.#missed(lease.id);
+      });
       this.#first.resolve();
       // Deferred, so that whoever awaited the first success can listen for it still.
       this.#router.clock.soon(() => this.emit(restored ? 'restored' : 'registered'));
@@ -128,6 +160,29 @@ export class Registration extends EventEmitter<RegistrationEvents> {
     }
   }
 
+  /** The lease lives, but no instance stands there with it: only somebody else can have done that. */
+  async #missed(leaseId: string): Promise<void> {
+    if (this.#stop.signal.aborted) return;
+    this.abandon(new RollcallError('closed', 'The registration was ended by somebody else'));
+    for (let attempt = 0; this.#end === null; attempt++) {
+      try {
+        this.#endBy(await this.#takeOut(leaseId, {}), leaseId);
+      } catch (error) {
+        if (!(error instanceof RollcallError)) throw error;
+        if (this.#router.closed || !mayMend(error)) return;
+        const delayMs = backoffMs(retryBackoff, attempt, this.#router.random);
+        await pause(this.#router.clock, delayMs, null);
+      }
+    }
+  }
+
+  #endBy(end: RegistrationEnd, leaseId: string): void {
+    this.abandon(new RollcallError('closed', 'The registration was ended by somebody else'));
+    this.#end = end;
+    void this.#keeper.revokeQuietly(leaseId);
+    this.#router.clock.soon(() => this.emit('ended', end));
+  }
+
   /** Grants and registers until it has worked. Null when the wish was taken back or can't come true. */
   async #establish(before: boolean): Promise<Lease | null> {
     const signal = this.#stop.signal;
@@ -135,7 +190,7 @@ export class Registration extends EventEmitter<RegistrationEvents> {
     for (let attempt = 0; !signal.aborted; attempt++) {
       try {
         lease ??= await this.#grant();
-        const parameters = { ...this.#wish, leaseId: lease.id };
+        const parameters = { ...this.#wish, leaseId: lease.id, replace: !before };
         const request = { method: 'register', parameters, anywhere: false } as const;
         const body = await this.#router.call(request, { signal });
         this.#router.sawRevision((body as Results['register']).revision);
@@ -145,6 +200,11 @@ export class Registration extends EventEmitter<RegistrationEvents> {
         if (!signal.aborted && !before && !mayMend(error)) {
           lease?.close();
           this.abandon(error);
+          return null;
+        }
+        if (error.code === 'instanceReplaced') {
+          lease?.close();
+          this.#endBy('replaced', this.#leaseId);
           return null;
         }
         if (error.code === 'leaseNotFound' || lease?.loss === 'expired') {

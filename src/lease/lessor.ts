@@ -120,6 +120,11 @@ export class Lessor {
     if (keys?.size === 0) lease.attached[space] = null;
   }
 
+  /** How many keys of the space are attached; 0 when there is no such lease. */
+  keyCount(id: string, space: number): number {
+    return this.#leases.get(id)?.attached[space]?.size ?? 0;
+  }
+
   /** Up to `max` attached keys of the space, in order. */
   keys(id: string, space: number, max = Number.POSITIVE_INFINITY): string[] {
     const keys: string[] = [];

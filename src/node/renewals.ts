@@ -69,5 +69,6 @@ function part(
 ): Response | RollcallError {
   if (outcome instanceof RollcallError || outcome.result.type !== 'leaseKeepAlive') return outcome;
   const ttlsMs = outcome.result.ttlsMs.slice(from, to);
-  return { revision: outcome.revision, result: { type: 'leaseKeepAlive', ttlsMs } };
+  const instances = outcome.result.instances.slice(from, to);
+  return { revision: outcome.revision, result: { type: 'leaseKeepAlive', ttlsMs, instances } };
 }

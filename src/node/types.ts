@@ -42,8 +42,13 @@ export type WriteRequest =
       readonly type: 'register';
       readonly instance: Instance;
       readonly leaseId: LeaseId | null;
+      readonly replace: boolean;
     })
-  | (ServiceName & { readonly type: 'deregister'; readonly id: string });
+  | (ServiceName & {
+      readonly type: 'deregister';
+      readonly id: string;
+      readonly leaseId: LeaseId | null;
+    });
 
 export type ReadRequest =
   | (RangeRequest & Freshness & { readonly type: 'range' })

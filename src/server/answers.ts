@@ -82,7 +82,7 @@ export function resultOf(method: MemberMethod, response: Response): Results[Memb
     case 'leaseGrant':
       return { revision, leaseId: result.leaseId, ttlMs: result.ttlMs };
     case 'leaseKeepAlive':
-      return { revision, ttlsMs: result.ttlsMs };
+      return { revision, ttlsMs: result.ttlsMs, instances: result.instances };
     case 'leaseTimeToLive': {
       const { grantedTtlMs, remainingMs, keys } = result;
       return { revision, grantedTtlMs, remainingMs, keys };

@@ -4,8 +4,9 @@
  *   entry    version, log time, wall time, number of commands, commands
  *   command  kind, version, session flag [, session id, sequence, acknowledgedThrough], fields
  *
- * The numbers of kinds are on disk: they never change their meaning. Whatever this program does not
- * know is `formatTooNew`; bytes that are no entry at all are `dataDamaged`.
+ * The numbers of kinds are on disk: they never change their meaning, nor do their versions. A command is
+ * written in the oldest version that can say it. Whatever this program does not know is `formatTooNew`;
+ * bytes that are no entry at all are `dataDamaged`.
  */
 import { unreachable } from '../base/assert.ts';
 import { ByteReader, ByteWriter } from '../base/bytes.ts';
@@ -17,7 +18,10 @@ import { isTooDeep, readOperation, writeOperation } from './operation-codec.ts';
 import type { Command, CommandEntry, LoggedCommand, SessionHeader } from './types.ts';
 
 const entryVersion = 1;
-const commandVersion = 1;
+/** Of all commands but those that say a condition. */
+const plainVersion = 1;
+/** Of `register` without `replace`, and of `deregister` with a lease. */
+const conditionalVersion = 2;
 
 const kinds = {
   put: 1,
@@ -73,7 +77,7 @@ export function logTimeOf(bytes: Uint8Array): number {
 function writeLogged(writer: ByteWriter, { session, command }: LoggedCommand): void {
   writer
     .u8(kinds[command.type])
-    .u8(commandVersion)
+    .u8(isConditional(command) ? conditionalVersion : plainVersion)
     .boolean(session !== null);
   if (session !== null) {
     writer.id(session.sessionId).varint(session.sequence).varint(session.acknowledgedThrough);
@@ -83,9 +87,23 @@ function writeLogged(writer: ByteWriter, { session, command }: LoggedCommand): v
 
 function readLogged(reader: ByteReader): LoggedCommand {
   const kind = reader.u8();
-  expectVersion(reader.u8(), commandVersion, `command of kind ${kind}`);
+  const version = reader.u8();
+  const mayBeConditional = kind === kinds.register || kind === kinds.deregister;
+  const isConditional = mayBeConditional && version === conditionalVersion;
+  if (!isConditional) expectVersion(version, plainVersion, `command of kind ${kind}`);
   const session = reader.boolean() ? readSession(reader) : null;
-  return { session, command: readCommand(reader, kind) };
+  return { session, command: readCommand(reader, kind, isConditional) };
+}
+
+function isConditional(command: Command): boolean {
+  switch (command.type) {
+    case 'register':
+      return !command.replace;
+    case 'deregister':
+      return command.leaseId !== null;
+    default:
+      return false;
+  }
 }
 
 function readSession(reader: ByteReader): SessionHeader {
@@ -120,13 +138,14 @@ function writeCommand(writer: ByteWriter, command: Command): void {
       return;
     case 'deregister':
       writer.text(command.namespace).text(command.service).text(command.id);
+      if (command.leaseId !== null) writer.id(command.leaseId);
       return;
     default:
       unreachable(command);
   }
 }
 
-function readCommand(reader: ByteReader, kind: number): Command {
+function readCommand(reader: ByteReader, kind: number, isConditional: boolean): Command {
   switch (kind) {
     case kinds.put:
       return readOperation(reader, 'put');
@@ -150,6 +169,7 @@ function readCommand(reader: ByteReader, kind: number): Command {
         service: reader.text(),
         instance: readInstance(reader),
         leaseId: readLease(reader),
+        replace: !isConditional,
       };
     case kinds.deregister:
       return {
@@ -157,6 +177,7 @@ function readCommand(reader: ByteReader, kind: number): Command {
         namespace: reader.text(),
         service: reader.text(),
         id: reader.text(),
+        leaseId: isConditional ? reader.id() : null,
       };
     default:
       throw new RollcallError('formatTooNew', `The command has the unknown kind ${kind}`);

@@ -53,14 +53,14 @@ export class CommandRunner {
       case 'leaseRevoke':
         return this.#revoke(command.leaseId, events);
       case 'leaseKeepAlive':
-        return { type: 'leaseKeepAlive', ttlsMs: command.leaseIds.map((id) => this.#renew(id)) };
+        return this.#keepAlive(command.leaseIds);
       case 'register':
         return this.#register(command, events);
       case 'deregister':
         return this.#change(
           registry,
           events,
-          (space) => deregister(space, command, command.id) ?? { type: 'deregister' },
+          (space) => deregister(space, command, command) ?? { type: 'deregister' },
         );
       default:
         return unreachable(command);
@@ -84,10 +84,12 @@ export class CommandRunner {
     command: Extract<Command, { readonly type: 'register' }>,
     events: RevisionEvents[],
   ): CommandResult | Refusal {
-    const { instance, leaseId } = command;
-    if (leaseId !== null && !this.#context.isLeaseAlive(leaseId)) return leaseNotFound(leaseId);
+    const { instance, leaseId, replace } = command;
+    const { isLeaseAlive } = this.#context;
+    if (leaseId !== null && !isLeaseAlive(leaseId)) return leaseNotFound(leaseId);
     return this.#change(registry, events, (space) => {
-      const outcome = register(space, command, instance, leaseId);
+      const mayReplace = replace ? () => true : mayRestore(leaseId, isLeaseAlive);
+      const outcome = register(space, command, instance, { leaseId, mayReplace });
       return outcome instanceof Refusal ? outcome : { type: 'register', ...outcome };
     });
   }
@@ -123,6 +125,15 @@ export class CommandRunner {
     return { type: 'leaseRevoke' };
   }
 
+  #keepAlive(leaseIds: readonly LeaseId[]): CommandResult {
+    const { lessor } = this.#state;
+    return {
+      type: 'leaseKeepAlive',
+      ttlsMs: leaseIds.map((id) => this.#renew(id)),
+      instances: leaseIds.map((id) => lessor.keyCount(id, registry)),
+    };
+  }
+
   /** The TTL that the lease has again; 0 when there is none. */
   #renew(leaseId: LeaseId): number {
     const { lessor, logTimeMs } = this.#state;
@@ -135,4 +146,10 @@ export class CommandRunner {
     }
     return ttlMs;
   }
+}
+
+/** Whose instance one that comes back may take the place of: its own, and of those whose lease has ended. */
+function mayRestore(own: LeaseId | null, isLeaseAlive: (leaseId: LeaseId) => boolean) {
+  return (owner: LeaseId | null): boolean =>
+    owner === own || (owner !== null && !isLeaseAlive(owner));
 }

@@ -25,8 +25,15 @@ export type Command =
       readonly instance: Instance;
       /** Null registers a permanent instance. */
       readonly leaseId: LeaseId | null;
+      /** False: refused with `instanceReplaced` while the instance stands there with another owner. */
+      readonly replace: boolean;
     })
-  | (ServiceName & { readonly type: 'deregister'; readonly id: string });
+  | (ServiceName & {
+      readonly type: 'deregister';
+      readonly id: string;
+      /** Given: refused with `instanceReplaced` unless the instance has this lease. */
+      readonly leaseId: LeaseId | null;
+    });
 
 /**
  * The session header of a command: `sequence` counts the session's writes from 1, results up to
@@ -56,8 +63,13 @@ export type CommandResult =
   | OperationResult
   | { readonly type: 'leaseGrant'; readonly leaseId: LeaseId; readonly ttlMs: number }
   | { readonly type: 'leaseRevoke' }
-  /** Parallel to the ids: the TTL that each has again, 0 for a lease that does not exist (as in etcd). */
-  | { readonly type: 'leaseKeepAlive'; readonly ttlsMs: readonly number[] }
+  | {
+      readonly type: 'leaseKeepAlive';
+      /** Parallel to the ids: the TTL that each has again, 0 for a lease that does not exist (as in etcd). */
+      readonly ttlsMs: readonly number[];
+      /** Parallel to the ids: how many instances stand in the registry with each. */
+      readonly instances: readonly number[];
+    }
   | { readonly type: 'register'; readonly created: boolean }
   | { readonly type: 'deregister' };
 

@@ -154,8 +154,15 @@ export const methods = {
   leaseKeepAlive: object({ leaseIds: array(id, 10_000) }),
   leaseTimeToLive: object({ leaseId: id, keys: optional(boolean, false) }),
   leaseList: noParameters,
-  register: object({ ...serviceFields, instance, leaseId: optional(nullable(id), null) }),
-  deregister: object({ ...serviceFields, id: name }),
+  /** With `replace` false it is refused while the instance stands there with another living owner. */
+  register: object({
+    ...serviceFields,
+    instance,
+    leaseId: optional(nullable(id), null),
+    replace: optional(boolean, true),
+  }),
+  /** With a lease it is refused unless the instance has this lease. */
+  deregister: object({ ...serviceFields, id: name, leaseId: optional(nullable(id), null) }),
   discover: object({ ...serviceFields, ...freshness }),
   services: object({ namespace: optional(name, 'default'), ...freshness }),
   status: noParameters,
@@ -257,7 +264,12 @@ export interface Results {
     readonly ttlMs: number;
   };
   readonly leaseRevoke: { readonly revision: number };
-  readonly leaseKeepAlive: { readonly revision: number; readonly ttlsMs: readonly number[] };
+  readonly leaseKeepAlive: {
+    readonly revision: number;
+    readonly ttlsMs: readonly number[];
+    /** How many instances stand in the registry with each lease. */
+    readonly instances: readonly number[];
+  };
   readonly leaseTimeToLive: {
     readonly revision: number;
     readonly grantedTtlMs: number;

@@ -113,7 +113,7 @@ describe('the registry', () => {
       metadata: [['zone', 'x']] as const,
     };
     const name = { namespace: 'default', service: 'api' };
-    cluster.store.register({ ...name, instance, leaseId: null });
+    cluster.store.register({ ...name, instance, leaseId: null, replace: true });
     expect((await rollcall('services')).printed).toBe('SERVICE  INSTANCES\napi              1\n');
     expect((await rollcall('discover', 'api')).printed).toBe(
       'ID  ADDRESS  TAGS      METADATA\na1  h:1      blue,new  zone=x\n',

@@ -1,3 +1,7 @@
+import { existsSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { main } from '../../src/cli/program.ts';
 import { PeerCluster } from '../client/peer.ts';
@@ -89,7 +93,7 @@ describe('discover --watch', () => {
     await terminal.shows(/"instances":\[\]/);
     const instance = { id: 'a1', address: 'h:1', tags: [], metadata: [] };
     const name = { namespace: 'default', service: 'api' };
-    cluster.store.register({ ...name, instance, leaseId: null });
+    cluster.store.register({ ...name, instance, leaseId: null, replace: true });
     await terminal.shows(/"a1"/);
     terminal.signal('SIGINT');
     expect(await ended).toBe(0);
@@ -100,9 +104,9 @@ describe('discover --watch', () => {
   });
 });
 
-describe('register', () => {
-  const api = ['register', 'api', '--address', 'h:1', '--id', 'a1', '--ttl', '600ms'];
+const api = ['register', 'api', '--address', 'h:1', '--id', 'a1', '--ttl', '600ms'];
 
+describe('register', () => {
   test('keeps the instance until it is stopped, then takes it out', async () => {
     const ended = main([...api, '--tag', 'x', '--tag', 'y', '--meta', 'k=v'], terminal);
     await terminal.shows(/^registered api\/a1 at h:1\n/);
@@ -147,8 +151,10 @@ describe('register', () => {
     expect(terminal.exited).toBe(130);
     await ended;
   });
+});
 
-  test('with a command: exits as it does, and takes the instance out', async () => {
+describe('register with a command', () => {
+  test('exits as it does, and takes the instance out', async () => {
     const script = 'process.stdin.resume(); process.on("SIGTERM", () => process.exit(7))';
     const ended = main([...api, '--', process.execPath, '-e', script], terminal);
     await expect.poll(() => instances().length).toBe(1);
@@ -159,20 +165,91 @@ describe('register', () => {
     expect(terminal.printed).toBe('');
   });
 
-  test('with a command that ends by itself', async () => {
+  test('that ends by itself', async () => {
     const code = await main([...api, '--', process.execPath, '-e', 'process.exit(3)'], terminal);
     expect(code).toBe(3);
     expect(instances()).toEqual([]);
   });
 
-  test('with a command that a signal ends', async () => {
+  test('that a signal ends', async () => {
     const script = 'process.kill(process.pid, "SIGKILL")';
     expect(await main([...api, '--', process.execPath, '-e', script], terminal)).toBe(137);
   });
 
-  test('with a command that does not exist', async () => {
-    expect(await main([...api, '--', 'no-such-command-anywhere'], terminal)).toBe(1);
-    expect(terminal.warned).toMatch(/^error: .*no-such-command-anywhere cannot be started/);
+  test('that is not there or is no program: as shells say it', async () => {
+    expect(await main([...api, '--', 'no-such-command-anywhere'], terminal)).toBe(127);
+    expect(terminal.warned).toBe('error: usage: "no-such-command-anywhere": command not found\n');
+    expect(await main([...api, '--', ''], terminal)).toBe(127);
+    expect(await main([...api, '--', import.meta.dirname], terminal)).toBe(126);
+    expect(terminal.warned).toMatch(/cannot be executed \(EACCES\)\n$/);
+    expect(await main([...api, '--'], terminal)).toBe(2);
     expect(instances()).toEqual([]);
+  });
+
+  test('that does not end: says so, and a second signal kills it', async () => {
+    const scratch = await mkdtemp(join(tmpdir(), 'rollcall-child-'));
+    const ready = join(scratch, 'ready');
+    const script =
+      'process.on("SIGTERM", () => {}); setInterval(() => {}, 1000);' +
+      `require("fs").writeFileSync(${JSON.stringify(ready)}, "")`;
+    const ended = main([...api, '--', process.execPath, '-e', script], terminal);
+    await expect.poll(() => existsSync(ready), { timeout: 10_000 }).toBe(true);
+    terminal.signal('SIGTERM');
+    await terminal.shows(/^rollcall: waits for .* to end; another signal kills it\n/);
+    terminal.signal('SIGTERM');
+    expect(await ended).toBe(128 + 9);
+    expect(instances()).toEqual([]);
+    await rm(scratch, { recursive: true });
+  });
+});
+
+describe('register, ended by somebody else', () => {
+  const other = { id: 'a1', address: 'h:2', tags: [], metadata: [] };
+  const replace = () => {
+    const parameters = { namespace: 'default', service: 'api', instance: other };
+    cluster.store.register({ ...parameters, leaseId: null, replace: true });
+  };
+
+  test('who takes the instance out: fails and says so', async () => {
+    const ended = main([...api, '--json'], terminal);
+    await terminal.shows(/registered/);
+    cluster.store.deregister('api', 'a1');
+    expect(await ended).toBe(1);
+    expect(terminal.documents).toMatchObject([
+      { event: 'registered' },
+      { event: 'ended', reason: 'deregistered' },
+    ]);
+    expect(instances()).toEqual([]);
+  });
+
+  test('who registers the same id: fails, says so and leaves it alone', async () => {
+    const ended = main(api, terminal);
+    await terminal.shows(/registered/);
+    replace();
+    expect(await ended).toBe(1);
+    expect(terminal.warned).toMatch(/^error: instanceReplaced: api\/a1 was registered by another/);
+    expect(instances()).toMatchObject([{ address: 'h:2' }]);
+  });
+
+  test('just before it is stopped: leaves the instance alone', async () => {
+    const ended = main([...api, '--ttl', '60s'], terminal);
+    await terminal.shows(/registered/);
+    replace();
+    terminal.signal('SIGTERM');
+    expect(await ended).toBe(0);
+    expect(terminal.printed).not.toContain('deregistered');
+    expect(terminal.warned).toMatch(/^rollcall: api\/a1 was registered by another process since/);
+    expect(instances()).toMatchObject([{ address: 'h:2' }]);
+  });
+
+  test('while a command runs: says so, and the command goes on', async () => {
+    const script = 'setInterval(() => {}, 1000)';
+    const ended = main([...api, '--', process.execPath, '-e', script], terminal);
+    await expect.poll(() => instances().length).toBe(1);
+    replace();
+    await terminal.shows(/rollcall: api\/a1 was registered by another process since/);
+    terminal.signal('SIGTERM');
+    expect(await ended).toBe(128 + 15);
+    expect(instances()).toMatchObject([{ address: 'h:2' }]);
   });
 });

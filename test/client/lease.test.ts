@@ -93,4 +93,15 @@ describe('leases by hand', () => {
     expect(lease.ttlMs).toBe(500);
     expect(lease.confirmed).toBe(true);
   });
+
+  test('have one handle, however often they are taken over', async () => {
+    const first = await client.lease({ ttlMs: 500 });
+    const second = await client.leases.adopt(first.id);
+    expect(second).toBe(first);
+    cluster.store.revoke(first.id);
+    expect(await first.lost).toBe('expired');
+    const { leaseId } = await client.leases.grant({ ttlMs: 500, leaseId: first.id });
+    // A lost lease's id may be granted again: that is another lease.
+    expect(await client.leases.adopt(leaseId)).not.toBe(first);
+  });
 });

@@ -358,7 +358,10 @@ function perform(store: Store, method: Method, given: unknown): object {
       return {};
     case 'leaseKeepAlive': {
       const { leaseIds } = given as Parameters<'leaseKeepAlive'>;
-      return { ttlsMs: leaseIds.map((id) => store.leases.get(id) ?? 0) };
+      return {
+        ttlsMs: leaseIds.map((id) => store.leases.get(id) ?? 0),
+        instances: leaseIds.map((id) => store.instancesOf(id)),
+      };
     }
     case 'leaseTimeToLive':
       return timeToLive(store, given as Parameters<'leaseTimeToLive'>);
@@ -373,8 +376,8 @@ function perform(store: Store, method: Method, given: unknown): object {
     case 'register':
       return { created: store.register(given as Parameters<'register'>) };
     case 'deregister': {
-      const { service, id } = given as Parameters<'deregister'>;
-      store.deregister(service, id);
+      const { service, id, leaseId } = given as Parameters<'deregister'>;
+      store.deregister(service, id, leaseId);
       return {};
     }
     case 'discover': {

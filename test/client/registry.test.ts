@@ -83,6 +83,57 @@ describe('a registration', () => {
   });
 });
 
+describe('the owner of a registration', () => {
+  test('is told when somebody else takes its instance out, and stays out', async () => {
+    const registration = await client.registry.register(api);
+    expect(registration.end).toBeNull();
+    const ended = once(registration, 'ended');
+    await client.registry.deregister('api', 'a1');
+    expect(await ended).toEqual(['deregistered']);
+    expect(registration).toMatchObject({ end: 'deregistered', registered: false });
+    expect(await client.registry.instances('api')).toEqual([]);
+    await expect.poll(() => cluster.store.leases.size).toBe(0);
+    await registration.deregister();
+  });
+
+  test('leaves the instance to whoever registered its id since, also when it is stopped', async () => {
+    const old = await client.registry.register({ ...api, ttlMs: 60_000 });
+    const young = await client.registry.register({ ...api, address: '10.0.0.2:80' });
+    await old.deregister();
+    expect(old.end).toBe('replaced');
+    expect(await client.registry.instances('api')).toMatchObject([{ address: '10.0.0.2:80' }]);
+    expect(young.registered).toBe(true);
+    expect(cluster.store.leases.size).toBe(1);
+  });
+
+  test('is told when another process takes its id', async () => {
+    const old = await client.registry.register(api);
+    const ended = once(old, 'ended');
+    await client.registry.register({ ...api, address: '10.0.0.2:80' });
+    expect(await ended).toEqual(['replaced']);
+    expect(old).toMatchObject({ end: 'replaced', registered: false });
+    expect(await client.registry.instances('api')).toMatchObject([{ address: '10.0.0.2:80' }]);
+  });
+
+  test('does not come back from a loss in the place of a newer one', async () => {
+    const old = await client.registry.register(api);
+    const ended = once(old, 'ended');
+    const [leaseId = ''] = [...cluster.store.leases.keys()];
+    cluster.store.revoke(leaseId);
+    await client.registry.register({ ...api, address: '10.0.0.2:80' });
+    expect(await ended).toEqual(['replaced']);
+    expect(await client.registry.instances('api')).toMatchObject([{ address: '10.0.0.2:80' }]);
+  });
+
+  test('learns how it ended only once somebody can tell', async () => {
+    const registration = await client.registry.register(api);
+    const ended = once(registration, 'ended');
+    cluster.node(0).fail('deregister', 'drop', new RollcallError('internal', 'Once'));
+    cluster.store.deregister('api', 'a1');
+    expect(await ended).toEqual(['deregistered']);
+  });
+});
+
 /** The next change of a view. */
 async function change(view: ServiceView): Promise<ViewChange> {
   const [told] = await once(view, 'change');
@@ -117,7 +168,8 @@ describe('a live view', () => {
     for (const node of cluster.nodes) node.hangUp();
     const [leaseId = ''] = [...cluster.store.leases.keys()];
     const instance = { ...api, id: 'a2', tags: [], metadata: [] };
-    cluster.store.register({ namespace: 'default', service: 'api', instance, leaseId });
+    const parameters = { namespace: 'default', service: 'api', instance, leaseId, replace: true };
+    cluster.store.register(parameters);
     cluster.store.deregister('api', 'a1');
     const { added, removed } = await missed;
     expect(added.map(({ id }) => id)).toEqual(['a2']);

@@ -116,13 +116,16 @@ export class Store {
   }
 
   register(parameters: Parameters<'register'>): boolean {
-    const { service, instance, leaseId } = parameters;
+    const { service, instance, leaseId, replace } = parameters;
     if (leaseId !== null && !this.leases.has(leaseId)) {
       throw new RollcallError('leaseNotFound', `No lease ${leaseId}`);
     }
     const instances = this.services.get(service) ?? new Map<string, WireInstance>();
     this.services.set(service, instances);
     const known = instances.get(instance.id);
+    if (!replace && known !== undefined && known.leaseId !== leaseId) {
+      throw new RollcallError('instanceReplaced', `Instance ${instance.id} is another's`);
+    }
     this.revision++;
     const createRevision = known?.createRevision ?? this.revision;
     const stored = { ...instance, leaseId, createRevision, modRevision: this.revision };
@@ -131,11 +134,20 @@ export class Store {
     return known === undefined;
   }
 
-  deregister(service: string, id: string): void {
-    if (!this.services.get(service)?.has(id)) {
+  deregister(service: string, id: string, leaseId: string | null = null): void {
+    const known = this.services.get(service)?.get(id);
+    if (known === undefined) {
       throw new RollcallError('instanceNotFound', `No instance ${id} of ${service}`);
     }
+    if (leaseId !== null && known.leaseId !== leaseId) {
+      throw new RollcallError('instanceReplaced', `Instance ${id} is another's`);
+    }
     this.#remove(service, id, 'deregistered');
+  }
+
+  instancesOf(leaseId: string): number {
+    const all = [...this.services.values()].flatMap((instances) => [...instances.values()]);
+    return all.filter((instance) => instance.leaseId === leaseId).length;
   }
 
   #remove(service: string, id: string, reason: 'deregistered' | 'expired'): void {

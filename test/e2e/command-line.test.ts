@@ -180,7 +180,8 @@ describe('services', () => {
       ...['register', 'orders', '--id', 'o1', '--address', '[::1]:80', '--ttl', '700ms'],
     );
     await watch.prints('"id":"o1"');
-    const stays = start('register', 'orders', '--id', 'o2', '--address', 'host:80', '--json');
+    const o2 = ['register', 'orders', '--id', 'o2', '--ttl', '900ms', '--json', '--address'];
+    const stays = start(...o2, 'host:80');
     await watch.prints('"id":"o2"');
     expect((await orders.signal('SIGKILL')).code).toBe('SIGKILL');
     const views = () =>
@@ -188,22 +189,44 @@ describe('services', () => {
         view.instances.map(({ id }) => id),
       );
     await eventually('its removal', async () => views().at(-1)?.join() === 'o2');
-    // Taken out by hand it is gone; with its lease it is lost, and comes back by itself.
-    expect(await output('deregister', 'orders', 'o2')).toBe('deregistered orders/o2\n');
-    await eventually('its removal', async () => views().at(-1)?.length === 0);
+    // With its lease it is lost, and comes back by itself.
     const [[lease]] = (await documents('lease', 'list')) as [[{ leaseId: string }]];
     await output('lease', 'revoke', lease.leaseId);
     await stays.prints('"event":"restored"');
     await eventually('its return', async () => views().at(-1)?.join() === 'o2');
+    // Taken out by hand it stays out.
+    expect(await output('deregister', 'orders', 'o2')).toBe('deregistered orders/o2\n');
+    await eventually('its removal', async () => views().at(-1)?.length === 0);
     expect((await watch.signal('SIGINT')).code).toBe(0);
-    expect(views()).toEqual([[], ['o1'], ['o1', 'o2'], ['o2'], [], ['o2']]);
-    expect((await stays.signal('SIGINT')).code).toBe(0);
+    expect(views()).toEqual([[], ['o1'], ['o1', 'o2'], ['o2'], [], ['o2'], []]);
+    expect((await stays.ended).code).toBe(1);
     expect(parse(stays.output)).toMatchObject([
       { event: 'registered', service: 'orders', id: 'o2', address: 'host:80' },
       { event: 'lost' },
       { event: 'restored' },
-      { event: 'deregistered' },
+      { event: 'ended', reason: 'deregistered' },
     ]);
+  });
+
+  test('belong to who registered them last, also when the one before stops', async () => {
+    const cart = ['register', 'cart', '--id', 'c1', '--ttl', '900ms', '--address'];
+    const old = start(...cart, 'host:1');
+    await old.prints('registered');
+    const young = start(...cart, 'host:2');
+    await young.prints('registered');
+    // Whether it has heard of it already or not.
+    expect((await old.signal('SIGTERM')).errors).toContain('registered by another process since');
+    expect(await documents('discover', 'cart')).toMatchObject([
+      { instances: [{ id: 'c1', address: 'host:2' }] },
+    ]);
+    const third = start(...cart, 'host:3');
+    await third.prints('registered');
+    expect(await young.ended).toMatchObject({
+      code: 1,
+      errors: expect.stringMatching(/^error: instanceReplaced: cart\/c1 was registered by another/),
+    });
+    expect((await third.signal('SIGTERM')).code).toBe(0);
+    expect(await instances('cart')).toEqual([]);
   });
 });
 
@@ -244,7 +267,7 @@ describe('register with a command', () => {
     expect(await readFile(told, 'utf8')).toBe('yes');
     expect(await instances('job')).toEqual([]);
     expect((await run(...options, '--', 'sh', '-c', 'kill -KILL $$')).code).toBe(137);
-    expect(await failure(1, ...options, '--', '/no/such/command')).toMatch(/ENOENT/);
+    expect(await run(...options, '--', '/no/such/command')).toMatchObject({ code: 127 });
   });
 });
 

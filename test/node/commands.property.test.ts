@@ -51,6 +51,7 @@ const register = fc.record({
   namespace: text,
   service: text,
   leaseId,
+  replace: fc.boolean(),
   instance: fc.record({
     id: text,
     address: text,
@@ -63,6 +64,7 @@ const deregister = fc.record({
   namespace: fc.stringMatching(/^[a-z0-9]{1,128}$/),
   service: fc.stringMatching(/^[a-z0-9]{1,128}$/),
   id: fc.stringMatching(/^[a-z0-9]{1,128}$/),
+  leaseId: fc.option(leaseId, { nil: null }),
 });
 const keepAlive = fc.record({
   type: fc.constant('leaseKeepAlive' as const),

@@ -30,8 +30,15 @@ const anyRegistryCommand: fc.Arbitrary<Command> = fc.oneof(
       metadata: fc.array(fc.tuple(text, text), { maxLength: 3 }),
     }),
     leaseId: fc.option(anyId),
+    replace: fc.boolean(),
   }),
-  fc.record({ type: fc.constant('deregister' as const), namespace: text, service: text, id: text }),
+  fc.record({
+    type: fc.constant('deregister' as const),
+    namespace: text,
+    service: text,
+    id: text,
+    leaseId: fc.option(anyId),
+  }),
 );
 const anyHostilePut = fc.constantFrom(...hostileKeys).map((key): Command => put(key, key));
 const anySession = fc.record({
@@ -130,6 +137,38 @@ describe('command entries', () => {
       expect.objectContaining({ code: 'dataDamaged' }),
     );
   });
+});
+
+test('commands of the registry keep their first version for what that can say', () => {
+  const service = { namespace: 'n', service: 's' };
+  const instance = { id: 'i', address: 'h:1', tags: [], metadata: [] };
+  const register = { type: 'register', ...service, instance, leaseId: null } as const;
+  const deregister = { type: 'deregister', ...service, id: 'i' } as const;
+  const commands: readonly Command[] = [
+    { ...register, replace: true },
+    { ...register, replace: false },
+    { ...deregister, leaseId: null },
+    { ...deregister, leaseId: leaseId(0xab) },
+  ];
+  const lines = commands.map((command) =>
+    Buffer.from(encodeCommandEntry(entryOf(command)))
+      .toString('hex')
+      .slice(8),
+  );
+  expect(lines).toMatchInlineSnapshot(`
+    [
+      "070100016e017301016903683a31000000",
+      "070200016e017301016903683a31000000",
+      "080100016e01730169",
+      "080200016e0173016900000000000000ab",
+    ]
+  `);
+  // A version that a kind does not have is not known, also where another kind has it.
+  const bytes = encodeCommandEntry(entryOf(put('a')));
+  bytes[5] = 2;
+  expect(() => decodeCommandEntry(bytes)).toThrow(
+    expect.objectContaining({ code: 'formatTooNew' }),
+  );
 });
 
 describe('records', () => {

@@ -28,6 +28,7 @@ function runModel(model: Model, command: Command): unknown {
           lease.deadlineMs = model.now + lease.ttlMs;
           return lease.ttlMs;
         }),
+        instances: command.leaseIds.map(() => 0),
       };
     case 'put':
     case 'delete':
