@@ -20,16 +20,76 @@ async function installAndBuild() {
   const { join } = await import('node:path');
   const { fileURLToPath } = await import('node:url');
   const root = join(fileURLToPath(import.meta.url), '..', '..');
+  if ((await isInstalled(root)) && (await isBuilt(root))) return;
+  const release = await takeTurn(root);
   if (!(await isInstalled(root))) {
     process.stderr.write('Installing dependencies …\n');
     await install(root);
   }
-  const stampPath = join(root, 'dist', '.stamp');
-  const stamp = await sourceStamp(root);
-  if ((await readText(stampPath)) !== stamp) {
+  if (!(await isBuilt(root))) {
     process.stderr.write('Building …\n');
-    await build(root, stampPath, stamp);
+    await build(root);
   }
+  release();
+}
+
+/**
+ * One at a time, as two that install or build in the same directory spoil each other's work: resolves,
+ * once it is this process's turn, with what ends the turn. To listen on a name is a lock that ends with
+ * the process, and whoever is connected hears of that end.
+ */
+async function takeTurn(root) {
+  const { createServer } = await import('node:net');
+  const name = await turnName(root);
+  const waiting = new Set();
+  for (let isTold = false; ; isTold = true) {
+    const server = createServer((socket) => waiting.add(socket.on('error', () => {})));
+    const isOurs = await new Promise((resolve, reject) => {
+      server.once('error', (error) =>
+        error.code === 'EADDRINUSE' ? resolve(false) : reject(error),
+      );
+      server.listen(name, () => resolve(true));
+    });
+    if (isOurs) {
+      return () => {
+        server.close();
+        for (const socket of waiting) socket.destroy();
+      };
+    }
+    if (!isTold) process.stderr.write('Waiting for another process that builds here …\n');
+    await untilFree(name);
+  }
+}
+
+/** Resolves when nobody listens on the name any more. */
+async function untilFree(name) {
+  const { connect } = await import('node:net');
+  const { rm } = await import('node:fs/promises');
+  const error = await new Promise((resolve) => {
+    let failure = null;
+    const socket = connect(name);
+    socket.once('error', (error) => {
+      failure = error;
+    });
+    socket.once('close', () => resolve(failure));
+    socket.resume();
+  });
+  // What a process that was killed has left, where the name is one of a file.
+  if (error?.code === 'ECONNREFUSED' && !name.startsWith('\0')) await rm(name, { force: true });
+}
+
+/** A name of this directory for a local socket: only Linux and Windows have some that are not files. */
+async function turnName(root) {
+  const { createHash } = await import('node:crypto');
+  const { realpath } = await import('node:fs/promises');
+  const { tmpdir } = await import('node:os');
+  const { join } = await import('node:path');
+  const digest = createHash('sha256')
+    .update(await realpath(root))
+    .digest('hex');
+  const name = `rollcall-${digest.slice(0, 16)}`;
+  if (process.platform === 'linux') return `\0${name}`;
+  return process.platform === 'win32' ? `\\\\.\\pipe\\${name}` : join(tmpdir(), name);
 }
 
 /**
@@ -55,6 +115,8 @@ function packagesOf(lockText) {
 
 async function install(root) {
   const parameters = ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'];
+  // Settings of the npm that runs us come by the environment: `npm pack --dry-run` would install nothing.
+  parameters.push('--no-dry-run', '--no-global', '--include=dev');
   // Under `npm start` this is the npm that runs us; otherwise the one on the PATH.
   const npm = process.env.npm_execpath;
   const code =
@@ -64,15 +126,29 @@ async function install(root) {
   if (code !== 0) fail('The dependencies could not be installed (npm ci)');
 }
 
-/** The stamp is written only after a build without errors, so that a broken one is tried again. */
-async function build(root, stampPath, stamp) {
+async function isBuilt(root) {
+  return (await readText(await stampPath(root))) === (await sourceStamp(root));
+}
+
+/**
+ * The stamp is written only after a build without errors, so that a broken one is tried again. It is of
+ * the time before, so that what was changed meanwhile is built the next time.
+ */
+async function build(root) {
   const { rm, writeFile } = await import('node:fs/promises');
   const { join } = await import('node:path');
-  await rm(stampPath, { force: true });
+  const path = await stampPath(root);
+  const stamp = await sourceStamp(root);
+  await rm(path, { force: true });
   const compiler = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
   const code = await run(process.execPath, [compiler, '-p', root], { cwd: root });
   if (code !== 0) fail('The build failed');
-  await writeFile(stampPath, stamp);
+  await writeFile(path, stamp);
+}
+
+async function stampPath(root) {
+  const { join } = await import('node:path');
+  return join(root, 'dist', '.stamp');
 }
 
 /** A digest over the paths, sizes and times of everything that the build reads. */

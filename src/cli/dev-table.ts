@@ -3,6 +3,7 @@ import { relative } from 'node:path';
 import type { NodeStatus } from '../wire/methods.ts';
 import type { PlannedNode } from './dev-plan.ts';
 import { defaultEndpoints } from './session.ts';
+import { roleOf } from './status.ts';
 import { renderTable } from './table.ts';
 
 /** A node, and what it says of itself. */
@@ -19,6 +20,15 @@ export function leaderOf(views: readonly NodeView[]): NodeView | null {
   return leading[0] ?? null;
 }
 
+/** Whether the node waits for a cluster to take it in, as one does whose directory was deleted. */
+export function isUnborn(status: NodeStatus | null): boolean {
+  return status?.clusterId === '';
+}
+
+export function unbornNote({ name, logPath }: PlannedNode): string {
+  return `${name} is unborn: its directory is empty, and it has no part in the cluster; log: ${logPath}`;
+}
+
 export function devText(views: readonly NodeView[]): string {
   const columns = [
     { title: 'node' },
@@ -29,12 +39,13 @@ export function devText(views: readonly NodeView[]): string {
   ];
   const rows = views.map(({ plan, pid, status }) => [
     plan.name,
-    status?.role ?? '',
+    status === null ? '' : roleOf(status),
     plan.endpoint,
     String(pid ?? ''),
     relative('', plan.logPath),
   ]);
-  return `${renderTable(columns, rows)}\n${hints(views)}\n`;
+  const notes = views.filter(({ status }) => isUnborn(status)).map(({ plan }) => unbornNote(plan));
+  return `${[renderTable(columns, rows), ...notes.map((note) => `${note}\n`)].join('')}\n${hints(views)}\n`;
 }
 
 function hints(views: readonly NodeView[]): string {
@@ -57,7 +68,7 @@ function hints(views: readonly NodeView[]): string {
 export function devDocument(views: readonly NodeView[]): object {
   const nodes = views.map(({ plan, pid, status }) => ({
     name: plan.name,
-    role: status?.role ?? null,
+    role: status === null ? null : roleOf(status),
     clientAddress: plan.endpoint,
     peerAddress: plan.peer,
     pid,

@@ -4,12 +4,13 @@
  */
 import { Command } from 'commander';
 import { RollcallError } from '../base/errors.ts';
-import { endpointStatuses } from '../client/index.ts';
-import { prepareDirectory } from './dev-directory.ts';
+import { DevDirectory } from './dev-directory.ts';
 import { DevNode, type NodeEvent } from './dev-node.ts';
+import { DevObserver } from './dev-observer.ts';
+import { onParentEnd } from './dev-parent.ts';
 import { type PlannedNode, planNodes } from './dev-plan.ts';
 import { checkPorts } from './dev-ports.ts';
-import { devDocument, devText, leaderOf, type NodeView } from './dev-table.ts';
+import { devDocument, devText, isUnborn, leaderOf, type NodeView } from './dev-table.ts';
 import { jsonLine } from './json.ts';
 import { examples, type Run } from './session.ts';
 import type { Terminal } from './terminal.ts';
@@ -23,8 +24,9 @@ interface Given {
 }
 
 const leaderMsMax = 30_000;
-const statusMsMax = 1_000;
-const pollMs = 100;
+/** A node that has no part in the cluster yet once one leads gets it within this time, or not at all. */
+const bornMsMax = 3_000;
+const pollMs = 50;
 /** npm passes Ctrl-C on to a process that the terminal has already told: within this it is the same one. */
 const sameSignalMs = 500;
 
@@ -50,14 +52,20 @@ async function runDev(terminal: Terminal, given: Given): Promise<void> {
     dataDirectory: given.dataDir,
   };
   const plans = planNodes(options);
-  await checkPorts(plans);
-  await prepareDirectory(options, given.fresh);
-  await new DevCluster(terminal, plans, given.json).run();
+  const directory = await DevDirectory.open(options);
+  try {
+    await checkPorts(plans);
+    await directory.prepare(given.fresh);
+    await new DevCluster(terminal, plans, given.json).run();
+  } finally {
+    await directory.release();
+  }
 }
 
 class DevCluster {
   readonly #terminal: Terminal;
   readonly #nodes: readonly DevNode[];
+  readonly #observer: DevObserver;
   readonly #isJson: boolean;
   readonly #stopped: Promise<void>;
   #resolveStopped: () => void = () => {};
@@ -65,12 +73,11 @@ class DevCluster {
   /** Set while the cluster comes up: until then a node that dies ends the whole attempt. */
   #startFailure: RollcallError | null = null;
   #isUp = false;
-  /** The newest term whose leader the user was told. */
-  #term = 0;
 
   constructor(terminal: Terminal, plans: readonly PlannedNode[], isJson: boolean) {
     this.#terminal = terminal;
     this.#nodes = plans.map((plan) => new DevNode(plan, (node, event) => this.#heard(node, event)));
+    this.#observer = new DevObserver(this.#nodes, (line) => this.#say(line));
     this.#isJson = isJson;
     this.#stopped = new Promise((resolve) => {
       this.#resolveStopped = resolve;
@@ -80,17 +87,22 @@ class DevCluster {
   /** Resolves when a signal has ended it; rejects, with nothing left running, when it does not come up. */
   async run(): Promise<void> {
     const stopListening = this.#terminal.onSignal(() => this.#askToStop());
+    const stopLooking = onParentEnd(process.env, () => {
+      if (this.#stopAskedMs === null) this.#askToStop();
+    });
     try {
       for (const node of this.#nodes) node.start();
+      this.#observer.start();
       const views = await this.#untilUp();
       if (views !== null) {
         this.#isUp = true;
-        this.#term = leaderOf(views)?.status?.term ?? 0;
         this.#terminal.print(this.#isJson ? jsonLine(devDocument(views)) : devText(views));
+        this.#observer.announce(views);
         await this.#stopped;
       }
     } finally {
       await this.#stopAll();
+      stopLooking();
       stopListening();
     }
     if (this.#nodes.every(({ isGivenUp }) => isGivenUp)) {
@@ -100,31 +112,22 @@ class DevCluster {
 
   /** What all nodes say once they all answer and one leads; null when a signal came first. */
   async #untilUp(): Promise<readonly NodeView[] | null> {
-    const deadline = performance.now() + leaderMsMax;
+    const startMs = performance.now();
+    let ledMs: number | null = null;
     while (this.#stopAskedMs === null) {
       if (this.#startFailure !== null) throw this.#startFailure;
-      const views = await this.#views();
-      if (views.every(({ status }) => status !== null) && leaderOf(views) !== null) return views;
-      if (performance.now() > deadline) {
-        const silent = views.filter(({ status }) => status === null).map(({ plan }) => plan.name);
-        const reason = silent.length > 0 ? `; no answer from ${silent.join(', ')}` : '';
-        const logs = this.#nodes.map(({ plan }) => plan.logPath).join(', ');
-        const message = `No leader within ${leaderMsMax / 1000} s${reason}; see ${logs}`;
-        throw new RollcallError('noLeader', message);
+      const { views } = this.#observer;
+      const nowMs = performance.now();
+      if (views.every(({ status }) => status !== null) && leaderOf(views) !== null) {
+        ledMs ??= nowMs;
+        const isComplete = !views.some(({ status }) => isUnborn(status));
+        if (isComplete || nowMs - ledMs > bornMsMax) return views;
+      } else if (nowMs - startMs > leaderMsMax) {
+        throw notUp(views);
       }
       await delay(pollMs);
     }
     return null;
-  }
-
-  async #views(): Promise<readonly NodeView[]> {
-    const endpoints = this.#nodes.map(({ plan }) => plan.endpoint);
-    const statuses = await endpointStatuses(endpoints, statusMsMax);
-    return this.#nodes.map(({ plan, pid }, index) => ({
-      plan,
-      pid,
-      status: statuses[index]?.status ?? null,
-    }));
   }
 
   #heard(node: DevNode, event: NodeEvent): void {
@@ -138,7 +141,6 @@ class DevCluster {
     switch (event.type) {
       case 'died':
         this.#say(`${name} ended with ${event.how}; log: ${logPath}; starting it again in 1 s`);
-        void this.#sayLeader();
         return;
       case 'restarted':
         this.#say(`${name} is started again (pid ${node.pid})`);
@@ -148,21 +150,6 @@ class DevCluster {
           `${name} failed again and again, last with ${event.how}; given up; log: ${logPath}`,
         );
         if (this.#nodes.every(({ isGivenUp }) => isGivenUp)) this.#resolveStopped();
-    }
-  }
-
-  /** Says who leads now that a node has died, once one does, unless it is the same as before. */
-  async #sayLeader(): Promise<void> {
-    const deadline = performance.now() + leaderMsMax;
-    while (this.#stopAskedMs === null && performance.now() < deadline) {
-      const leader = leaderOf(await this.#views());
-      if (leader !== null) {
-        const term = leader.status?.term ?? 0;
-        if (term !== this.#term) this.#say(`${leader.plan.name} leads in term ${term}`);
-        this.#term = term;
-        return;
-      }
-      await delay(pollMs);
     }
   }
 
@@ -183,11 +170,20 @@ class DevCluster {
 
   /** One after the other, the leader last: so each that stops has a leader to the end. */
   async #stopAll(): Promise<void> {
-    const leader = this.#isUp ? leaderOf(await this.#views()) : null;
+    const leader = leaderOf(this.#observer.views);
+    this.#observer.close();
     const isLeader = (node: DevNode) => node.plan === leader?.plan;
     for (const node of this.#nodes) if (!isLeader(node)) await node.stop();
     for (const node of this.#nodes) if (isLeader(node)) await node.stop();
   }
+}
+
+function notUp(views: readonly NodeView[]): RollcallError {
+  const silent = views.filter(({ status }) => status === null).map(({ plan }) => plan.name);
+  const reason = silent.length > 0 ? `; no answer from ${silent.join(', ')}` : '';
+  const logs = views.map(({ plan }) => plan.logPath).join(', ');
+  const message = `No leader within ${leaderMsMax / 1000} s${reason}; see ${logs}`;
+  return new RollcallError('noLeader', message);
 }
 
 function delay(ms: number): Promise<void> {

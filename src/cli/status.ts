@@ -42,7 +42,7 @@ function statusDocument({ endpoint, status, error }: EndpointStatus): object {
 }
 
 /** A node that waits for its cluster to begin has no role in it yet. */
-function roleOf({ clusterId, role }: NodeStatus): string {
+export function roleOf({ clusterId, role }: NodeStatus): string {
   return clusterId === '' ? 'unborn' : role;
 }
 

@@ -1,4 +1,5 @@
 import type { Readable, Writable } from 'node:stream';
+import { isatty } from 'node:tty';
 
 export type StopSignal = 'SIGINT' | 'SIGTERM' | 'SIGHUP';
 
@@ -13,7 +14,11 @@ export interface Terminal {
   warn(text: string): void;
   /** Aborted once nobody reads standard output any more. */
   readonly outputClosed: AbortSignal;
-  /** Signals that would otherwise end the process; returns the way to stop listening. */
+  /**
+   * Signals that would otherwise end the process; returns the way to stop listening. A hangup is one only
+   * while a standard stream is a terminal: Node undoes at every start what nohup has done, but not that
+   * its streams lead elsewhere.
+   */
   onSignal(listener: (signal: StopSignal) => void): () => void;
   /** Ends the process at once. */
   exit(code: number): void;
@@ -26,6 +31,7 @@ export function processTerminal(): Terminal {
   const closed = new AbortController();
   ignoreBrokenPipe(process.stdout, () => closed.abort());
   ignoreBrokenPipe(process.stderr, () => {});
+  const hasTerminal = [0, 1, 2].some(isatty);
   const input: Readable & { isTTY?: boolean } = process.stdin;
   return {
     environment: process.env,
@@ -38,19 +44,22 @@ export function processTerminal(): Terminal {
     },
     outputClosed: closed.signal,
     onSignal: (listener) => {
-      for (const signal of stopSignals) process.on(signal, listener);
+      const heard = (signal: StopSignal): void => {
+        if (signal !== 'SIGHUP' || hasTerminal) listener(signal);
+      };
+      for (const signal of stopSignals) process.on(signal, heard);
       return () => {
-        for (const signal of stopSignals) process.off(signal, listener);
+        for (const signal of stopSignals) process.off(signal, heard);
       };
     },
     exit: (code) => process.exit(code),
   };
 }
 
-/** `rollcall watch … | head -1` ends without a complaint. */
+/** `rollcall watch … | head -1` ends without a complaint, and so does what a closed terminal ends. */
 function ignoreBrokenPipe(stream: Writable, closed: () => void): void {
   stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
+    if (error.code !== 'EPIPE' && error.code !== 'EIO') throw error;
     closed();
   });
 }

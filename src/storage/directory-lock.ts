@@ -14,8 +14,14 @@ export interface DirectoryLock {
   release(): Promise<void>;
 }
 
-/** Throws `dataDirectory`, naming the directory and the process that has it, when it is taken. */
-export async function lockDirectory(directory: string): Promise<DirectoryLock> {
+/**
+ * Throws `dataDirectory`, naming the directory and the process that has it, when it is taken. `holder`
+ * is what such a process would be.
+ */
+export async function lockDirectory(
+  directory: string,
+  holder = 'another process',
+): Promise<DirectoryLock> {
   const place = join(directory, 'lock');
   const owner = join(place, 'pid');
   const database = await openLock(directory, place).catch(async (error: unknown) => {
@@ -23,7 +29,7 @@ export async function lockDirectory(directory: string): Promise<DirectoryLock> {
     const pid = await readFile(owner, 'utf8').catch(() => 'unknown');
     throw new RollcallError(
       'dataDirectory',
-      `The data directory ${directory} is in use by another process, pid ${pid.trim()}`,
+      `The data directory ${directory} is in use by ${holder}, pid ${pid.trim()}`,
       { cause: error },
     );
   });
