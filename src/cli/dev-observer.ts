@@ -10,6 +10,8 @@ const lookMs = 250;
 const silentMsMax = 3_000;
 /** Elections are over in less; what lasts longer is worth a line. */
 const leaderlessMsMax = 3_000;
+/** A node that starts says for a moment that it is unborn, until it has read its state. */
+const unbornMsMax = 3_000;
 const backoff = { minMs: 50, maxMs: 500 };
 
 interface Observed {
@@ -19,6 +21,7 @@ interface Observed {
   /** When it last said something, or was started. */
   heardMs: number;
   isSilent: boolean;
+  unbornSinceMs: number | null;
   /** Whether the user was told that it has no part in the cluster. */
   isUnbornTold: boolean;
 }
@@ -47,6 +50,7 @@ export class DevObserver {
             heard: () => {},
             lost: () => {
               observed.status = null;
+              observed.unbornSinceMs = null;
             },
           },
           backoff,
@@ -55,6 +59,7 @@ export class DevObserver {
         status: null,
         heardMs: 0,
         isSilent: false,
+        unbornSinceMs: null,
         isUnbornTold: false,
       };
       return observed;
@@ -96,11 +101,14 @@ export class DevObserver {
   #heard(observed: Observed, status: NodeStatus): void {
     observed.status = status;
     observed.heardMs = performance.now();
+    if (isUnborn(status)) observed.unbornSinceMs ??= observed.heardMs;
+    else {
+      observed.unbornSinceMs = null;
+      observed.isUnbornTold = false;
+    }
     if (!this.#isAnnouncing) return;
     if (observed.isSilent) this.#say(`${observed.node.plan.name} answers again`);
     observed.isSilent = false;
-    if (isUnborn(status) && !observed.isUnbornTold) this.#say(unbornNote(observed.node.plan));
-    observed.isUnbornTold = isUnborn(status);
     this.#lookForLeader(observed.heardMs);
   }
 
@@ -110,16 +118,25 @@ export class DevObserver {
     const isExcused = nowMs - this.#lookedMs > silentMsMax / 2;
     this.#lookedMs = nowMs;
     for (const observed of this.#observed) {
-      const { node } = observed;
       // That a process has ended is told by whoever starts it again.
-      if (node.pid === null) observed.isSilent = false;
-      if (node.pid === null || isExcused) observed.heardMs = nowMs;
-      if (nowMs - observed.heardMs <= silentMsMax) continue;
-      observed.status = null;
-      if (this.#isAnnouncing && !observed.isSilent) this.#say(`${node.plan.name} does not answer`);
-      observed.isSilent = this.#isAnnouncing;
+      if (observed.node.pid === null) observed.isSilent = false;
+      if (observed.node.pid === null || isExcused) observed.heardMs = nowMs;
+      if (nowMs - observed.heardMs > silentMsMax) observed.status = null;
+      if (this.#isAnnouncing) this.#announce(observed, nowMs);
     }
     if (this.#isAnnouncing) this.#lookForLeader(nowMs);
+  }
+
+  #announce(observed: Observed, nowMs: number): void {
+    const { plan } = observed.node;
+    if (nowMs - observed.heardMs > silentMsMax && !observed.isSilent) {
+      observed.isSilent = true;
+      this.#say(`${plan.name} does not answer`);
+    }
+    const { unbornSinceMs, isUnbornTold } = observed;
+    if (unbornSinceMs === null || isUnbornTold || nowMs - unbornSinceMs <= unbornMsMax) return;
+    observed.isUnbornTold = true;
+    this.#say(unbornNote(plan));
   }
 
   #lookForLeader(nowMs: number): void {

@@ -26,7 +26,7 @@ export function isUnborn(status: NodeStatus | null): boolean {
 }
 
 export function unbornNote({ name, logPath }: PlannedNode): string {
-  return `${name} is unborn: its directory is empty, and it has no part in the cluster; log: ${logPath}`;
+  return `${name} is unborn: it started with an empty directory and has no part in the cluster; log: ${logPath}`;
 }
 
 export function devText(views: readonly NodeView[]): string {
@@ -44,8 +44,9 @@ export function devText(views: readonly NodeView[]): string {
     String(pid ?? ''),
     relative('', plan.logPath),
   ]);
-  const notes = views.filter(({ status }) => isUnborn(status)).map(({ plan }) => unbornNote(plan));
-  return `${[renderTable(columns, rows), ...notes.map((note) => `${note}\n`)].join('')}\n${hints(views)}\n`;
+  const unborn = views.filter(({ status }) => isUnborn(status));
+  const notes = unborn.map(({ plan }) => `${unbornNote(plan)}\n`).join('');
+  return `${renderTable(columns, rows)}${notes}\n${hints(views)}\n`;
 }
 
 function hints(views: readonly NodeView[]): string {

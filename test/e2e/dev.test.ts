@@ -1,59 +1,17 @@
 /** `rollcall dev` as a user runs it: real processes, signals and ports. */
-import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { endpointStatuses } from '../../src/client/index.ts';
-import { eventually, program } from './cluster.ts';
-
-interface Document {
-  readonly leader: string;
-  readonly nodes: readonly {
-    readonly name: string;
-    readonly role: string;
-    readonly clientAddress: string;
-    readonly pid: number;
-  }[];
-}
-
-class Dev {
-  readonly process: ChildProcess;
-  output = '';
-  errors = '';
-
-  constructor(parameters: readonly string[]) {
-    const child = spawn(process.execPath, [program, 'dev', ...parameters], {
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-    child.stdout.setEncoding('utf8').on('data', (text: string) => {
-      this.output += text;
-    });
-    child.stderr.setEncoding('utf8').on('data', (text: string) => {
-      this.errors += text;
-    });
-    this.process = child;
-  }
-
-  /** The table that says that the cluster is up. */
-  document(): Promise<Document> {
-    return eventually('the cluster', async () => {
-      if (this.process.exitCode !== null) throw new Error(this.errors);
-      return this.output.endsWith('\n') ? (JSON.parse(this.output) as Document) : null;
-    });
-  }
-
-  async exitCode(): Promise<number | null> {
-    if (this.process.exitCode === null) await once(this.process, 'close');
-    return this.process.exitCode;
-  }
-}
+import { connect, endpointStatuses } from '../../src/client/index.ts';
+import { eventually } from './cluster.ts';
+import { Dev, type DevDocument, freeBlock, isAlive, npmStart } from './dev-process.ts';
 
 let directory = '';
 let port = 0;
-let dev: Dev | null = null;
+let started: Dev[] = [];
 
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), 'rollcall-dev-'));
@@ -61,12 +19,20 @@ beforeEach(async () => {
 });
 afterEach(async () => {
   // The nodes stop with it, however it ends.
-  dev?.process.kill('SIGKILL');
+  for (const dev of started) dev.process.kill('SIGKILL');
+  started = [];
   await rm(directory, { recursive: true, force: true, maxRetries: 50, retryDelay: 100 });
 });
 
 function start(...parameters: string[]): Dev {
-  dev = new Dev(['--port', String(port), '--data-dir', join(directory, 'data'), ...parameters]);
+  return startBy(undefined, ...parameters);
+}
+
+/** Later parameters override these. */
+function startBy(command: readonly string[] | undefined, ...parameters: string[]): Dev {
+  const given = ['--port', String(port), '--data-dir', join(directory, 'data'), ...parameters];
+  const dev = new Dev(given, command);
+  started.push(dev);
   return dev;
 }
 
@@ -79,9 +45,7 @@ describe('rollcall dev', () => {
 
     const victim = nodes.find(({ name }) => name === leader);
     process.kill(victim?.pid ?? 0, 'SIGKILL');
-    await eventually('the restart', async () =>
-      running.errors.includes(`${leader} is started again`),
-    );
+    await running.says(`${leader} is started again`);
     expect(running.errors).toContain(`${leader} ended with SIGKILL`);
     const endpoints = nodes.map(({ clientAddress }) => clientAddress);
     await eventually('all three', async () => {
@@ -118,29 +82,95 @@ describe('rollcall dev', () => {
   });
 });
 
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-/** The first port of a block in which the nodes' ports were free a moment ago. */
-function freeBlock(): Promise<number> {
-  return eventually('free ports', async () => {
-    const first = 20_000 + Math.floor(Math.random() * 20_000);
-    const ports = [0, 1, 10, 11, 20, 21].map((offset) => first + offset);
-    const free = await Promise.all(ports.map(isFree));
-    return free.every(Boolean) && first;
+describe('The directory of rollcall dev', () => {
+  test('is not touched while a cluster runs there, whatever another run is told', async () => {
+    const { nodes } = await start('--json').document();
+    const client = await connect({ endpoints: nodes.map(({ clientAddress }) => clientAddress) });
+    try {
+      await client.put('kept', 'yes');
+      const other = start('--fresh', '--port', String(await freeBlock()));
+      expect(await other.exitCode()).toBe(1);
+      expect(other.errors).toMatch(
+        /^error: dataDirectory: .*data is in use by another `rollcall dev`, pid \d+\n$/,
+      );
+      expect((await client.get('kept'))?.valueText).toBe('yes');
+    } finally {
+      await client.close();
+    }
+    // Its files are there too, and the next run finds them.
+    const [first] = started;
+    first?.process.kill('SIGTERM');
+    expect(await first?.exitCode()).toBe(0);
+    const again = start('--json');
+    await again.document();
+    const reader = await connect({ endpoints: nodes.map(({ clientAddress }) => clientAddress) });
+    expect((await reader.get('kept'))?.valueText).toBe('yes');
+    await reader.close();
   });
-}
 
-function isFree(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const server = createServer();
-    server.once('error', () => resolve(false));
-    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
+  test('is given to one of two that start at the same time', async () => {
+    const pair = [start('--json'), start('--json')];
+    const loser = await Promise.race(
+      pair.map(async (dev) => {
+        expect(await dev.exitCode()).toBe(1);
+        return dev;
+      }),
+    );
+    expect(loser.errors).toMatch(/^error: dataDirectory: .* is in use by another .*\n$/);
+    expect(loser.output).toBe('');
+    const winner = pair.find((dev) => dev !== loser);
+    expect((await winner?.document())?.nodes).toHaveLength(3);
+    winner?.process.kill('SIGINT');
+    expect(await winner?.exitCode()).toBe(0);
   });
+
+  test('makes a node unborn when its own part was deleted', async () => {
+    const first = start('--json');
+    await first.document();
+    first.process.kill('SIGTERM');
+    expect(await first.exitCode()).toBe(0);
+    await rm(join(directory, 'data', 'n2'), { recursive: true });
+    const { nodes } = await start('--json').document();
+    expect(nodes.find(({ name }) => name === 'n2')?.role).toBe('unborn');
+  });
+});
+
+describe('A running rollcall dev', () => {
+  test('says who leads, who hangs and who is back', async () => {
+    const running = start('--json');
+    const { leader, nodes } = await running.document();
+    const pid = pidOf(nodes, leader);
+    process.kill(pid, 'SIGSTOP');
+    const successor = /^n\d leads \(term \d+\)$/m;
+    expect(await running.says(successor)).not.toContain(`${leader} leads`);
+    await running.says(`${leader} does not answer\n`);
+    process.kill(pid, 'SIGCONT');
+    await running.says(`${leader} answers again\n`);
+    expect(running.errors.split('\n')).toHaveLength(4);
+  });
+
+  test('goes on after a hangup when it has no terminal', async () => {
+    const running = start('--json');
+    const { nodes } = await running.document();
+    running.process.kill('SIGHUP');
+    process.kill(pidOf(nodes, 'n1'), 'SIGKILL');
+    await running.says('n1 is started again');
+    expect(running.errors).not.toContain('Stopping');
+    running.process.kill('SIGTERM');
+    expect(await running.exitCode()).toBe(0);
+  });
+
+  test.each(['SIGTERM', 'SIGKILL'] as const)('ends when its npm gets %s', async (signal) => {
+    const running = startBy(npmStart, '--json');
+    const { nodes } = await running.document();
+    running.process.kill(signal);
+    await running.exitCode();
+    await eventually('the end of all nodes', async () => nodes.every(({ pid }) => !isAlive(pid)));
+  });
+});
+
+function pidOf(nodes: DevDocument['nodes'], wanted: string): number {
+  const node = nodes.find(({ name }) => name === wanted);
+  if (node === undefined) throw new Error(`No ${wanted} among the nodes`);
+  return node.pid;
 }
