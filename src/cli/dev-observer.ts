@@ -1,6 +1,7 @@
 /** What the nodes of `rollcall dev` say of themselves, by a light socket to each, and what of it is news. */
 import { RollcallError } from '../base/errors.ts';
 import { Connection } from '../client/connection.ts';
+import { realOutside } from '../client/outside.ts';
 import type { NodeStatus } from '../wire/methods.ts';
 import type { DevNode } from './dev-node.ts';
 import { isUnborn, leaderOf, type NodeView, unbornNote } from './dev-table.ts';
@@ -54,7 +55,7 @@ export class DevObserver {
             },
           },
           backoff,
-          Math.random,
+          realOutside,
         ),
         status: null,
         heardMs: 0,
