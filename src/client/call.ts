@@ -5,7 +5,7 @@ import type { Exchange } from './exchange.ts';
 import { isRepeatable, mayResend } from './resend.ts';
 
 export interface CallOptions {
-  /** Instead of the client's `requestTimeoutMs`. */
+  /** In milliseconds, above 0, instead of the client's `requestTimeoutMs`. */
   readonly timeoutMs?: number;
   /** Gives the request up. A write that has left may still happen. */
   readonly signal?: AbortSignal;

@@ -24,13 +24,17 @@ import {
 import { Watch, type WatchOptions } from './watch.ts';
 
 const requestTimeoutMsDefault = 5000;
+const timeoutMsMax = 2 ** 31 - 1;
 /** How many pairs a page of `getPrefix` holds at most. */
 const pageLimit = 1000;
 
 export interface ConnectOptions {
   /** `host:port` of some or all nodes. One is enough to find the leader, all survive any failure. */
   readonly endpoints: readonly string[];
-  /** How long a request may take, and how long to wait for the first endpoint. Default 5000. */
+  /**
+   * How long a request may take, and how long to wait for the first endpoint, in milliseconds. At most
+   * 2^31 − 1. Default 5000.
+   */
   readonly requestTimeoutMs?: number;
   /** Gives up connecting. Afterwards it has no effect. */
   readonly signal?: AbortSignal;
@@ -54,13 +58,16 @@ export interface EndpointState {
   readonly address: string;
   readonly connected: boolean;
   readonly leads: boolean;
+  /** The name of the leader as the endpoint said last; null while it knows none or is not connected. */
+  readonly leaderName: string | null;
   /** Why there is no connection. */
   readonly error: RollcallError | null;
 }
 
 /**
  * Connects to a cluster. Resolves once one endpoint has answered with its status; rejects with
- * `unreachable`, naming each endpoint and why, if none has within `requestTimeoutMs`.
+ * `unreachable`, naming each endpoint and why, if none has within `requestTimeoutMs`; with `cancelled`
+ * when the signal aborts; with `invalidArgument` for endpoints that are not HOST:PORT.
  */
 export function connect(options: ConnectOptions): Promise<Client> {
   return connectThrough(realOutside, options);
@@ -70,6 +77,7 @@ export function connect(options: ConnectOptions): Promise<Client> {
 export async function connectThrough(outside: Outside, options: ConnectOptions): Promise<Client> {
   const requestTimeoutMs = options.requestTimeoutMs ?? requestTimeoutMsDefault;
   checkEndpoints(options.endpoints);
+  checkTimeout('requestTimeoutMs', requestTimeoutMs);
   const router = new Router({
     endpoints: options.endpoints,
     requestTimeoutMs,
@@ -90,6 +98,12 @@ export async function connectThrough(outside: Outside, options: ConnectOptions):
  * Reads are repeated by themselves wherever that helps. A write is sent again only if it surely had no
  * effect; if its fate is in doubt, its promise rejects with an error whose `definite` is false
  * (`connectionLost`, `timeout`, `leadershipLost`): read before writing again.
+ *
+ * Besides what a method names, every request may reject with: `noLeader` and `notBorn` when no leader was
+ * found in its time, `timeout`, `connectionLost`, `leadershipLost`, `cancelled` by its signal, `closed`
+ * with the client, `invalidArgument` for what makes no sense, `frameTooLarge` for more than 2 MiB in one
+ * request, `tooManyRequests` from an overloaded node. All rejections are `RollcallError`s. Times are in
+ * milliseconds.
  */
 export class Client {
   /** Services and their instances. */
@@ -127,11 +141,16 @@ export class Client {
       address,
       connected: usable,
       leads: address === leader,
+      leaderName: usable ? this.#router.leaderNamedBy(address) : null,
       error: usable ? null : error,
     }));
   }
 
-  /** Stores a value under a key. */
+  /**
+   * Stores a value under a key, and makes a revision. A key has 1 byte to 4 KiB, a value up to 1 MiB −
+   * 16 KiB; without `leaseId` the key is taken off the lease that it had. Rejects with `keyTooLong`,
+   * `valueTooLarge`, `leaseNotFound`.
+   */
   async put(
     key: Key,
     value: Value,
@@ -142,7 +161,7 @@ export class Client {
     return { revision, previous: keyValueOrNull(previous) };
   }
 
-  /** One key, or null if there is none. */
+  /** One key, or null if there is none. Rejects as `range` does. */
   async get(
     key: Key,
     options: { readonly revision?: number } & FreshnessOptions & CallOptions = {},
@@ -151,7 +170,12 @@ export class Client {
     return pairs[0] ?? null;
   }
 
-  /** One page of keys: as many as the node gives at once. `more` says that there are others. */
+  /**
+   * One page of keys in byte order: at most `limit` and as many as fit into one answer of 2.25 MiB; `more`
+   * says that there are others, `count` how many there are in all. At the newest revision, or at
+   * `revision`: rejects with `compacted` or `futureRevision` where that cannot be read; a
+   * serializable read with `behind` when no node has yet seen what this client has.
+   */
   async range(
     keys: KeySelector,
     options: ReadOptions & FreshnessOptions & CallOptions = {},
@@ -169,7 +193,10 @@ export class Client {
     return { revision, pairs: pairs.map((pair) => new KeyValue(pair)), count, more };
   }
 
-  /** All keys with a prefix, read in pages and all at one revision. An empty prefix means every key. */
+  /**
+   * All keys with a prefix, read in pages and all at one revision. An empty prefix means every key.
+   * `timeoutMs` counts for each page. Rejects as `range` does.
+   */
   async getPrefix(
     prefix: Key,
     options: Omit<ReadOptions, 'countOnly' | 'limit'> & FreshnessOptions & CallOptions = {},
@@ -190,7 +217,10 @@ export class Client {
     }
   }
 
-  /** Deletes one key, or all that the selector names. */
+  /**
+   * Deletes one key, or all that the selector names: atomically, at one revision, none if there are none.
+   * Rejects with `tooManyKeys`, and deletes nothing, where that are more than 4,096.
+   */
   async delete(
     keys: KeySelector,
     options: DeleteOptions & CallOptions = {},
@@ -202,7 +232,11 @@ export class Client {
   }
 
   /**
-   * Runs `success` if all conditions of `compare` hold, else `failure`: atomically, at one revision.
+   * Runs `success` if all conditions of `compare` hold, else `failure`: atomically, at one revision. That
+   * the conditions do not hold is a result, not an error. Rejects, and does nothing, with
+   * `tooManyOperations` (more than 128, nested ones counted), `duplicateKey` (a key put twice, or put and
+   * deleted), `tooManyKeys` (visits more than 4,096 keys or reads more than 1,000 values or 2 MiB),
+   * `keyTooLong`, `valueTooLarge`, `leaseNotFound`, `compacted`, `futureRevision`.
    *
    *     await client.txn({
    *       compare: [compare.version('lock', 'equal', 0)],
@@ -222,12 +256,12 @@ export class Client {
     return new Watch(this.#router, keys, options);
   }
 
-  /** Grants a lease and keeps it alive until it is revoked, closed or lost. */
+  /** Grants a lease and keeps it alive until it is revoked, closed or lost. Rejects as `leases.grant`. */
   lease(options: GrantOptions): Promise<Lease> {
     return this.leases.hold(options);
   }
 
-  /** The status of whichever node answers first. */
+  /** The status of one node, whichever is asked. Rejects with `unreachable` if none answers in time. */
   async status(options: CallOptions = {}): Promise<NodeStatus> {
     const request = { method: 'status', parameters: {}, anywhere: true } as const;
     return (await this.#router.call(request, options)) as NodeStatus;
@@ -293,6 +327,13 @@ export function checkEndpoints(endpoints: readonly string[]): void {
   }
 }
 
+/** Throws `invalidArgument` for what no timer can hold. */
+export function checkTimeout(name: string, timeoutMs: number): void {
+  if (timeoutMs > 0 && timeoutMs <= timeoutMsMax) return;
+  const message = `${name} is ${timeoutMs}, not a number above 0 and at most ${timeoutMsMax}`;
+  throw new RollcallError('invalidArgument', message);
+}
+
 function firstStatus(
   router: Router,
   timeoutMs: number,
@@ -309,7 +350,8 @@ function firstStatus(
     };
     const timer = router.clock.after(timeoutMs, () => {
       const reasons = router.connections.map(unreachableReason).join('; ');
-      finish(new RollcallError('unreachable', `No endpoint answers: ${reasons}`));
+      const message = `No endpoint has answered within ${timeoutMs} ms: ${reasons}`;
+      finish(new RollcallError('unreachable', message));
     });
     const abort = (): void => {
       const options = { definite: true, cause: signal?.reason };

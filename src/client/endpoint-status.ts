@@ -1,8 +1,9 @@
 import { RollcallError } from '../base/errors.ts';
 import type { NodeStatus } from '../wire/methods.ts';
-import { checkEndpoints } from './client.ts';
+import { checkEndpoints, checkTimeout } from './client.ts';
 import { Connection } from './connection.ts';
 import { realOutside } from './outside.ts';
+import { dialWithin, type SocketEvents } from './socket.ts';
 
 /** What one endpoint says of itself, or why it says nothing. */
 export interface EndpointStatus {
@@ -11,12 +12,16 @@ export interface EndpointStatus {
   readonly error: RollcallError | null;
 }
 
-/** Asks every endpoint once, all at the same time; never rejects because of one that is down. */
+/**
+ * Asks every endpoint once, all at the same time, and waits up to `timeoutMs` for each. Never rejects
+ * because of one that is down; `invalidArgument` for what is no list of addresses or no time.
+ */
 export async function endpointStatuses(
   endpoints: readonly string[],
   timeoutMs: number,
 ): Promise<readonly EndpointStatus[]> {
   checkEndpoints(endpoints);
+  checkTimeout('timeoutMs', timeoutMs);
   return await Promise.all(endpoints.map((endpoint) => endpointStatus(endpoint, timeoutMs)));
 }
 
@@ -38,9 +43,18 @@ function endpointStatus(endpoint: string, timeoutMs: number): Promise<EndpointSt
       },
     };
     const timer = setTimeout(() => {
-      finish(null, new RollcallError('unreachable', `${endpoint}: no answer`));
+      finish(
+        null,
+        new RollcallError('unreachable', `${endpoint}: no answer within ${timeoutMs} ms`),
+      );
     }, timeoutMs);
-    const connection = new Connection(endpoint, events, { minMs: 20, maxMs: 1000 }, realOutside);
+    // Longer than the timer, which then says what was waited for.
+    const outside = {
+      ...realOutside,
+      dial: (address: string, events: SocketEvents) =>
+        dialWithin(timeoutMs + 1000, address, events),
+    };
+    const connection = new Connection(endpoint, events, { minMs: 20, maxMs: 1000 }, outside);
     connection.dial();
   });
 }

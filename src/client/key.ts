@@ -1,5 +1,6 @@
 /** Keys and values as callers give them, and the binary strings and bytes that travel. */
 import { binaryFromBytes, binaryFromUtf8, utf8Encode } from '../base/bytes.ts';
+import { RollcallError } from '../base/errors.ts';
 
 /** Text is taken as UTF-8; bytes are taken as they are. */
 export type Key = string | Uint8Array;
@@ -25,7 +26,7 @@ export interface WireKeyRange {
 const zeroByte = '\u0000';
 
 export function binaryKey(key: Key): string {
-  if (typeof key !== 'string') return binaryFromBytes(key);
+  if (typeof key !== 'string') return binaryFromBytes(checked('key', key));
   // ASCII text is its own binary string, and nearly every key is ASCII.
   for (let at = 0; at < key.length; at++) {
     if (key.charCodeAt(at) > 0x7f) return binaryFromUtf8(key);
@@ -34,7 +35,13 @@ export function binaryKey(key: Key): string {
 }
 
 export function valueBytes(value: Value): Uint8Array {
-  return typeof value === 'string' ? utf8Encode(value) : value;
+  return typeof value === 'string' ? utf8Encode(value) : checked('value', value);
+}
+
+/** Callers without types may give anything. */
+function checked(name: string, given: unknown): Uint8Array {
+  if (given instanceof Uint8Array) return given;
+  throw new RollcallError('invalidArgument', `The ${name} must be text or bytes`);
 }
 
 /** The smallest binary string above every one that begins with `prefix`. */
@@ -46,8 +53,9 @@ export function prefixEnd(prefix: string): string {
   return zeroByte;
 }
 
+/** Throws `invalidArgument` for what is none of them. */
 export function keyRange(selector: KeySelector): WireKeyRange {
-  if (typeof selector === 'string' || selector instanceof Uint8Array) {
+  if (typeof selector !== 'object' || selector === null || selector instanceof Uint8Array) {
     return { key: binaryKey(selector), rangeEnd: null };
   }
   if ('prefix' in selector) {

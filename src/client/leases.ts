@@ -7,9 +7,9 @@ import type { Router } from './router.ts';
 
 export interface LeaseStatus {
   readonly leaseId: string;
-  /** What was granted. */
+  /** What was granted, in milliseconds. */
   readonly grantedTtlMs: number;
-  /** What is left of it. */
+  /** What is left of it, in milliseconds. */
   readonly remainingMs: number;
   /** The attached keys, if asked for. */
   readonly keys: readonly Uint8Array[];
@@ -17,13 +17,17 @@ export interface LeaseStatus {
 }
 
 export interface GrantOptions extends CallOptions {
-  /** How long the lease lives without a renewal; at least 500 ms. */
+  /** How long the lease lives without a renewal, in whole milliseconds: from 500 to 9 · 10^12. */
   readonly ttlMs: number;
   /** 16 hexadecimal digits; drawn by the node if left out. A taken one is refused with `leaseExists`. */
   readonly leaseId?: string;
 }
 
-/** Leases one request at a time, for those who renew by themselves. `Client.lease` renews for you. */
+/**
+ * Leases one request at a time, for those who renew by themselves. `Client.lease` renews for you. A lease
+ * ends when nobody has renewed it for its TTL, and its keys and instances go with it. TTLs are in
+ * milliseconds. Besides what a method names, each may reject as every request of `Client`.
+ */
 export class Leases {
   readonly #router: Router;
   readonly #keeper: LeaseKeeper;
@@ -34,7 +38,11 @@ export class Leases {
     this.#keeper = keeper;
   }
 
-  /** Grants a lease that nobody renews yet. */
+  /**
+   * Grants a lease that nobody renews yet. Rejects with `leaseExists` where `leaseId` is taken, and with
+   * `invalidArgument` for a TTL out of its range. With `leaseId` a grant in doubt can be asked for again:
+   * then `leaseExists` says that it had worked.
+   */
   async grant(
     options: GrantOptions,
   ): Promise<{ readonly leaseId: string; readonly ttlMs: number; readonly revision: number }> {
@@ -42,26 +50,29 @@ export class Leases {
     return (await this.#call('leaseGrant', parameters, options)) as Results['leaseGrant'];
   }
 
-  /** Grants a lease and keeps it alive. */
+  /** Grants a lease and keeps it alive: renewed every third of its TTL. Rejects as `grant`. */
   async hold(options: GrantOptions): Promise<Lease> {
     const sentAtMs = this.#router.clock.monotonic();
     const { leaseId, ttlMs } = await this.grant(options);
     return this.#keeper.keep(leaseId, ttlMs, sentAtMs);
   }
 
-  /** Keeps a lease alive that exists already. */
+  /**
+   * Keeps a lease alive that exists already. One that this client keeps has one handle, which is given
+   * again. Rejects with `leaseNotFound`.
+   */
   async adopt(leaseId: string, options?: CallOptions): Promise<Lease> {
     const sentAtMs = this.#router.clock.monotonic();
     const { ttlMs } = await this.keepAliveOnce(leaseId, options);
     return this.#keeper.keep(leaseId, ttlMs, sentAtMs);
   }
 
-  /** Ends the lease and deletes its keys. */
+  /** Ends the lease and deletes its keys and instances. Rejects with `leaseNotFound`. */
   async revoke(leaseId: string, options?: CallOptions): Promise<{ readonly revision: number }> {
     return (await this.#call('leaseRevoke', { leaseId }, options)) as Results['leaseRevoke'];
   }
 
-  /** Gives the lease its full TTL again. */
+  /** Gives the lease its full TTL again, and says what that is. Rejects with `leaseNotFound`. */
   async keepAliveOnce(
     leaseId: string,
     options?: CallOptions,
@@ -70,9 +81,10 @@ export class Leases {
     const { ttlsMs, revision } = body as Results['leaseKeepAlive'];
     const ttlMs = ttlsMs[0] ?? 0;
     if (ttlMs > 0) return { ttlMs, revision };
-    throw new RollcallError('leaseNotFound', `No lease ${leaseId}`);
+    throw new RollcallError('leaseNotFound', `Lease ${leaseId} does not exist`);
   }
 
+  /** What is left of a lease and, with `keys`, which keys go with it. Rejects with `leaseNotFound`. */
   async timeToLive(
     leaseId: string,
     options?: CallOptions & { readonly keys?: boolean },
@@ -83,7 +95,7 @@ export class Leases {
     return { leaseId, ...status, keys: keys.map(bytesFromBinary) };
   }
 
-  /** All leases of the cluster. */
+  /** All leases of the cluster, by id. */
   async list(options?: CallOptions): Promise<Results['leaseList']['leases']> {
     return ((await this.#call('leaseList', {}, options)) as Results['leaseList']).leases;
   }

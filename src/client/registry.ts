@@ -12,16 +12,22 @@ const defaultNamespace = 'default';
 const defaultTtlMs = 10_000;
 
 export interface RegisterOptions {
+  /** Like all names, ids and namespaces: 1 to 128 of `a-z 0-9 . _ -`, first a letter or digit. */
   readonly service: string;
   /** Default `default`. */
   readonly namespace?: string;
-  /** Unique within the service; drawn if left out. Registering a known id replaces that instance. */
+  /**
+   * Unique within the service; drawn if left out. Registering a known id replaces that instance, and
+   * ends the registration that it came from.
+   */
   readonly id?: string;
-  /** Where it can be called: `host:port`. */
+  /** Where it can be called: `host:port`, IPv6 hosts in brackets. */
   readonly address: string;
+  /** At most 64 of 1 to 128 characters. */
   readonly tags?: readonly string[];
+  /** At most 64 pairs, names of 1 to 128, values of up to 1,024 characters. */
   readonly metadata?: Readonly<Record<string, string>>;
-  /** How long the instance outlives a process that dies. Default 10 s. */
+  /** How long the instance outlives a process that dies, in milliseconds: 500 or more. Default 10,000. */
   readonly ttlMs?: number;
   /** Gives up before the first success; afterwards it has no effect. */
   readonly signal?: AbortSignal;
@@ -37,7 +43,10 @@ export interface RegistryReadOptions extends CallOptions, NamespaceOptions {
   readonly serializable?: boolean;
 }
 
-/** Services and their instances. */
+/**
+ * Services and their instances. Besides what a method names, each may reject as every request of `Client`;
+ * names that are none are `invalidArgument`.
+ */
 export class Registry {
   readonly #router: Router;
   readonly #keeper: LeaseKeeper;
@@ -49,13 +58,17 @@ export class Registry {
   }
 
   /**
-   * Registers an instance and keeps it registered for as long as the client lives. Resolves when it
-   * stands in the registry for the first time, however long that takes (see `signal`); rejects only
-   * where no retry can help.
+   * Registers an instance and keeps it registered for as long as the client lives, or until somebody else
+   * ends it (see `Registration`). Resolves when it stands in the registry for the first time, however
+   * long that takes; meanwhile the cluster may be away. Rejects with `cancelled` when `signal` aborts before
+   * that, with `closed` when the client closes, and where no retry can help, as with `invalidArgument`.
    */
   async register(options: RegisterOptions): Promise<Registration> {
     if (this.#router.closed) throw new RollcallError('closed', 'The client is closed');
     const { service, signal } = options;
+    if (typeof service !== 'string') {
+      throw new RollcallError('invalidArgument', 'The service must be a name');
+    }
     const instance = {
       id: options.id ?? `${service.slice(0, 111)}-${randomId(this.#router.random)}`,
       address: options.address,
@@ -79,7 +92,10 @@ export class Registry {
     return registration;
   }
 
-  /** Takes an instance out of the registry, whoever registered it. */
+  /**
+   * Takes an instance out of the registry, whoever registered it; whoever keeps it registered hears of it
+   * and lets it be. Rejects with `instanceNotFound`.
+   */
   async deregister(
     service: string,
     id: string,
@@ -89,7 +105,7 @@ export class Registry {
     return (await this.#call('deregister', parameters, false, options)) as Results['deregister'];
   }
 
-  /** A live view of a service's instances. */
+  /** A live view of a service's instances, also of a service that nobody has registered yet. */
   discover(service: string, options: NamespaceOptions = {}): ServiceView {
     return new ServiceView(this.#router, {
       namespace: options.namespace ?? defaultNamespace,
@@ -105,7 +121,7 @@ export class Registry {
     return (await this.snapshot(service, options)).instances;
   }
 
-  /** The same with the revision at which it was so. */
+  /** The same with the revision at which it was so. A serializable read may reject with `behind`. */
   async snapshot(service: string, options: RegistryReadOptions = {}): Promise<ServiceSnapshot> {
     const parameters = {
       namespace: options.namespace ?? defaultNamespace,
@@ -117,7 +133,7 @@ export class Registry {
     return { revision, instances: instances.map(instanceFromWire) };
   }
 
-  /** All services with the number of their instances. */
+  /** All services that have instances, with the number of them, by name. */
   async services(options: RegistryReadOptions = {}): Promise<Results['services']['services']> {
     const namespace = options.namespace ?? defaultNamespace;
     const parameters = { namespace, ...this.#freshness(options) };

@@ -127,6 +127,11 @@ export class Router implements CallOwner, ConnectionEvents {
     return [...this.#links.values()].map((link) => link.connection);
   }
 
+  /** The name of the leader as the endpoint said last. */
+  leaderNamedBy(address: string): string | null {
+    return this.#topology.status(address)?.leaderName ?? null;
+  }
+
   sawRevision(revision: number): void {
     if (revision > this.#revision) this.#revision = revision;
   }
@@ -146,6 +151,9 @@ export class Router implements CallOwner, ConnectionEvents {
         throw new RollcallError('cancelled', `The ${request.method} request was cancelled`, reason);
       }
       const timeoutMs = options?.timeoutMs ?? this.#requestTimeoutMs;
+      if (!(timeoutMs > 0)) {
+        throw new RollcallError('invalidArgument', `timeoutMs is ${timeoutMs}, not above 0`);
+      }
       const deadlineMs = this.clock.monotonic() + timeoutMs;
       const call = new Call(this, request, deadlineMs, resolve, reject);
       if (signal !== undefined) call.listen(signal);
@@ -366,7 +374,8 @@ export class Router implements CallOwner, ConnectionEvents {
     const cause = call.refusal ?? undefined;
     if (call.anywhere && call.refusal !== null && call.sentAtMs === null) call.end(call.refusal);
     else if (call.connection === null) {
-      const code = call.anywhere ? 'unreachable' : 'noLeader';
+      const leaderless = this.#topology.unborn ? 'notBorn' : 'noLeader';
+      const code = call.anywhere ? 'unreachable' : leaderless;
       const message = `Nobody to send the ${call.method} request to: ${this.#describe()}`;
       call.end(new RollcallError(code, message, { cause }));
     } else {
@@ -383,6 +392,8 @@ export class Router implements CallOwner, ConnectionEvents {
       if (!connection.usable) parts.push(unreachableReason(connection));
       else if (this.#topology.isSilent(connection.address)) {
         parts.push(`${connection.address} is silent`);
+      } else if (status?.clusterId === '') {
+        parts.push(`${connection.address} waits for its cluster to begin`);
       } else {
         const leader = status?.leaderName ?? status?.leaderId ?? null;
         parts.push(

@@ -1,8 +1,12 @@
+import type { IncomingMessage } from 'node:http';
 import { WebSocket } from 'ws';
 import { limits } from '../base/limits.ts';
 import { subprotocol } from '../wire/frame.ts';
 
-const handshakeTimeoutMs = 2000;
+/** How long a dial may take, unless its caller says otherwise. */
+const handshakeMsMax = 2000;
+/** What is read of a refusal. */
+const refusalLengthMax = 300;
 
 /** One socket to one endpoint, as a connection uses it. */
 export interface Socket {
@@ -27,10 +31,16 @@ export interface SocketEvents {
 /** Begins to dial and says later how it went. Throws when the address is none. */
 export type Dial = (address: string, events: SocketEvents) => Socket;
 
-export const dialWebSocket: Dial = (address, events) => {
+export const dialWebSocket: Dial = (address, events) => dialWithin(handshakeMsMax, address, events);
+
+export function dialWithin(
+  handshakeTimeout: number,
+  address: string,
+  events: SocketEvents,
+): Socket {
   const socket = new WebSocket(`ws://${address}`, subprotocol, {
     perMessageDeflate: false,
-    handshakeTimeout: handshakeTimeoutMs,
+    handshakeTimeout,
     maxPayload: limits.serverFrameBytesMax,
     // Masks protect proxies from scripts in browsers; between programs they only cost time.
     generateMask: (mask) => mask.fill(0),
@@ -40,6 +50,10 @@ export const dialWebSocket: Dial = (address, events) => {
   socket.on('message', (bytes, isBinary) => events.received(bytes as Buffer, isBinary));
   socket.on('error', (first) => {
     error ??= first;
+  });
+  socket.on('unexpected-response', async (_request, response) => {
+    error ??= new Error(`it answered HTTP ${response.statusCode}: ${await refusalOf(response)}`);
+    socket.terminate();
   });
   socket.on('close', (code, text) => {
     const said = text.length > 0 ? text.toString() : `close code ${code}`;
@@ -57,4 +71,19 @@ export const dialWebSocket: Dial = (address, events) => {
     onceWritten: (callback) => socket.ping(undefined, undefined, callback),
     terminate: () => socket.terminate(),
   };
-};
+}
+
+/** The first line of what a server says that is no node, or is asked at the wrong port. */
+async function refusalOf(response: IncomingMessage): Promise<string> {
+  let text = '';
+  try {
+    for await (const chunk of response.setEncoding('latin1')) {
+      text += chunk;
+      if (text.length > refusalLengthMax) break;
+    }
+  } catch {
+    // What came before the connection broke is all there is.
+  }
+  const [line = ''] = text.slice(0, refusalLengthMax).split(/[\r\n]/);
+  return line.replace(/[^\x20-\x7e]+/g, '?') || String(response.statusMessage);
+}

@@ -61,6 +61,12 @@ export class Topology {
     return usable;
   }
 
+  /** Whether there are nodes that speak, and none of them belongs to a cluster yet. */
+  get unborn(): boolean {
+    const speaking = this.usable().map((address) => this.status(address));
+    return speaking.length > 0 && speaking.every((status) => status?.clusterId === '');
+  }
+
   isSilent(address: string): boolean {
     return this.#endpoints.get(address)?.silent ?? false;
   }

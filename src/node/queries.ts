@@ -4,6 +4,7 @@ import { RollcallError } from '../base/errors.ts';
 import { formatHash } from '../base/hash.ts';
 import { limits } from '../base/limits.ts';
 import { Refusal } from '../base/refusal.ts';
+import { leaseNotFound } from '../mvcc/operation.ts';
 import type { KeyRange, KeyValue, Revision } from '../mvcc/types.ts';
 import type { RegisteredInstance, ServiceName } from '../registry/types.ts';
 import type { StateMachine } from '../state-machine/state-machine.ts';
@@ -110,7 +111,7 @@ export class Queries implements WatchSource {
       case 'leaseTimeToLive': {
         const { leaseId, keys } = request;
         const found = this.#machine.leaseTimeToLive(leaseId, keys);
-        if (found === null) return new Refusal('leaseNotFound', `There is no lease ${leaseId}`);
+        if (found === null) return leaseNotFound(leaseId);
         return { type: 'leaseTimeToLive', ...found };
       }
       case 'leaseList':

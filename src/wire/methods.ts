@@ -140,8 +140,8 @@ const instance = object({
     /^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]{1,253}):([1-9][0-9]{0,4})$/,
     'an address HOST:PORT',
   ),
-  tags: optional(array(text(128), 64), []),
-  metadata: optional(array(pair(text(128), text(1024)), 64), []),
+  tags: optional(array(text(128, 1), 64), []),
+  metadata: optional(array(pair(text(128, 1), text(1024)), 64), []),
 });
 
 export const methods = {

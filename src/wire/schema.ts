@@ -26,10 +26,10 @@ export const boolean: Schema<boolean> = (value, path) => {
   return value;
 };
 
-export function text(lengthMax: number): Schema<string> {
+export function text(lengthMax: number, lengthMin = 0): Schema<string> {
   return (value, path) => {
-    if (typeof value !== 'string' || value.length > lengthMax) {
-      throw invalid(path, `text of at most ${lengthMax} characters`);
+    if (typeof value !== 'string' || value.length < lengthMin || value.length > lengthMax) {
+      throw invalid(path, `text of ${lengthMin} to ${lengthMax} characters`);
     }
     return value;
   };

@@ -99,7 +99,7 @@ describe('leases', () => {
     expect(await rollcall('get', 'k')).toMatchObject({ code: 1 });
     expect(await rollcall('lease', 'revoke', id)).toMatchObject({
       code: 1,
-      warned: `error: leaseNotFound: No lease ${id}\n`,
+      warned: `error: leaseNotFound: Lease ${id} does not exist\n`,
     });
   });
 });

@@ -92,5 +92,7 @@ describe('help', () => {
 test('a cluster that does not answer is a failure, not a wrong command line', async () => {
   const { code, warned } = await rollcall('get', 'a', '--timeout', '100ms');
   expect(code).toBe(1);
-  expect(warned).toMatch(/^error: unreachable: No endpoint answers: 127\.0\.0\.1:1/);
+  expect(warned).toMatch(
+    /^error: unreachable: No endpoint has answered within 100 ms: 127\.0\.0\.1:1/,
+  );
 });

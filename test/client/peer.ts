@@ -47,6 +47,8 @@ export type Fault = 'drop' | 'ignore' | 'applyOnly' | RollcallError;
 
 export class PeerCluster {
   store = new Store();
+  /** Empty: no node belongs to a cluster yet. */
+  clusterId = '00000000000000c1';
   incarnation = '00000000000000e1';
   term = 1;
   leader: PeerNode | null = null;
@@ -204,9 +206,9 @@ export class PeerNode {
   }
 
   #status(): NodeStatus {
-    const { leader, term, incarnation, store } = this.#cluster;
+    const { clusterId, leader, term, incarnation, store } = this.#cluster;
     return {
-      clusterId: '00000000000000c1',
+      clusterId,
       incarnation,
       memberId: this.memberId,
       name: this.name,
@@ -225,9 +227,9 @@ export class PeerNode {
 
   #send(socket: WebSocket, id: number, kind: ItemKind, body: unknown): void {
     if (this.#paused !== null || socket.readyState !== socket.OPEN) return;
-    const { incarnation, term } = this.#cluster;
+    const { clusterId, incarnation, term } = this.#cluster;
     const header = encodeHeader({
-      clusterId: '00000000000000c1',
+      clusterId,
       incarnation,
       memberId: this.memberId,
       term,
@@ -398,7 +400,8 @@ function perform(store: Store, method: Method, given: unknown): object {
 
 function timeToLive(store: Store, { leaseId, keys }: Parameters<'leaseTimeToLive'>): object {
   const ttlMs = store.leases.get(leaseId);
-  if (ttlMs === undefined) throw new RollcallError('leaseNotFound', `No lease ${leaseId}`);
+  if (ttlMs === undefined)
+    throw new RollcallError('leaseNotFound', `Lease ${leaseId} does not exist`);
   const attached = [...store.pairsAt(store.revision).values()]
     .filter((pair) => pair.leaseId === leaseId)
     .map((pair) => pair.key);

@@ -98,7 +98,7 @@ export class Store {
 
   revoke(leaseId: string): void {
     if (!this.leases.delete(leaseId)) {
-      throw new RollcallError('leaseNotFound', `No lease ${leaseId}`);
+      throw new RollcallError('leaseNotFound', `Lease ${leaseId} does not exist`);
     }
     const attached = [...this.pairsAt(this.revision).values()].filter(
       (pair) => pair.leaseId === leaseId,
@@ -118,7 +118,7 @@ export class Store {
   register(parameters: Parameters<'register'>): boolean {
     const { service, instance, leaseId, replace } = parameters;
     if (leaseId !== null && !this.leases.has(leaseId)) {
-      throw new RollcallError('leaseNotFound', `No lease ${leaseId}`);
+      throw new RollcallError('leaseNotFound', `Lease ${leaseId} does not exist`);
     }
     const instances = this.services.get(service) ?? new Map<string, WireInstance>();
     this.services.set(service, instances);
@@ -187,7 +187,7 @@ export class Store {
   #put(parameters: Parameters<'put'>, events: WireEvent[]) {
     const { key, value, leaseId } = parameters;
     if (leaseId !== null && !this.leases.has(leaseId)) {
-      throw new RollcallError('leaseNotFound', `No lease ${leaseId}`);
+      throw new RollcallError('leaseNotFound', `Lease ${leaseId} does not exist`);
     }
     const before = this.pairsAt(this.revision).get(key) ?? null;
     const modRevision = this.revision + 1;
