@@ -1,6 +1,7 @@
 /** What users get: the packed package in a project of their own, and a clone before its first build. */
-import { execFile } from 'node:child_process';
-import { copyFile, mkdir, mkdtemp, readFile, rm, symlink } from 'node:fs/promises';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { copyFile, cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
@@ -64,3 +65,59 @@ describe('The package', () => {
     });
   });
 });
+
+describe('A clone', () => {
+  test('is built once when two come at the same time', async () => {
+    await cp(join(root, 'bin'), join(directory, 'bin'), { recursive: true });
+    await writeFile(join(directory, 'package.json'), '{ "type": "module" }');
+    const compiler = join(directory, 'node_modules', 'typescript');
+    await mkdir(join(compiler, 'bin'), { recursive: true });
+    // A lock file of nothing is installed already; the compiler writes down that it ran, once it may.
+    for (const path of ['package-lock.json', 'node_modules/.package-lock.json']) {
+      await writeFile(join(directory, path), '{ "packages": {} }');
+    }
+    await writeFile(join(directory, 'tsconfig.json'), '{}');
+    await writeFile(join(compiler, 'package.json'), '{ "type": "commonjs" }');
+    await writeFile(join(compiler, 'bin', 'tsc'), compilerText);
+
+    const first = ensure();
+    await says(first, 'Building …');
+    const second = ensure();
+    await says(second, 'Waiting for another process that builds here …');
+    const ends = [once(first, 'close'), once(second, 'close')];
+    await writeFile(join(directory, 'go'), '');
+    expect(await Promise.all(ends)).toEqual([
+      [0, null],
+      [0, null],
+    ]);
+    expect(await readFile(join(directory, 'dist', 'runs'), 'utf8')).toBe('run\n');
+  });
+});
+
+const compilerText = `
+  const fs = require('node:fs');
+  const timer = setInterval(() => {
+    if (!fs.existsSync('package.json')) process.exit(1);
+    if (!fs.existsSync('go')) return;
+    clearInterval(timer);
+    fs.mkdirSync('dist', { recursive: true });
+    fs.appendFileSync('dist/runs', 'run\\n');
+  }, 20);
+`;
+
+function ensure(): ChildProcess {
+  const program = join(directory, 'bin', 'ensure.js');
+  return spawn(process.execPath, [program], { stdio: ['ignore', 'ignore', 'pipe'] });
+}
+
+/** Waits until standard error has the text. */
+async function says(child: ChildProcess, text: string): Promise<void> {
+  let said = '';
+  await new Promise<void>((resolve, reject) => {
+    child.stderr?.setEncoding('utf8').on('data', (chunk: string) => {
+      said += chunk;
+      if (said.includes(text)) resolve();
+    });
+    child.once('close', () => reject(new Error(`It ended without "${text}": ${said}`)));
+  });
+}
