@@ -3,7 +3,21 @@ import { ByteReader, ByteWriter } from '../base/bytes.ts';
 import { RollcallError } from '../base/errors.ts';
 import { expectVersion } from './configuration.ts';
 import { decodeEntry, decodeEntryId, encodeEntry, encodeEntryId } from './entry.ts';
-import type { AppendEntriesResponse, Entry, EntryId, Message, NodeId, Term } from './types.ts';
+import {
+  decodeNodeMessage,
+  encodeNodeMessage,
+  isNodeMessage,
+  nodeKindMin,
+} from './node-message.ts';
+import type {
+  AppendEntriesResponse,
+  Entry,
+  EntryId,
+  Message,
+  NodeId,
+  PeerMessage,
+  Term,
+} from './types.ts';
 
 const version = 1;
 
@@ -19,18 +33,26 @@ const kindNumbers = new Map<Message['type'], number>(kinds.map((kind, number) =>
 
 const writer = new ByteWriter(64 * 1024);
 
-export function encodeMessages(messages: readonly Message[]): Uint8Array {
+export function encodeMessages(messages: readonly PeerMessage[]): Uint8Array {
   writer.u8(version).varint(messages.length);
-  for (const message of messages) encodeMessage(message);
+  for (const message of messages) {
+    if (isNodeMessage(message)) encodeNodeMessage(writer, message);
+    else encodeMessage(message);
+  }
   return writer.finish();
 }
 
 /** Throws `malformedFrame` on anything but a whole list of known messages. */
-export function decodeMessages(bytes: Uint8Array): Message[] {
+export function decodeMessages(bytes: Uint8Array): PeerMessage[] {
   const reader = new ByteReader(bytes);
   expectVersion(reader.u8(), version, 'peer frame');
-  const messages: Message[] = [];
-  for (let left = reader.varint(); left > 0; left--) messages.push(decodeMessage(reader));
+  const messages: PeerMessage[] = [];
+  for (let left = reader.varint(); left > 0; left--) {
+    const kind = reader.u8();
+    messages.push(
+      kind < nodeKindMin ? decodeMessage(reader, kind) : decodeNodeMessage(reader, kind),
+    );
+  }
   reader.end();
   return messages;
 }
@@ -75,8 +97,7 @@ interface Envelope {
   readonly term: Term;
 }
 
-function decodeMessage(reader: ByteReader): Message {
-  const number = reader.u8();
+function decodeMessage(reader: ByteReader, number: number): Message {
   const type = kinds[number];
   if (type === undefined) {
     throw new RollcallError('malformedFrame', `Unknown message kind ${number}`);

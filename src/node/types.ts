@@ -3,7 +3,7 @@
  * now; gRPC, HTTP and DNS later) stands on `MemberApi`.
  */
 import type { RollcallError } from '../base/errors.ts';
-import type { Message } from '../format/types.ts';
+import type { PeerMessage } from '../format/types.ts';
 import type {
   DeleteOperation,
   KeyEvent,
@@ -16,7 +16,7 @@ import type {
   Revision,
   TxnOperation,
 } from '../mvcc/types.ts';
-import type { NodeId, Role } from '../raft/types.ts';
+import type { Member, NodeId, Role } from '../raft/types.ts';
 import type {
   Instance,
   InstanceEvent,
@@ -30,6 +30,17 @@ export interface Freshness {
   readonly serializable: boolean;
   readonly minRevision: Revision;
 }
+
+/** What changes who belongs to the cluster, by names or ids. Answered once it is committed, by the leader. */
+export type MembershipRequest =
+  /** Takes in a node that asks to join under this name, first as a learner. */
+  | { readonly type: 'memberAdd'; readonly name: string; readonly autoPromote: boolean }
+  /** Takes in the node `by`, which asks to join, in the place of `member`. */
+  | { readonly type: 'memberReplace'; readonly member: string; readonly by: string }
+  | { readonly type: 'memberPromote'; readonly member: string }
+  | { readonly type: 'memberRemove'; readonly member: string }
+  /** Null: to the most suitable voter. */
+  | { readonly type: 'transferLeadership'; readonly to: string | null };
 
 export type WriteRequest =
   | PutOperation
@@ -54,10 +65,45 @@ export type ReadRequest =
   | (RangeRequest & Freshness & { readonly type: 'range' })
   | { readonly type: 'leaseTimeToLive'; readonly leaseId: LeaseId; readonly keys: boolean }
   | { readonly type: 'leaseList' }
+  | { readonly type: 'memberList' }
   | (ServiceName & Freshness & { readonly type: 'discover' })
   | (Freshness & { readonly type: 'services'; readonly namespace: string });
 
-export type Request = WriteRequest | ReadRequest;
+export type Request = WriteRequest | ReadRequest | MembershipRequest;
+
+/** A node that is not born and asks to be taken in. */
+export interface Applicant {
+  readonly id: NodeId;
+  readonly name: string;
+  readonly peerAddress: string;
+  readonly clientAddress: string;
+  readonly featureLevel: number;
+}
+
+/** `joining` and `leaving` are voters of one side of a joint configuration. */
+export type Standing = 'voter' | 'learner' | 'joining' | 'leaving';
+
+export interface MemberReport extends Applicant {
+  readonly standing: Standing;
+  readonly leads: boolean;
+  /** A learner that becomes a voter once it has caught up. */
+  readonly autoPromote: boolean;
+  readonly replaces: NodeId | null;
+  /** How far its log is known to equal the leader's. */
+  readonly matchIndex: number;
+  readonly isReachable: boolean;
+}
+
+export interface MembershipReport {
+  readonly members: readonly MemberReport[];
+  readonly applicants: readonly Applicant[];
+  /** The leader's last log index, to compare `matchIndex` with. */
+  readonly lastIndex: number;
+}
+
+export type MembershipResult =
+  | ({ readonly type: 'memberChange' } & MembershipReport)
+  | { readonly type: 'transferLeadership'; readonly leaderId: NodeId; readonly leaderName: string };
 
 export type ReadResult =
   | ({ readonly type: 'range' } & RangeResult)
@@ -75,13 +121,17 @@ export type ReadResult =
         readonly remainingMs: number;
       }[];
     }
+  | ({ readonly type: 'memberList' } & MembershipReport)
   | { readonly type: 'discover'; readonly instances: readonly RegisteredInstance[] }
   | {
       readonly type: 'services';
       readonly services: readonly { readonly service: string; readonly instances: number }[];
     };
 
-export type Response = { readonly revision: Revision; readonly result: CommandResult | ReadResult };
+export type Response = {
+  readonly revision: Revision;
+  readonly result: CommandResult | ReadResult | MembershipResult;
+};
 
 /** Called exactly once per request, never synchronously inside `submit`. */
 export type Reply = (outcome: Response | RollcallError) => void;
@@ -141,6 +191,8 @@ export interface MemberStatus {
   readonly memberId: NodeId;
   readonly name: string;
   readonly role: Role;
+  /** `removed`: the cluster goes on without this node, which serves nothing any more. */
+  readonly standing: Standing | 'removed';
   readonly term: number;
   readonly leaderId: NodeId | null;
   readonly leaderName: string | null;
@@ -164,12 +216,22 @@ export interface MemberApi {
 
 /** Messages to other members: best effort, unordered between kinds. The transport picks the lane. */
 export interface PeerTransport {
-  send(message: Message): void;
+  send(message: PeerMessage): void;
+  /** The members of the newest configuration: only with these are messages exchanged. */
+  setMembers(members: readonly Member[]): void;
   /** Everything queued since the last flush leaves now, one frame per peer and lane. Called after each Ready. */
   flush(): void;
   /** The member's handlers; set once before the first message. */
   attach(handlers: {
-    readonly message: (message: Message) => void;
+    readonly message: (message: PeerMessage) => void;
     readonly unreachable: (peer: NodeId) => void;
+    /** The peer's control socket closed and a new one was refused at once: its process is gone. */
+    readonly gone: (peer: NodeId) => void;
+    /** A node that is not born asks to be taken in; repeated as long as it does. */
+    readonly knock: (applicant: Applicant) => void;
+    /** A member has shaken hands; its addresses may be new. */
+    readonly greeted: (member: Applicant) => void;
+    /** A member says that this node is not in the configuration of this index. */
+    readonly removed: (configurationIndex: number) => void;
   }): void;
 }

@@ -5,7 +5,7 @@
 import type { RawData, WebSocket } from 'ws';
 import type { Timer } from '../base/clock.ts';
 import { RollcallError } from '../base/errors.ts';
-import type { Message } from '../format/types.ts';
+import type { PeerMessage } from '../format/types.ts';
 import { hangUp } from './hang-up.ts';
 import type { Hello } from './hello.ts';
 import { laneOf } from './lanes.ts';
@@ -127,7 +127,7 @@ export class IncomingConnection {
     this.#shaken(hello);
   }
 
-  #deliver(messages: readonly Message[]): void {
+  #deliver(messages: readonly PeerMessage[]): void {
     for (const { from, to, type } of messages) {
       if (from !== this.#hello?.memberId || to !== this.#memberId) {
         throw new RollcallError('malformedFrame', `A message from ${from} to ${to}`);

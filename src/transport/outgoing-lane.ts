@@ -11,7 +11,8 @@ import type { Timer } from '../base/clock.ts';
 import { RollcallError } from '../base/errors.ts';
 import { limits } from '../base/limits.ts';
 import { entryBytes } from '../format/entry.ts';
-import type { Message } from '../format/types.ts';
+import { isNodeMessage, nodeMessageBytes } from '../format/node-message.ts';
+import type { PeerMessage } from '../format/types.ts';
 import { hangUp } from './hang-up.ts';
 import type { Hello } from './hello.ts';
 import type { Lane } from './lanes.ts';
@@ -47,7 +48,7 @@ export class OutgoingLane {
   #openedMs = 0;
   #heard = false;
   #silences = 0;
-  #queue: Message[] = [];
+  #queue: PeerMessage[] = [];
   /** Invariant: while set, nothing is queued. */
   #congested = false;
 
@@ -70,7 +71,7 @@ export class OutgoingLane {
   }
 
   /** Best effort: what cannot leave is dropped. */
-  send(message: Message): void {
+  send(message: PeerMessage): void {
     if (this.#state !== 'open' || this.#socket === null) return;
     if (this.#isCongested(this.#socket)) return;
     this.#queue.push(message);
@@ -84,7 +85,7 @@ export class OutgoingLane {
     let start = 0;
     let bytes = 0;
     for (let at = 0; at < queue.length; at++) {
-      const more = messageBytes(queue[at] as Message);
+      const more = messageBytes(queue[at] as PeerMessage);
       if (at > start && bytes + more > frameBytesMax) {
         this.#write(socket, { type: 'messages', messages: queue.slice(start, at) });
         start = at;
@@ -258,7 +259,8 @@ export class OutgoingLane {
   }
 }
 
-function messageBytes(message: Message): number {
+function messageBytes(message: PeerMessage): number {
+  if (isNodeMessage(message)) return nodeMessageBytes(message);
   let bytes = 64;
   if (message.type === 'appendEntries') {
     for (const entry of message.entries) bytes += entryBytes(entry);

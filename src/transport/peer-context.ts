@@ -3,7 +3,7 @@ import type { Clock } from '../base/clock.ts';
 import type { Log, LogFields } from '../base/log.ts';
 import type { Random } from '../base/prng.ts';
 import type { Birth } from '../format/identity.ts';
-import type { Message } from '../format/types.ts';
+import type { PeerMessage } from '../format/types.ts';
 import type { Hello, Verdict } from './hello.ts';
 import type { Lane } from './lanes.ts';
 
@@ -32,7 +32,7 @@ export interface PeerContext {
   readonly timing: PeerTiming;
   hello(lane: Lane): Hello;
   judge(hello: Hello): Verdict;
-  deliver(messages: readonly Message[]): void;
+  deliver(messages: readonly PeerMessage[]): void;
   /** Whatever was in flight to or from this member may be lost. */
   unreachable(memberId: string): void;
   birth(birth: Birth, from: Hello): void;

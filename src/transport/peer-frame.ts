@@ -3,7 +3,7 @@ import { ByteReader, ByteWriter } from '../base/bytes.ts';
 import { RollcallError } from '../base/errors.ts';
 import { type Birth, decodeBirth, encodeBirth } from '../format/identity.ts';
 import { decodeMessages, encodeMessages } from '../format/message.ts';
-import type { Message } from '../format/types.ts';
+import type { PeerMessage } from '../format/types.ts';
 import { errorBody, errorFromBody } from '../wire/error-body.ts';
 import { pack, unpack } from '../wire/pack.ts';
 import { decodeHello, encodeHello, type Hello, isDialable } from './hello.ts';
@@ -19,7 +19,7 @@ export type PeerFrame =
   /** The receiver is a member of this cluster from now on. */
   | { readonly type: 'birth'; readonly birth: Birth }
   /** Only from the one that dialed. */
-  | { readonly type: 'messages'; readonly messages: readonly Message[] };
+  | { readonly type: 'messages'; readonly messages: readonly PeerMessage[] };
 
 const kinds = [
   'hello',

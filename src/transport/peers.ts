@@ -12,7 +12,7 @@ import { limits } from '../base/limits.ts';
 import type { Log } from '../base/log.ts';
 import type { Random } from '../base/prng.ts';
 import type { Birth } from '../format/identity.ts';
-import type { Member, Message } from '../format/types.ts';
+import type { Member, PeerMessage } from '../format/types.ts';
 import { Complaints } from './complaints.ts';
 import { type Hello, helloOf, judge, type PeerSelf } from './hello.ts';
 import { closeServer, createGuardedServer, listen, refuseUpgrade } from './http-guard.ts';
@@ -41,7 +41,7 @@ export interface PeersOptions {
 }
 
 interface PeerHandlers {
-  readonly message: (message: Message) => void;
+  readonly message: (message: PeerMessage) => void;
   readonly unreachable: (peer: string) => void;
 }
 
@@ -115,7 +115,7 @@ export class Peers {
   }
 
   /** Queued until `flush`; dropped when the member cannot be reached now. */
-  send(message: Message): void {
+  send(message: PeerMessage): void {
     const lane = this.#linkOf.get(message.to)?.lanes[laneOf(message.type)];
     if (!lane?.isOpen) return;
     lane.send(message);
