@@ -44,6 +44,15 @@ export const errorCodes = {
     definite: true,
     advice: 'Another process has registered this instance since; it was left as it is',
   },
+  memberNotFound: { definite: true, advice: 'See `rollcall member list` for who there is' },
+  membershipRefused: {
+    definite: true,
+    advice: 'The change would harm the cluster or has nothing to change; the message says why',
+  },
+  transferFailed: {
+    definite: true,
+    advice: 'The other node did not take over in time; the old leader goes on',
+  },
   notLeader: { definite: true, advice: 'Send it to the leader; the error carries a hint' },
   noLeader: { definite: true, advice: 'The cluster has no majority at the moment; try again' },
   behind: { definite: true, advice: 'This node has not yet seen the revision; ask another one' },

@@ -1,0 +1,51 @@
+/**
+ * Leadership on its way to another member: who asked for it, and whether it has arrived. The core does
+ * the handing over and gives up by itself after an election timeout.
+ */
+import { RollcallError } from '../base/errors.ts';
+import type { NodeId } from '../raft/types.ts';
+import type { Reply } from './types.ts';
+
+export class Handover {
+  /** Invariant: not empty only while a transfer is under way, or its result is not known yet. */
+  #waiting: { readonly to: NodeId | null; readonly reply: Reply; readonly sinceMs: number }[] = [];
+
+  begin(to: NodeId | null, reply: Reply, nowMs: number): void {
+    this.#waiting.push({ to, reply, sinceMs: nowMs });
+  }
+
+  /** Somebody leads: `leaderId`. `ownId` is the one that handed over. */
+  led(leaderId: NodeId, ownId: NodeId, revision: number, nameOf: (id: NodeId) => string): void {
+    if (leaderId === ownId) return;
+    const leaderName = nameOf(leaderId);
+    for (const { to, reply } of this.#take()) {
+      if (to === null || to === leaderId) {
+        reply({ revision, result: { type: 'transferLeadership', leaderId, leaderName } });
+      } else {
+        reply(new RollcallError('transferFailed', `"${leaderName}" leads now, not "${nameOf(to)}"`));
+      }
+    }
+  }
+
+  /** To be looked at now and then. A transfer that the core has given up fails; one that succeeds is told by `led`. */
+  expire(nowMs: number, leadsWithout: boolean, timeoutMs: number): void {
+    const late = this.#waiting.filter(
+      ({ sinceMs }) => leadsWithout || nowMs - sinceMs >= timeoutMs,
+    );
+    if (late.length === 0) return;
+    this.#waiting = this.#waiting.filter((one) => !late.includes(one));
+    for (const { reply } of late) {
+      reply(new RollcallError('transferFailed', 'The other node did not take over in time'));
+    }
+  }
+
+  close(error: RollcallError): void {
+    for (const { reply } of this.#take()) reply(error);
+  }
+
+  #take(): typeof this.#waiting {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    return waiting;
+  }
+}

@@ -1,0 +1,207 @@
+/**
+ * Who belongs to the cluster, as the leader sees it: nodes that ask to be taken in, what operators
+ * want, and what the leader changes by itself:
+ *
+ * - A learner that is to vote is promoted once it has caught up.
+ * - A node that asks under the name of a member that is silent has lost its directory: it is taken in
+ *   as a learner that replaces that member. While the old member answers, nothing is replaced.
+ * - A member whose addresses or features changed is updated.
+ */
+import { RollcallError } from '../base/errors.ts';
+import type { Member, MemberChange, NodeId, Status } from '../raft/types.ts';
+import type {
+  Applicant,
+  MemberReport,
+  MembershipReport,
+  MembershipRequest,
+  Standing,
+} from './types.ts';
+
+type OperatorRequest = Exclude<MembershipRequest, { type: 'transferLeadership' }>;
+
+export interface MembershipTiming {
+  /** An applicant that was silent for so long is gone. */
+  readonly applicantMs: number;
+  /** After a refused change the leader waits so long before it makes one by itself again. */
+  readonly retryMs: number;
+}
+
+/** So near to the end of the log a learner has caught up. */
+const caughtUpEntries = 1000;
+
+export class Membership {
+  readonly #timing: MembershipTiming;
+  readonly #applicants = new Map<NodeId, { readonly applicant: Applicant; readonly atMs: number }>();
+  /** What members last said of themselves. */
+  readonly #greeted = new Map<NodeId, Applicant>();
+  #notBeforeMs = Number.NEGATIVE_INFINITY;
+
+  constructor(timing: MembershipTiming) {
+    this.#timing = timing;
+  }
+
+  knock(applicant: Applicant, nowMs: number): void {
+    this.#applicants.set(applicant.id, { applicant, atMs: nowMs });
+  }
+
+  greeted(member: Applicant): void {
+    this.#greeted.set(member.id, member);
+  }
+
+  /** A change that the leader made by itself was refused: its cause may pass. */
+  refused(nowMs: number): void {
+    this.#notBeforeMs = nowMs + this.#timing.retryMs;
+  }
+
+  /** What the leader changes by itself now; null when there is nothing. */
+  next(status: Status, nowMs: number): readonly MemberChange[] | null {
+    this.#forget(status, nowMs);
+    if (status.role !== 'leader' || nowMs < this.#notBeforeMs) return null;
+    // One change at a time.
+    if (status.configuration.votersOutgoing.length > 0) return null;
+    return this.#promotion(status) ?? this.#replacement(status) ?? this.#update(status);
+  }
+
+  /** The changes that an operator asks for. */
+  changesOf(request: OperatorRequest, status: Status): readonly MemberChange[] | RollcallError {
+    switch (request.type) {
+      case 'memberAdd':
+        return this.#admission(request.name, null, request.autoPromote, status);
+      case 'memberReplace': {
+        const replaced = memberOf(request.member, status);
+        if (replaced instanceof RollcallError) return replaced;
+        return this.#admission(request.by, replaced.id, true, status);
+      }
+      case 'memberPromote':
+      case 'memberRemove': {
+        const member = memberOf(request.member, status);
+        if (member instanceof RollcallError) return member;
+        return [
+          { type: request.type === 'memberRemove' ? 'remove' : 'promote', id: member.id },
+        ];
+      }
+    }
+  }
+
+  report(status: Status): MembershipReport {
+    const { configuration, lastIndex } = status;
+    return {
+      members: configuration.members.map((member) => reportOf(member, status)),
+      applicants: Array.from(this.#applicants.values(), ({ applicant }) => applicant),
+      lastIndex,
+    };
+  }
+
+  #forget({ configuration }: Status, nowMs: number): void {
+    const ids = new Set(configuration.members.map(({ id }) => id));
+    for (const [id, { atMs }] of this.#applicants) {
+      if (ids.has(id) || nowMs - atMs > this.#timing.applicantMs) this.#applicants.delete(id);
+    }
+    for (const id of this.#greeted.keys()) if (!ids.has(id)) this.#greeted.delete(id);
+  }
+
+  #promotion({ configuration, progress, lastIndex }: Status): MemberChange[] | null {
+    const due = configuration.members.find(({ id, autoPromote }) => {
+      if (!autoPromote || !configuration.learners.includes(id)) return false;
+      const known = progress.find((one) => one.id === id);
+      if (known === undefined || known.state !== 'replicate') return false;
+      return known.isRecentlyActive && lastIndex - known.matchIndex <= caughtUpEntries;
+    });
+    return due === undefined ? null : [{ type: 'promote', id: due.id }];
+  }
+
+  #replacement(status: Status): MemberChange[] | null {
+    for (const { applicant } of this.#applicants.values()) {
+      const namesakes = status.configuration.members.filter(({ name }) => name === applicant.name);
+      if (namesakes.length === 0 || namesakes.some(({ id }) => isHeard(id, status))) continue;
+      return replace(namesakes, applicant, status);
+    }
+    return null;
+  }
+
+  #update({ configuration }: Status): MemberChange[] | null {
+    for (const member of configuration.members) {
+      const said = this.#greeted.get(member.id);
+      if (said === undefined || isSame(member, said)) continue;
+      return [{ type: 'update', member: { ...member, ...said } }];
+    }
+    return null;
+  }
+
+  #admission(
+    name: string,
+    replaces: NodeId | null,
+    autoPromote: boolean,
+    status: Status,
+  ): readonly MemberChange[] | RollcallError {
+    const found = [...this.#applicants.values()].find(({ applicant }) => applicant.name === name);
+    if (found !== undefined) {
+      return [{ type: 'add', member: { ...found.applicant, replaces, autoPromote } }];
+    }
+    const isMember = status.configuration.members.some((member) => member.name === name);
+    return new RollcallError(
+      isMember ? 'membershipRefused' : 'memberNotFound',
+      isMember
+        ? `"${name}" is a member already`
+        : `No node called "${name}" asks to join: start it with ` +
+          `\`rollcall server --name ${name} --join PEER_ADDRESS …\` first`,
+    );
+  }
+}
+
+/** By name or id. Of two with one name, of which one replaces the other, the voter is meant. */
+function memberOf(nameOrId: string, { configuration }: Status): Member | RollcallError {
+  const { members, voters } = configuration;
+  const named = members.filter(({ id, name }) => id === nameOrId || name === nameOrId);
+  const found = named.find(({ id }) => voters.includes(id)) ?? named[0];
+  return found ?? new RollcallError('memberNotFound', `The cluster has no member "${nameOrId}"`);
+}
+
+/** The newcomer takes the voter's place; learners of the name, who never got that far, go at once. */
+function replace(
+  namesakes: readonly Member[],
+  applicant: Applicant,
+  { configuration }: Status,
+): MemberChange[] {
+  const voter = namesakes.find(({ id }) => configuration.voters.includes(id));
+  const learners = namesakes.filter((member) => member !== voter);
+  const autoPromote = voter !== undefined || learners.some((learner) => learner.autoPromote);
+  const replaces = voter?.id ?? learners.find((learner) => learner.replaces !== null)?.replaces;
+  return [
+    ...learners.map(({ id }): MemberChange => ({ type: 'remove', id })),
+    { type: 'add', member: { ...applicant, replaces: replaces ?? null, autoPromote } },
+  ];
+}
+
+function isHeard(id: NodeId, status: Status): boolean {
+  if (id === status.id) return true;
+  return status.progress.find((one) => one.id === id)?.isRecentlyActive === true;
+}
+
+function isSame(member: Member, said: Applicant): boolean {
+  return (
+    member.name === said.name &&
+    member.peerAddress === said.peerAddress &&
+    member.clientAddress === said.clientAddress &&
+    member.featureLevel === said.featureLevel
+  );
+}
+
+function reportOf(member: Member, status: Status): MemberReport {
+  const { id, name, peerAddress, clientAddress, featureLevel, autoPromote, replaces } = member;
+  const progress = status.progress.find((one) => one.id === id);
+  return {
+    ...{ id, name, peerAddress, clientAddress, featureLevel, autoPromote, replaces },
+    standing: standingOf(id, status),
+    leads: id === status.leaderId,
+    matchIndex: id === status.id ? status.lastIndex : (progress?.matchIndex ?? 0),
+    isReachable: isHeard(id, status),
+  };
+}
+
+/** Null for an id that is not in the configuration. */
+export function standingOf(id: NodeId, { configuration }: Pick<Status, 'configuration'>): Standing {
+  const { voters, votersOutgoing } = configuration;
+  if (!voters.includes(id)) return votersOutgoing.includes(id) ? 'leaving' : 'learner';
+  return votersOutgoing.length === 0 || votersOutgoing.includes(id) ? 'voter' : 'joining';
+}
