@@ -5,7 +5,11 @@
 import { ByteReader, ByteWriter } from '../base/bytes.ts';
 import { RollcallError } from '../base/errors.ts';
 import { equalHash, type Hash64, hash64 } from '../base/hash.ts';
-import { type CheckpointHeader, decodeCheckpointHeader, encodeCheckpointHeader } from './checkpoint.ts';
+import {
+  type CheckpointHeader,
+  decodeCheckpointHeader,
+  encodeCheckpointHeader,
+} from './checkpoint.ts';
 import type { Index, NodeId } from './types.ts';
 
 interface Route {

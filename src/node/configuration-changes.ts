@@ -8,7 +8,14 @@
  * What the leader changes by itself has no reply and needs no place here.
  */
 import { RollcallError } from '../base/errors.ts';
-import type { Accepted, Configuration, EntryId, NodeId, Refused, RequestId } from '../raft/types.ts';
+import type {
+  Accepted,
+  Configuration,
+  EntryId,
+  NodeId,
+  Refused,
+  RequestId,
+} from '../raft/types.ts';
 import type { MembershipReport, Reply } from './types.ts';
 
 interface Waiting {
@@ -55,7 +62,9 @@ export class ConfigurationChanges {
       this.#waiting.delete(id);
       const isSame = entry.term === term;
       if (!isSame) {
-        reply(new RollcallError('leadershipLost', 'Another leader took over before it was decided'));
+        reply(
+          new RollcallError('leadershipLost', 'Another leader took over before it was decided'),
+        );
         continue;
       }
       const { revision, report } = answer();
@@ -66,7 +75,10 @@ export class ConfigurationChanges {
   /** The node leads no longer: the log decides, but not for these to hear. */
   leadershipLost(): void {
     for (const id of [...this.#waiting.keys()]) {
-      this.#end(id, new RollcallError('leadershipLost', 'The leader changed before it was decided'));
+      this.#end(
+        id,
+        new RollcallError('leadershipLost', 'The leader changed before it was decided'),
+      );
     }
   }
 

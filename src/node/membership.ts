@@ -31,7 +31,10 @@ const caughtUpEntries = 1000;
 
 export class Membership {
   readonly #timing: MembershipTiming;
-  readonly #applicants = new Map<NodeId, { readonly applicant: Applicant; readonly atMs: number }>();
+  readonly #applicants = new Map<
+    NodeId,
+    { readonly applicant: Applicant; readonly atMs: number }
+  >();
   /** What members last said of themselves. */
   readonly #greeted = new Map<NodeId, Applicant>();
   #notBeforeMs = Number.NEGATIVE_INFINITY;
@@ -76,9 +79,7 @@ export class Membership {
       case 'memberRemove': {
         const member = memberOf(request.member, status);
         if (member instanceof RollcallError) return member;
-        return [
-          { type: request.type === 'memberRemove' ? 'remove' : 'promote', id: member.id },
-        ];
+        return [{ type: request.type === 'memberRemove' ? 'remove' : 'promote', id: member.id }];
       }
     }
   }
@@ -144,7 +145,7 @@ export class Membership {
       isMember
         ? `"${name}" is a member already`
         : `No node called "${name}" asks to join: start it with ` +
-          `\`rollcall server --name ${name} --join PEER_ADDRESS …\` first`,
+            `\`rollcall server --name ${name} --join PEER_ADDRESS …\` first`,
     );
   }
 }

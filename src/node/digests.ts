@@ -1,0 +1,105 @@
+/**
+ * Compares digests between members: equal logs make equal states, so two digests at one applied index
+ * that differ mean that a state was damaged or a program is not deterministic. Every node tells its
+ * newest digest now and then; whoever has another one at that index asks all members, and whom a
+ * majority contradicts is wrong.
+ */
+import { equalHash, type Hash64 } from '../base/hash.ts';
+import type { DigestReport } from '../format/node-message.ts';
+import type { Configuration, Index, NodeId } from '../raft/types.ts';
+
+/** How many of the newest applied entries can be compared. */
+const remembered = 4096;
+
+interface Dispute {
+  readonly index: Index;
+  /** What each member says, this one included. */
+  readonly digests: Map<NodeId, Hash64>;
+}
+
+export class Digests {
+  readonly #id: NodeId;
+  readonly #send: (report: DigestReport) => void;
+  /** A majority has another digest than this node at `index`. */
+  readonly #onWrong: (index: Index) => void;
+  readonly #indexes = new Float64Array(remembered);
+  readonly #highs = new Uint32Array(remembered);
+  readonly #lows = new Uint32Array(remembered);
+  #newest: Index = 0;
+  #told: Index = 0;
+  #dispute: Dispute | null = null;
+
+  constructor(id: NodeId, send: (report: DigestReport) => void, onWrong: (index: Index) => void) {
+    this.#id = id;
+    this.#send = send;
+    this.#onWrong = onWrong;
+  }
+
+  /** Exactly the entries up to `index` are applied. */
+  applied(index: Index, { high, low }: Hash64): void {
+    const slot = index % remembered;
+    this.#indexes[slot] = index;
+    this.#highs[slot] = high;
+    this.#lows[slot] = low;
+    this.#newest = index;
+  }
+
+  /** To be called every second or so: tells the others, unless nothing was applied since. */
+  tell({ members }: Configuration): void {
+    if (this.#newest === this.#told) return;
+    this.#told = this.#newest;
+    this.#tellAll(members, this.#newest, false);
+  }
+
+  onReport({ from, index, digest, asks }: DigestReport, configuration: Configuration): void {
+    const own = this.#at(index);
+    if (own === null) return;
+    if (asks) this.#report(from, index, own, false);
+    if (this.#dispute?.index === index) {
+      this.#dispute.digests.set(from, digest);
+      this.#decide(this.#dispute, configuration);
+    } else if (!equalHash(own, digest)) {
+      this.#dispute = {
+        index,
+        digests: new Map([
+          [this.#id, own],
+          [from, digest],
+        ]),
+      };
+      this.#tellAll(configuration.members, index, true);
+      this.#decide(this.#dispute, configuration);
+    }
+  }
+
+  #decide({ index, digests }: Dispute, { voters }: Configuration): void {
+    const own = digests.get(this.#id) as Hash64;
+    for (const digest of digests.values()) {
+      if (equalHash(digest, own)) continue;
+      const agreeing = voters.filter((id) => {
+        const said = digests.get(id);
+        return said !== undefined && equalHash(said, digest);
+      });
+      if (agreeing.length * 2 > voters.length) {
+        this.#dispute = null;
+        this.#onWrong(index);
+        return;
+      }
+    }
+  }
+
+  #tellAll(members: readonly { readonly id: NodeId }[], index: Index, asks: boolean): void {
+    const digest = this.#at(index);
+    if (digest === null) return;
+    for (const { id } of members) if (id !== this.#id) this.#report(id, index, digest, asks);
+  }
+
+  #report(to: NodeId, index: Index, digest: Hash64, asks: boolean): void {
+    this.#send({ type: 'digestReport', from: this.#id, to, index, digest, asks });
+  }
+
+  #at(index: Index): Hash64 | null {
+    const slot = index % remembered;
+    if (this.#indexes[slot] !== index) return null;
+    return { high: this.#highs[slot] as number, low: this.#lows[slot] as number };
+  }
+}

@@ -1,0 +1,27 @@
+import { RollcallError } from '../base/errors.ts';
+import { featureLevel } from '../format/feature-level.ts';
+import { loadedRanges } from '../state-machine/record-codec.ts';
+import { StateMachine } from '../state-machine/state-machine.ts';
+import type { CheckpointHeader, LoadedState } from '../storage/types.ts';
+
+/**
+ * Builds the state machine from stored records. Throws `dataDamaged` when they are not those of the
+ * header, and `formatTooNew` when a newer program made them.
+ */
+export async function loadMachine(
+  { overlay, load }: LoadedState,
+  header: CheckpointHeader,
+): Promise<StateMachine> {
+  if (header.featureLevel > featureLevel) {
+    throw new RollcallError(
+      'formatTooNew',
+      `The state has feature level ${header.featureLevel}; this program knows ${featureLevel}`,
+    );
+  }
+  const machine = new StateMachine(overlay);
+  for (const { from, to } of loadedRanges) {
+    for await (const page of load(from, to)) machine.loadPage(page);
+  }
+  machine.finishLoad(header);
+  return machine;
+}

@@ -1,0 +1,188 @@
+/**
+ * Fetches a state from another member into a staging place: asks for the next piece while the last one
+ * is being written, asks again for what was lost, and begins anew when the sender has given it up.
+ *
+ *     offered ──▶ fetching ──last piece──▶ verifying ──▶ received
+ *                  │    ▲ silence: ask again     │
+ *                  └────┴── refused, silent for long, damaged: given up until the next offer
+ */
+import { assert } from '../base/assert.ts';
+import type { Clock } from '../base/clock.ts';
+import { RollcallError } from '../base/errors.ts';
+import { type Random, randomId } from '../base/prng.ts';
+import type { SnapshotChunk, SnapshotRefusal, SnapshotRequest } from '../format/node-message.ts';
+import type { NodeId } from '../raft/types.ts';
+import type { StateMachine } from '../state-machine/state-machine.ts';
+import type { CheckpointHeader, StagedState, StateStaging } from '../storage/types.ts';
+import { loadMachine } from './load-machine.ts';
+
+export interface SnapshotFetchOptions {
+  readonly id: NodeId;
+  readonly stage: (header: CheckpointHeader) => Promise<StateStaging>;
+  readonly send: (message: SnapshotRequest) => void;
+  /** Everything is there and verified; nothing else is fetched until `done`. */
+  readonly received: (state: ReceivedState) => void;
+  readonly failed: (error: unknown) => void;
+  /** Whether a state with this header belongs to the same cluster and can be read by this program. */
+  readonly check: (header: CheckpointHeader) => RollcallError | null;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly askAgainMs: number;
+  readonly giveUpMs: number;
+}
+
+export interface ReceivedState {
+  readonly header: CheckpointHeader;
+  readonly machine: StateMachine;
+  readonly staged: StagedState;
+}
+
+interface Question {
+  readonly request: SnapshotRequest;
+  readonly sinceMs: number;
+  askedMs: number;
+  readonly resolve: (chunk: SnapshotChunk) => void;
+  readonly reject: (error: RollcallError) => void;
+}
+
+export class SnapshotFetch {
+  readonly #options: SnapshotFetchOptions;
+  #question: Question | null = null;
+  /** From the offer until `done` or until it is given up. */
+  #isUnderWay = false;
+  #isOpen = true;
+  #running: Promise<void> = Promise.resolve();
+
+  constructor(options: SnapshotFetchOptions) {
+    this.#options = options;
+  }
+
+  get isUnderWay(): boolean {
+    return this.#isUnderWay;
+  }
+
+  /** Begins to fetch from this member, unless a fetch is under way already. */
+  begin(from: NodeId): void {
+    if (this.#isUnderWay || !this.#isOpen) return;
+    this.#isUnderWay = true;
+    this.#running = this.#run(from).catch((error: unknown) => {
+      this.#isUnderWay = false;
+      if (this.#isOpen) this.#options.failed(error);
+    });
+  }
+
+  /** The received state is in use, or of no use. */
+  done(): void {
+    this.#isUnderWay = false;
+  }
+
+  onChunk(chunk: SnapshotChunk): void {
+    const question = this.#answered(chunk);
+    if (question === null || question.request.after !== chunk.after) return;
+    this.#question = null;
+    question.resolve(chunk);
+  }
+
+  onRefusal(refusal: SnapshotRefusal): void {
+    const question = this.#answered(refusal);
+    if (question === null) return;
+    this.#question = null;
+    question.reject(new GivenUp('The sender has given the state up'));
+  }
+
+  /** To be called now and then. */
+  sweep(): void {
+    const question = this.#question;
+    if (question === null) return;
+    const nowMs = this.#options.clock.monotonic();
+    if (nowMs - question.sinceMs >= this.#options.giveUpMs) {
+      this.#question = null;
+      question.reject(new GivenUp('The sender of the state has fallen silent'));
+    } else if (nowMs - question.askedMs >= this.#options.askAgainMs) {
+      question.askedMs = nowMs;
+      this.#options.send(question.request);
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#isOpen = false;
+    this.#question?.reject(new GivenUp('The node stops'));
+    this.#question = null;
+    await this.#running;
+  }
+
+  #answered({ transfer, from }: SnapshotChunk | SnapshotRefusal): Question | null {
+    const question = this.#question;
+    if (question === null || question.request.transfer !== transfer) return null;
+    return question.request.to === from ? question : null;
+  }
+
+  async #run(from: NodeId): Promise<void> {
+    const transfer = randomId(this.#options.random);
+    let staging: StateStaging | null = null;
+    try {
+      const first = await this.#ask(from, transfer, '');
+      const header = this.#checked(first);
+      staging = await this.#options.stage(header);
+      await this.#fill(staging, first, from, transfer);
+      const staged = await staging.finish();
+      const machine = await loadMachine(staged, header);
+      if (this.#isOpen) this.#options.received({ header, machine, staged });
+      else await staging.abort();
+    } catch (error) {
+      await staging?.abort();
+      const isExpected = error instanceof GivenUp || isDamage(error);
+      if (!isExpected) throw error;
+      this.#isUnderWay = false;
+    }
+  }
+
+  async #fill(
+    staging: StateStaging,
+    first: SnapshotChunk,
+    from: NodeId,
+    transfer: string,
+  ): Promise<void> {
+    let chunk = first;
+    for (;;) {
+      const last = chunk.records.at(-1);
+      const isEnd = chunk.isLast || last === undefined;
+      const next = isEnd ? null : this.#ask(from, transfer, last[0]);
+      // A rejection while the piece before is being written is seen when it is waited for.
+      next?.catch(() => {});
+      await staging.write(chunk.records);
+      if (next === null) return;
+      chunk = await next;
+    }
+  }
+
+  #checked({ header }: SnapshotChunk): CheckpointHeader {
+    if (header === null) throw new GivenUp('The first piece of a state has no header');
+    const refusal = this.#options.check(header);
+    if (refusal !== null) throw refusal;
+    return header;
+  }
+
+  #ask(to: NodeId, transfer: string, after: string): Promise<SnapshotChunk> {
+    assert(this.#question === null, 'One piece is asked for at a time');
+    const { id, clock, send } = this.#options;
+    const request: SnapshotRequest = { type: 'snapshotRequest', from: id, to, transfer, after };
+    const nowMs = clock.monotonic();
+    return new Promise((resolve, reject) => {
+      this.#question = { request, sinceMs: nowMs, askedMs: nowMs, resolve, reject };
+      if (this.#isOpen) send(request);
+      else reject(new GivenUp('The node stops'));
+    });
+  }
+}
+
+/** Ends a fetch without harm: the next offer begins another one. */
+class GivenUp extends RollcallError {
+  constructor(message: string) {
+    super('unreachable', message);
+  }
+}
+
+function isDamage(error: unknown): boolean {
+  return error instanceof RollcallError && error.code === 'dataDamaged';
+}
