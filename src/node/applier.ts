@@ -11,6 +11,7 @@ import type { CheckpointHeader, Storage } from '../storage/types.ts';
 
 export interface ApplyHandlers {
   applied(entry: EntryId, outcomes: readonly Outcome[]): void;
+  configured(entry: EntryId, configuration: Configuration): void;
   /** After each turn, with everything that it changed. */
   changed(revisions: readonly RevisionEvents[]): void;
 }
@@ -31,11 +32,11 @@ interface Current {
 }
 
 export class Applier {
-  readonly #machine: StateMachine;
+  #machine: StateMachine;
   readonly #storage: Pick<Storage, 'overlay' | 'applied'>;
   readonly #cluster: ClusterIdentity;
   readonly #handlers: ApplyHandlers;
-  readonly #queue: (readonly Entry[])[] = [];
+  #queue: (readonly Entry[])[] = [];
   /** The next entry is `#queue[0][#at]`. */
   #at = 0;
   #current: Current | null = null;
@@ -66,6 +67,16 @@ export class Applier {
   /** True while the disk is behind by so much that nothing more may be taken into memory. */
   get full(): boolean {
     return this.#storage.overlay.bytes > overlayBytesMax;
+  }
+
+  /** The state machine is another one now, as of `header`; what was to be applied before is in it. */
+  restore(machine: StateMachine, { applied, configuration }: CheckpointHeader): void {
+    this.#machine = machine;
+    this.#queue = [];
+    this.#at = 0;
+    this.#current = null;
+    this.#last = applied;
+    this.#configuration = configuration;
   }
 
   push(entries: readonly Entry[]): void {
@@ -120,11 +131,15 @@ export class Applier {
     return nothing;
   }
 
-  #finish({ term, index }: Entry, applied: Applied, revisions: RevisionEvents[]): void {
+  #finish(entry: Entry, applied: Applied, revisions: RevisionEvents[]): void {
+    const { term, index } = entry;
     this.#current = null;
     this.#last = { term, index };
     for (const revision of applied.revisions) revisions.push(revision);
     this.#handlers.applied(this.#last, applied.outcomes);
+    if (entry.type === 'configuration') {
+      this.#handlers.configured(this.#last, entry.configuration);
+    }
   }
 
   #header(): CheckpointHeader {

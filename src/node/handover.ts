@@ -6,9 +6,15 @@ import { RollcallError } from '../base/errors.ts';
 import type { NodeId } from '../raft/types.ts';
 import type { Reply } from './types.ts';
 
+interface Waiting {
+  /** Null: any other member. */
+  readonly to: NodeId | null;
+  readonly reply: Reply;
+  readonly sinceMs: number;
+}
+
 export class Handover {
-  /** Invariant: not empty only while a transfer is under way, or its result is not known yet. */
-  #waiting: { readonly to: NodeId | null; readonly reply: Reply; readonly sinceMs: number }[] = [];
+  #waiting: Waiting[] = [];
 
   begin(to: NodeId | null, reply: Reply, nowMs: number): void {
     this.#waiting.push({ to, reply, sinceMs: nowMs });
@@ -22,7 +28,9 @@ export class Handover {
       if (to === null || to === leaderId) {
         reply({ revision, result: { type: 'transferLeadership', leaderId, leaderName } });
       } else {
-        reply(new RollcallError('transferFailed', `"${leaderName}" leads now, not "${nameOf(to)}"`));
+        reply(
+          new RollcallError('transferFailed', `"${leaderName}" leads now, not "${nameOf(to)}"`),
+        );
       }
     }
   }
@@ -43,7 +51,7 @@ export class Handover {
     for (const { reply } of this.#take()) reply(error);
   }
 
-  #take(): typeof this.#waiting {
+  #take(): readonly Waiting[] {
     const waiting = this.#waiting;
     this.#waiting = [];
     return waiting;

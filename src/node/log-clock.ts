@@ -25,6 +25,11 @@ export class LogClock {
     }
   }
 
+  /** A received state took the place of the log up to its point. */
+  restore(logTimeMs: number): void {
+    this.#newestMs = Math.max(this.#newestMs, logTimeMs);
+  }
+
   /** The node has come to lead, or leads no longer. */
   lead(leads: boolean, monotonicMs: number): void {
     if (leads && !this.#runs) this.#time.restart(this.#newestMs, monotonicMs);

@@ -2,12 +2,15 @@
  * One member of the cluster without its sockets: the core, the log, the state machine and the waits
  * of clients, driven by ticks, messages and the disk's answers.
  */
+import { assert } from '../base/assert.ts';
 import type { Clock, Timer } from '../base/clock.ts';
 import { RollcallError } from '../base/errors.ts';
 import type { Random } from '../base/prng.ts';
 import { featureLevel } from '../format/feature-level.ts';
+import { isNodeMessage } from '../format/node-message.ts';
+import type { PeerMessage } from '../format/types.ts';
 import { createRaft } from '../raft/raft.ts';
-import type { Raft, Ready, RequestId } from '../raft/types.ts';
+import type { Configuration, NodeId, Raft, Ready, RequestId } from '../raft/types.ts';
 import { encodeCommandEntry } from '../state-machine/command-codec.ts';
 import { isTooDeep } from '../state-machine/operation-codec.ts';
 import type { StateMachine } from '../state-machine/state-machine.ts';
@@ -15,14 +18,26 @@ import type { Command } from '../state-machine/types.ts';
 import type { Birth, Storage } from '../storage/types.ts';
 import { Applier } from './applier.ts';
 import { commandBytes, commandOf } from './commands.ts';
+import { Governance, isMembershipRequest } from './governance.ts';
 import { Leadership } from './leadership.ts';
 import { LogClock } from './log-clock.ts';
+import { LogRetention, type RetentionBounds } from './log-retention.ts';
 import { LogWindow } from './log-window.ts';
+import { standingOf } from './membership.ts';
 import { Proposals } from './proposals.ts';
 import { isRead, Queries } from './queries.ts';
 import { Reads } from './reads.ts';
 import { ReadyLoop } from './ready-loop.ts';
+import {
+  closedError,
+  closedInDoubtError,
+  noLeaderError,
+  refuseStream,
+  removedError,
+} from './refusals.ts';
 import { Renewals } from './renewals.ts';
+import type { ReceivedState } from './snapshot-fetch.ts';
+import { StateExchange } from './state-exchange.ts';
 import { bounds, timing } from './timing.ts';
 import type {
   MemberApi,
@@ -50,6 +65,8 @@ export interface MemberOptions {
   readonly transport: PeerTransport;
   readonly clock: Clock;
   readonly random: Random;
+  /** How much of the log is kept for followers; as in `bounds` unless given. */
+  readonly retention?: RetentionBounds;
   /** Called once: the disk failed or an invariant broke, and the process must end. */
   readonly onFatal: (error: unknown) => void;
 }
@@ -59,7 +76,7 @@ export class Member implements MemberApi {
   readonly #clock: Clock;
   readonly #raft: Raft;
   readonly #loop: ReadyLoop;
-  readonly #machine: StateMachine;
+  #machine: StateMachine;
   readonly #applier: Applier;
   readonly #proposals = new Proposals({ ...bounds, timeoutMs: timing.requestTimeoutMs });
   readonly #reads: Reads;
@@ -69,6 +86,9 @@ export class Member implements MemberApi {
   readonly #views: ViewStreams;
   readonly #logClock: LogClock;
   readonly #logWindow: LogWindow;
+  readonly #retention: LogRetention;
+  readonly #governance: Governance;
+  readonly #exchange: StateExchange;
   readonly #leadership: Leadership;
   readonly #listeners = new Set<() => void>();
   #requestId: RequestId = 0;
@@ -78,6 +98,13 @@ export class Member implements MemberApi {
   #readyIndex = Number.POSITIVE_INFINITY;
   #ticker: Timer | null = null;
   #closing: Promise<void> | null = null;
+  /** Its last requests are served while it hands over. */
+  #isHandingOver = false;
+  #isRemoved = false;
+  /** As it was last told to the transport. */
+  #configuration: Configuration | null = null;
+  /** Verified, and on its way through the core and the log. */
+  #received: ReceivedState | null = null;
 
   constructor(options: MemberOptions) {
     const { storage, machine, clock, birth } = options;
@@ -100,7 +127,8 @@ export class Member implements MemberApi {
     this.#logClock = new LogClock(clock.monotonic(), machine.logTimeMs, timing.logTimeStepMsMax);
     this.#logClock.appended(storage.entries);
     this.#logWindow = new LogWindow(bounds.logBytesPerCut, last.index);
-    this.#queries = new Queries(machine, clock, options.onFatal);
+    this.#retention = new LogRetention(options.retention ?? bounds, last.index);
+    this.#queries = new Queries(machine, clock, () => this.#governance.report(), options.onFatal);
     this.#hub = new WatchHub(this.#queries, clock);
     this.#reads = new Reads(clock, {
       timeoutMs: timing.requestTimeoutMs,
@@ -117,7 +145,11 @@ export class Member implements MemberApi {
       last,
       configuration,
       handlers: {
-        applied: (entry, outcomes) => this.#proposals.applied(entry, outcomes),
+        applied: (entry, outcomes) => {
+          this.#exchange.digests.applied(entry.index, this.#machine.digest);
+          this.#proposals.applied(entry, outcomes);
+        },
+        configured: (entry, applied) => this.#governance.applied(entry, applied),
         changed: (revisions) => this.#hub.applied(revisions),
       },
     });
@@ -127,22 +159,50 @@ export class Member implements MemberApi {
       afterTurn: () => this.#afterTurn(),
       failed: (error) => options.onFatal(error),
     });
+    this.#governance = new Governance({
+      clock,
+      ...{ timeoutMs: timing.requestTimeoutMs, applicantMs: timing.applicantMs },
+      retryMs: timing.ownChangeRetryMs,
+      status: () => this.#raft.status(),
+      step: (input) => this.#loop.step(input),
+      nextId: () => ++this.#requestId,
+      revision: () => this.#machine.revision,
+      notLeader: () => this.#notLeader(),
+    });
+    this.#exchange = new StateExchange({
+      ...{ id: options.memberId, birth, storage, clock, random: options.random },
+      send: (message) => {
+        options.transport.send(message);
+        this.#loop.schedule();
+      },
+      received: (state) => this.#stateReceived(state),
+      onWrongDigest: (index) => options.onFatal(wrongDigest(index)),
+      failed: (error) => options.onFatal(error),
+    });
     storage.onFailure = (error) => options.onFatal(error);
   }
 
   /** Begins to tick and to listen to the peers. */
   start(): void {
     this.#options.transport.attach({
-      message: (message) => this.#loop.step({ type: 'message', message }),
+      message: (message) => this.#onMessage(message),
       unreachable: (peer) => this.#loop.step({ type: 'peerUnreachable', peer }),
+      gone: (peer) => this.#onGone(peer),
+      knock: (applicant) => this.#governance.knock(applicant),
+      greeted: (member) => this.#governance.greeted(member),
+      removed: (configurationIndex) => this.#onRemoved(configurationIndex),
     });
+    this.#tellConfiguration();
     this.#scheduleTick();
     this.#loop.schedule();
   }
 
   submit(request: Request, reply: Reply): void {
-    if (this.#closing !== null) {
-      this.#clock.soon(() => reply(closedError()));
+    const refusal = this.#refusal();
+    if (refusal !== null) {
+      this.#clock.soon(() => reply(refusal));
+    } else if (isMembershipRequest(request)) {
+      this.#governance.submit(request, reply);
     } else if (!isRead(request)) {
       this.#submitWrite(request, reply);
     } else {
@@ -175,7 +235,8 @@ export class Member implements MemberApi {
 
   status(): MemberStatus {
     const { birth, memberId, name } = this.#options;
-    const { configuration, role, currentTerm, leaderId, commitIndex } = this.#raft.status();
+    const status = this.#raft.status();
+    const { configuration, role, currentTerm, leaderId, commitIndex } = status;
     const leader = configuration.members.find((member) => member.id === leaderId);
     return {
       clusterId: birth.clusterId,
@@ -183,6 +244,7 @@ export class Member implements MemberApi {
       memberId,
       name,
       role,
+      standing: this.#isRemoved ? 'removed' : standingOf(memberId, status),
       term: currentTerm,
       leaderId,
       leaderName: leader?.name ?? null,
@@ -210,16 +272,25 @@ export class Member implements MemberApi {
   }
 
   async #close(): Promise<void> {
+    await this.#handOver();
+    this.#isHandingOver = false;
     this.#ticker?.cancel();
     this.#loop.close();
     this.#renewals.flush();
-    const inDoubt = new RollcallError('closed', 'The node stopped before the write was decided', {
-      definite: false,
-    });
-    this.#proposals.close(closedError(), inDoubt);
+    this.#proposals.close(closedError(), closedInDoubtError());
+    this.#governance.close(closedInDoubtError());
     this.#reads.close(closedError());
     this.#hub.endAll(closedError());
+    await this.#exchange.close();
     await this.#options.storage.close();
+  }
+
+  /** A leader that goes gives its place to another voter first, so that nobody has to notice its absence. */
+  #handOver(): Promise<void> {
+    this.#isHandingOver = true;
+    return new Promise((resolve) => {
+      this.#governance.submit({ type: 'transferLeadership', to: null }, () => resolve());
+    });
   }
 
   #submitWrite(request: WriteRequest, reply: Reply): void {
@@ -248,7 +319,7 @@ export class Member implements MemberApi {
   #beforeTurn(): void {
     if (!this.#leadership.leads) {
       if (this.#proposals.gathered + this.#reads.gathered === 0) return;
-      const refusal = this.#leadership.refusal(this.#raft.status().configuration.members);
+      const refusal = this.#notLeader();
       this.#proposals.refuseGathered(refusal);
       this.#reads.refuseGathered(refusal);
       return;
@@ -263,8 +334,10 @@ export class Member implements MemberApi {
 
   #mayPropose(): boolean {
     const { gathered, inFlight } = this.#proposals;
-    if (this.#applier.full) return false;
-    if (inFlight === 0) return gathered > 0;
+    if (this.#applier.full || gathered === 0) return false;
+    // What comes in while leadership is handed over waits for the outcome.
+    if (this.#raft.status().transferee !== null) return false;
+    if (inFlight === 0) return true;
     return gathered >= bounds.entryCommandsWorthwhile && inFlight < bounds.entriesInFlightMax;
   }
 
@@ -283,12 +356,19 @@ export class Member implements MemberApi {
   }
 
   #ready(ready: Ready): void {
+    if (ready.restored !== null) this.#restore(ready.restored.last.index);
     if (ready.append !== null) this.#logClock.appended(ready.append.entries);
     if (ready.softState !== null) this.#softStateChanged(ready.softState);
-    for (const accepted of ready.accepted) this.#proposals.accepted(accepted);
+    for (const accepted of ready.accepted) {
+      this.#proposals.accepted(accepted);
+      this.#governance.accepted(accepted);
+    }
+    for (const refused of ready.refused) this.#governance.refused(refused);
+    if (ready.snapshotOffer !== null) this.#exchange.offered(ready.snapshotOffer);
     for (const { id } of ready.dropped) this.#dropped(id);
     for (const { id, index } of ready.readStates) this.#reads.confirmed(id, index);
     this.#applier.push(ready.committedEntries);
+    this.#retention.applied(ready.committedEntries);
     const cut = this.#logWindow.applied(ready.committedEntries);
     if (cut !== null) this.#raft.step({ type: 'compacted', index: cut });
   }
@@ -300,11 +380,16 @@ export class Member implements MemberApi {
     this.#logClock.lead(softState.role === 'leader', nowMs);
     if (softState.leaderId === null) this.#readyIndex = Number.POSITIVE_INFINITY;
     else if (softState.leaderId !== leaderId) this.#readyIndex = this.#raft.status().commitIndex;
+    this.#governance.led(softState.leaderId);
     for (const listener of this.#listeners) listener();
   }
 
+  #notLeader(): RollcallError {
+    return this.#leadership.refusal(this.#raft.status().configuration.members);
+  }
+
   #dropped(id: RequestId): void {
-    const refusal = this.#leadership.refusal(this.#raft.status().configuration.members);
+    const refusal = this.#notLeader();
     this.#proposals.dropped(id, refusal);
     this.#reads.dropped(id, refusal);
   }
@@ -330,7 +415,7 @@ export class Member implements MemberApi {
   }
 
   #tick(): void {
-    if (this.#closing !== null) return;
+    if (this.#closing !== null && !this.#isHandingOver) return;
     const nowMs = this.#clock.monotonic();
     this.#logClock.advance(nowMs);
     this.#loop.step({ type: 'tick' });
@@ -339,6 +424,7 @@ export class Member implements MemberApi {
     this.#lastSweepMs = nowMs;
     this.#proposals.expire(nowMs);
     this.#reads.expire(this.#machine.revision);
+    this.#sweepCluster();
     if (this.#leaderless()) this.#hub.endAll(noLeaderError());
   }
 
@@ -348,9 +434,90 @@ export class Member implements MemberApi {
     return this.#machine.deadlinesPending && nowMs - this.#lastProposalMs >= timing.clockEntryMs;
   }
 
+  #sweepCluster(): void {
+    const { configuration, progress, commitIndex } = this.#raft.status();
+    this.#tellConfiguration();
+    this.#governance.sweep();
+    this.#exchange.sweep(configuration);
+    if (this.#received !== null && this.#received.header.applied.index <= commitIndex) {
+      this.#discardReceived(this.#received);
+    }
+    const { storage } = this.#options;
+    const needed = progress.map(({ matchIndex }) => matchIndex);
+    if (this.#exchange.floor !== null) needed.push(this.#exchange.floor);
+    const through = this.#retention.release(storage.logBytes, Math.min(...needed));
+    if (through !== null) storage.releaseLog(through);
+  }
+
+  /** The transport exchanges messages with the members of the newest configuration, committed or not. */
+  #tellConfiguration(): void {
+    const { configuration } = this.#raft.status();
+    if (configuration === this.#configuration) return;
+    this.#configuration = configuration;
+    this.#options.transport.setMembers(configuration.members);
+  }
+
+  #onMessage(message: PeerMessage): void {
+    if (!isNodeMessage(message)) this.#loop.step({ type: 'message', message });
+    else if (this.#closing === null) {
+      this.#exchange.onMessage(message, this.#raft.status().configuration);
+    }
+  }
+
+  #onGone(peer: NodeId): void {
+    if (peer === this.#leadership.leaderId) this.#loop.step({ type: 'leaderGone', leader: peer });
+  }
+
+  /** Another member's word counts if its configuration is newer than the newest one of this node. */
+  #onRemoved(configurationIndex: number): void {
+    if (this.#isRemoved || configurationIndex <= this.#raft.status().configurationIndex) return;
+    this.#isRemoved = true;
+    this.#loop.step({ type: 'eligible', campaign: false });
+    this.#hub.endAll(removedError());
+    for (const listener of this.#listeners) listener();
+  }
+
+  #stateReceived(state: ReceivedState): void {
+    const { applied: last, configuration } = state.header;
+    if (this.#raft.status().commitIndex >= last.index) {
+      this.#discardReceived(state);
+      return;
+    }
+    this.#received = state;
+    this.#loop.step({ type: 'snapshotReceived', snapshot: { last, configuration } });
+  }
+
+  /** Meanwhile the log has brought everything that the state has. */
+  #discardReceived(state: ReceivedState): void {
+    this.#received = null;
+    this.#exchange.settled();
+    state.staged.discard().catch(this.#options.onFatal);
+  }
+
+  /** The received state is this node's own now, in the storage and in the core; here it takes over. */
+  #restore(index: number): void {
+    const received = this.#received;
+    assert(received?.header.applied.index === index, () => `Restored ${index} out of nothing`);
+    const { machine, header } = received;
+    this.#received = null;
+    this.#machine = machine;
+    this.#applier.restore(machine, header);
+    this.#queries.restore(machine);
+    this.#logClock.restore(machine.logTimeMs);
+    this.#retention.restored(index);
+    this.#proposals.restored(index);
+    this.#hub.restored();
+    this.#exchange.settled();
+  }
+
+  /** Why nothing is served at all. */
+  #refusal(): RollcallError | null {
+    if (this.#isRemoved) return removedError();
+    return this.#closing !== null && !this.#isHandingOver ? closedError() : null;
+  }
+
   #streamRefusal(): RollcallError | null {
-    if (this.#closing !== null) return closedError();
-    return this.#leaderless() ? noLeaderError() : null;
+    return this.#refusal() ?? (this.#leaderless() ? noLeaderError() : null);
   }
 
   #leaderless(): boolean {
@@ -367,22 +534,14 @@ function raftOptions({ memberId, random }: MemberOptions): Parameters<typeof cre
     entriesPerMessageMax: bounds.entriesPerMessageMax,
     bytesPerMessageMax: bounds.bytesPerMessageMax,
     inflightMessagesMax: bounds.inflightMessagesMax,
+    inflightBytesMax: bounds.inflightBytesMax,
+    earlyCampaignTicks: timing.earlyCampaignTicks,
   };
 }
 
-function refuseStream(
-  clock: Clock,
-  sink: Pick<WatchSink, 'end'>,
-  refusal: RollcallError,
-): StreamHandle {
-  clock.soon(() => sink.end(refusal));
-  return { resume() {}, cancel() {} };
-}
-
-function noLeaderError(): RollcallError {
-  return new RollcallError('noLeader', 'This node has heard of no leader for a while');
-}
-
-function closedError(): RollcallError {
-  return new RollcallError('closed', 'The node is stopping');
+function wrongDigest(index: number): RollcallError {
+  return new RollcallError(
+    'dataDamaged',
+    `Most members have another digest than this node once entry ${index} is applied`,
+  );
 }

@@ -1,7 +1,5 @@
-import { RollcallError } from '../base/errors.ts';
-import { featureLevel } from '../format/feature-level.ts';
-import { loadedRanges } from '../state-machine/record-codec.ts';
 import { StateMachine } from '../state-machine/state-machine.ts';
+import { loadMachine } from './load-machine.ts';
 import { Member, type MemberOptions } from './member.ts';
 
 /**
@@ -9,20 +7,13 @@ import { Member, type MemberOptions } from './member.ts';
  * it. Throws `dataDamaged` when the records are not those of the checkpoint.
  */
 export async function openMember(options: Omit<MemberOptions, 'machine'>): Promise<Member> {
-  const { storage, birth } = options;
-  const machine = new StateMachine(storage.overlay);
-  const header = storage.checkpoint;
-  if (header !== null) {
-    if (header.featureLevel > featureLevel) {
-      throw new RollcallError(
-        'formatTooNew',
-        `The state has feature level ${header.featureLevel}; this program knows ${featureLevel}`,
-      );
-    }
-    for (const { from, to } of loadedRanges) {
-      for await (const page of storage.load(from, to)) machine.loadPage(page);
-    }
-    machine.finishLoad(header);
-  }
-  return new Member({ ...options, machine, birth });
+  const { storage } = options;
+  const { checkpoint, overlay } = storage;
+  const load = (from: string, to: string): ReturnType<typeof storage.load> =>
+    storage.load(from, to);
+  const machine =
+    checkpoint === null
+      ? new StateMachine(overlay)
+      : await loadMachine({ overlay, load }, checkpoint);
+  return new Member({ ...options, machine });
 }

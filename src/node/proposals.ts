@@ -137,6 +137,16 @@ export class Proposals {
     });
   }
 
+  /** A received state took the place of the log up to `index`: what became of these, it does not tell. */
+  restored(index: Index): void {
+    const message = 'This node took over a state that may or may not have it';
+    for (const [at, batch] of this.#pending) {
+      if (at > index) continue;
+      this.#pending.delete(at);
+      this.#answerAll(batch, new RollcallError('leadershipLost', message));
+    }
+  }
+
   /** Ends the wait of those that wait too long: they may still happen. */
   expire(nowMs: number): void {
     const late = this.#gathered.filter((one) => nowMs - one.sinceMs >= this.#limits.timeoutMs);

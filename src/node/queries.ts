@@ -10,7 +10,7 @@ import type { RegisteredInstance, ServiceName } from '../registry/types.ts';
 import type { StateMachine } from '../state-machine/state-machine.ts';
 import type { KeySpaceName, RevisionEvents } from '../state-machine/types.ts';
 import type { Read } from './reads.ts';
-import type { ReadRequest, ReadResult, Reply, Request } from './types.ts';
+import type { MembershipReport, ReadRequest, ReadResult, Reply, Request } from './types.ts';
 import type { WatchSource } from './watch-hub.ts';
 
 /** A page of a range: as much as fits into a server frame. */
@@ -21,6 +21,7 @@ const reads: ReadonlySet<Request['type']> = new Set<ReadRequest['type']>([
   'range',
   'leaseTimeToLive',
   'leaseList',
+  'memberList',
   'discover',
   'services',
 ]);
@@ -35,15 +36,28 @@ interface Answer {
 }
 
 export class Queries implements WatchSource {
-  readonly #machine: StateMachine;
+  #machine: StateMachine;
   readonly #clock: Clock;
   /** Stored bytes turned out to be others than were written: the node must end. */
   readonly #onDamage: (error: unknown) => void;
 
-  constructor(machine: StateMachine, clock: Clock, onDamage: (error: unknown) => void) {
+  readonly #membership: () => MembershipReport;
+
+  constructor(
+    machine: StateMachine,
+    clock: Clock,
+    membership: () => MembershipReport,
+    onDamage: (error: unknown) => void,
+  ) {
     this.#machine = machine;
+    this.#membership = membership;
     this.#clock = clock;
     this.#onDamage = onDamage;
+  }
+
+  /** The state is another one now. Reads that are under way are refused: what they read of is gone. */
+  restore(machine: StateMachine): void {
+    this.#machine = machine;
   }
 
   get revision(): Revision {
@@ -78,7 +92,15 @@ export class Queries implements WatchSource {
   /** A client's read, to be run once it may be. A long one gives the event loop back in between. */
   read(request: ReadRequest, reply: Reply): Read {
     const steps = this.#steps(request);
+    let machine: StateMachine | null = null;
     const run = (): void => {
+      machine ??= this.#machine;
+      if (machine !== this.#machine) {
+        reply(
+          new RollcallError('behind', 'This node took over a newer state while it was reading'),
+        );
+        return;
+      }
       try {
         const step = steps.next();
         if (step.done !== true) {
@@ -116,6 +138,8 @@ export class Queries implements WatchSource {
       }
       case 'leaseList':
         return { type: 'leaseList', leases: this.#machine.leaseList() };
+      case 'memberList':
+        return { type: 'memberList', ...this.#membership() };
       case 'discover':
         return { type: 'discover', instances: this.instances(request) };
       case 'services':

@@ -3,6 +3,8 @@ export const timing = {
   tickMs: 10,
   heartbeatTicks: 5,
   electionTicks: 30,
+  /** After its leader's process ended, a node campaigns after 10 to so many times 10 ms. */
+  earlyCampaignTicks: 6,
   /** Log time advances by at most this at once, so that a stall counts for nobody. */
   logTimeStepMsMax: 150,
   /** While a deadline runs, an entry at least this often. */
@@ -15,6 +17,10 @@ export const timing = {
   leaderlessMs: 1800,
   /** Waits are looked through this often. */
   sweepMs: 100,
+  /** A node that asked to join and was not heard of for so long is gone. */
+  applicantMs: 5000,
+  /** After a refusal the leader tries again so much later to change the configuration by itself. */
+  ownChangeRetryMs: 1000,
   /** What one turn may take of the event loop for applying and reading. */
   turnMs: 8,
 } as const;
@@ -33,6 +39,11 @@ export const bounds = {
   entriesPerMessageMax: 1024,
   bytesPerMessageMax: 256 * 1024,
   inflightMessagesMax: 256,
+  inflightBytesMax: 8 * 1024 * 1024,
   /** The log in memory is cut in steps of about this; what is older is read from the disk. */
   logBytesPerCut: 16 * 1024 * 1024,
+  /** So much of the stored log stays for followers that come back. */
+  logWindowBytes: 128 * 1024 * 1024,
+  /** Beyond this the stored log is not kept for those who are behind: they get a state instead. */
+  logRetainedBytesMax: 1024 * 1024 * 1024,
 } as const;

@@ -97,6 +97,15 @@ export class WatchHub {
     }
   }
 
+  /** The source has another, newer state now: everybody reads on from its history. */
+  restored(): void {
+    for (const watcher of this.#watchers) {
+      this.#synced.delete(watcher);
+      this.#behind.delete(watcher);
+      if (!watcher.paused) this.#place(watcher);
+    }
+  }
+
   /** Ends every stream: the node has no leader, or is closing. */
   endAll(error: RollcallError): void {
     for (const watcher of [...this.#watchers]) this.#end(watcher, error);

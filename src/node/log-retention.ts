@@ -1,0 +1,61 @@
+/**
+ * How much of the log stays on the disk once it is in the state: a window for followers that were away
+ * for a while, as far back as the slowest of them needs it, up to a bound. Beyond that bound a follower
+ * gets a state instead of entries.
+ */
+import { entryBytes } from '../format/entry.ts';
+import type { Entry, Index } from '../raft/types.ts';
+
+export interface RetentionBounds {
+  /** So much of the newest log always stays, whether anybody needs it or not. */
+  readonly logWindowBytes: number;
+  /** So much stays at most for followers that are behind. */
+  readonly logRetainedBytesMax: number;
+}
+
+interface Mark {
+  readonly index: Index;
+  /** Bytes of all entries up to it since the node was started. */
+  readonly bytes: number;
+}
+
+/** Windows are measured in steps of this share of themselves. */
+const marksPerWindow = 8;
+
+export class LogRetention {
+  readonly #bounds: RetentionBounds;
+  #bytes = 0;
+  /** Ascending; the newest is the last. */
+  #marks: Mark[];
+
+  constructor(bounds: RetentionBounds, applied: Index) {
+    this.#bounds = bounds;
+    this.#marks = [{ index: applied, bytes: 0 }];
+  }
+
+  applied(entries: readonly Entry[]): void {
+    for (const entry of entries) this.#bytes += entryBytes(entry);
+    const last = entries.at(-1);
+    const newest = this.#marks.at(-1) as Mark;
+    const step = this.#bounds.logWindowBytes / marksPerWindow;
+    if (last === undefined || this.#bytes - newest.bytes < step) return;
+    this.#marks.push({ index: last.index, bytes: this.#bytes });
+  }
+
+  /** A received state took the place of everything up to `index`. */
+  restored(index: Index): void {
+    this.#marks = [{ index, bytes: this.#bytes }];
+  }
+
+  /**
+   * The index up to which the stored log may go; null when none of it may. `storedBytes` is what there
+   * is on the disk, `needed` the index after which somebody still needs the entries.
+   */
+  release(storedBytes: number, needed: Index): Index | null {
+    const { logWindowBytes, logRetainedBytesMax } = this.#bounds;
+    const outside = this.#marks.filter(({ bytes }) => this.#bytes - bytes >= logWindowBytes).at(-1);
+    if (outside === undefined) return null;
+    this.#marks = this.#marks.filter(({ index }) => index >= outside.index);
+    return storedBytes > logRetainedBytesMax ? outside.index : Math.min(outside.index, needed);
+  }
+}

@@ -1,0 +1,32 @@
+/** Why a member serves nothing at the moment. */
+import type { Clock } from '../base/clock.ts';
+import { RollcallError } from '../base/errors.ts';
+import type { StreamHandle, WatchSink } from './types.ts';
+
+export function refuseStream(
+  clock: Clock,
+  sink: Pick<WatchSink, 'end'>,
+  refusal: RollcallError,
+): StreamHandle {
+  clock.soon(() => sink.end(refusal));
+  return { resume() {}, cancel() {} };
+}
+
+export function noLeaderError(): RollcallError {
+  return new RollcallError('noLeader', 'This node has heard of no leader for a while');
+}
+
+export function closedError(): RollcallError {
+  return new RollcallError('closed', 'The node is stopping');
+}
+
+/** For writes that were begun. */
+export function closedInDoubtError(): RollcallError {
+  return new RollcallError('closed', 'The node stopped before the write was decided', {
+    definite: false,
+  });
+}
+
+export function removedError(): RollcallError {
+  return new RollcallError('removed', 'This node was removed from its cluster');
+}

@@ -1,0 +1,111 @@
+/** What members exchange outside of consensus: states for those who need one, and digests to compare. */
+import type { Clock } from '../base/clock.ts';
+import { RollcallError } from '../base/errors.ts';
+import type { Random } from '../base/prng.ts';
+import { featureLevel } from '../format/feature-level.ts';
+import type { NodeMessage } from '../format/node-message.ts';
+import type { Configuration, Index, NodeId, SnapshotOffer } from '../raft/types.ts';
+import type { Birth, CheckpointHeader, Storage } from '../storage/types.ts';
+import { Digests } from './digests.ts';
+import { type ReceivedState, SnapshotFetch } from './snapshot-fetch.ts';
+import { SnapshotSender } from './snapshot-sender.ts';
+
+export interface StateExchangeOptions {
+  readonly id: NodeId;
+  readonly birth: Birth;
+  readonly storage: Pick<Storage, 'openSnapshot' | 'stage'>;
+  readonly send: (message: NodeMessage) => void;
+  readonly received: (state: ReceivedState) => void;
+  /** A majority has another digest at an index: this node's state is wrong. */
+  readonly onWrongDigest: (index: Index) => void;
+  readonly failed: (error: unknown) => void;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+const chunkBytes = 192 * 1024;
+const transfersMax = 2;
+const idleMs = 30_000;
+const askAgainMs = 1000;
+const giveUpMs = 10_000;
+const tellMs = 1000;
+
+export class StateExchange {
+  readonly digests: Digests;
+  readonly #clock: Clock;
+  readonly #sender: SnapshotSender;
+  readonly #fetch: SnapshotFetch;
+  #toldMs = 0;
+
+  constructor(options: StateExchangeOptions) {
+    const { id, storage, send, clock, random, failed } = options;
+    this.#clock = clock;
+    this.digests = new Digests(id, send, options.onWrongDigest);
+    this.#sender = new SnapshotSender({
+      ...{ id, send, clock, failed, transfersMax, chunkBytes, idleMs },
+      open: () => storage.openSnapshot(),
+    });
+    this.#fetch = new SnapshotFetch({
+      ...{ id, send, clock, random, failed, askAgainMs, giveUpMs },
+      stage: (header) => storage.stage(header),
+      received: options.received,
+      check: (header) => checkHeader(header, options.birth),
+    });
+  }
+
+  /** The log from here on is still needed by those who receive a state of this node. */
+  get floor(): Index | null {
+    return this.#sender.floor;
+  }
+
+  onMessage(message: NodeMessage, configuration: Configuration): void {
+    switch (message.type) {
+      case 'snapshotRequest':
+        this.#sender.onRequest(message);
+        return;
+      case 'snapshotChunk':
+        this.#fetch.onChunk(message);
+        return;
+      case 'snapshotRefusal':
+        this.#fetch.onRefusal(message);
+        return;
+      case 'digestReport':
+        this.digests.onReport(message, configuration);
+        return;
+    }
+  }
+
+  offered({ from }: SnapshotOffer): void {
+    this.#fetch.begin(from);
+  }
+
+  /** The received state is in use, or of no use. */
+  settled(): void {
+    this.#fetch.done();
+  }
+
+  /** To be called now and then. */
+  sweep(configuration: Configuration): void {
+    this.#sender.sweep();
+    this.#fetch.sweep();
+    const nowMs = this.#clock.monotonic();
+    if (nowMs - this.#toldMs < tellMs) return;
+    this.#toldMs = nowMs;
+    this.digests.tell(configuration);
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.#sender.close(), this.#fetch.close()]);
+  }
+}
+
+function checkHeader(header: CheckpointHeader, birth: Birth): RollcallError | null {
+  if (header.clusterId !== birth.clusterId || header.incarnation !== birth.incarnation) {
+    return new RollcallError('clusterMismatch', `The state is of cluster ${header.clusterId}`);
+  }
+  if (header.featureLevel <= featureLevel) return null;
+  return new RollcallError(
+    'formatTooNew',
+    `The state has feature level ${header.featureLevel}; this program knows ${featureLevel}`,
+  );
+}
