@@ -11,20 +11,15 @@ import { isNodeMessage } from '../format/node-message.ts';
 import type { PeerMessage } from '../format/types.ts';
 import { createRaft } from '../raft/raft.ts';
 import type { Configuration, NodeId, Raft, Ready, RequestId } from '../raft/types.ts';
-import { encodeCommandEntry } from '../state-machine/command-codec.ts';
-import { isTooDeep } from '../state-machine/operation-codec.ts';
 import type { StateMachine } from '../state-machine/state-machine.ts';
-import type { Command } from '../state-machine/types.ts';
 import type { Birth, Storage } from '../storage/types.ts';
 import { Applier } from './applier.ts';
-import { commandBytes, commandOf } from './commands.ts';
 import { Governance, isMembershipRequest } from './governance.ts';
 import { Leadership } from './leadership.ts';
 import { LogClock } from './log-clock.ts';
 import { LogRetention, type RetentionBounds } from './log-retention.ts';
 import { LogWindow } from './log-window.ts';
 import { standingOf } from './membership.ts';
-import { Proposals } from './proposals.ts';
 import { isRead, Queries } from './queries.ts';
 import { Reads } from './reads.ts';
 import { ReadyLoop } from './ready-loop.ts';
@@ -34,8 +29,8 @@ import {
   noLeaderError,
   refuseStream,
   removedError,
+  wrongDigestError,
 } from './refusals.ts';
-import { Renewals } from './renewals.ts';
 import type { ReceivedState } from './snapshot-fetch.ts';
 import { StateExchange } from './state-exchange.ts';
 import { bounds, timing } from './timing.ts';
@@ -50,10 +45,10 @@ import type {
   ViewSink,
   WatchRequest,
   WatchSink,
-  WriteRequest,
 } from './types.ts';
 import { ViewStreams } from './view-streams.ts';
 import { WatchHub } from './watch-hub.ts';
+import { Writes } from './writes.ts';
 
 export interface MemberOptions {
   readonly memberId: string;
@@ -78,9 +73,8 @@ export class Member implements MemberApi {
   readonly #loop: ReadyLoop;
   #machine: StateMachine;
   readonly #applier: Applier;
-  readonly #proposals = new Proposals({ ...bounds, timeoutMs: timing.requestTimeoutMs });
   readonly #reads: Reads;
-  readonly #renewals: Renewals;
+  readonly #writes: Writes;
   readonly #queries: Queries;
   readonly #hub: WatchHub;
   readonly #views: ViewStreams;
@@ -92,7 +86,6 @@ export class Member implements MemberApi {
   readonly #leadership: Leadership;
   readonly #listeners = new Set<() => void>();
   #requestId: RequestId = 0;
-  #lastProposalMs = Number.NEGATIVE_INFINITY;
   #lastSweepMs = 0;
   /** What was committed when this node learned of its leader; ready once that is applied. */
   #readyIndex = Number.POSITIVE_INFINITY;
@@ -135,9 +128,15 @@ export class Member implements MemberApi {
       behindMs: timing.behindMs,
     });
     this.#views = new ViewStreams(this.#hub, this.#queries, this.#reads);
-    this.#renewals = new Renewals(clock, timing.renewalGatherMs, (leaseIds, reply) =>
-      this.#propose({ type: 'leaseKeepAlive', leaseIds }, reply),
-    );
+    this.#writes = new Writes({
+      clock,
+      random: options.random,
+      isFull: () => this.#applier.full,
+      schedule: () => this.#loop.schedule(),
+      step: (id, command) => this.#raft.step({ type: 'propose', id, command }),
+      nextId: () => ++this.#requestId,
+      stamp: (nowMs) => this.#logClock.stamp(nowMs),
+    });
     this.#applier = new Applier({
       machine,
       storage,
@@ -147,7 +146,7 @@ export class Member implements MemberApi {
       handlers: {
         applied: (entry, outcomes) => {
           this.#exchange.digests.applied(entry.index, this.#machine.digest);
-          this.#proposals.applied(entry, outcomes);
+          this.#writes.applied(entry, outcomes);
         },
         configured: (entry, applied) => this.#governance.applied(entry, applied),
         changed: (revisions) => this.#hub.applied(revisions),
@@ -176,7 +175,7 @@ export class Member implements MemberApi {
         this.#loop.schedule();
       },
       received: (state) => this.#stateReceived(state),
-      onWrongDigest: (index) => options.onFatal(wrongDigest(index)),
+      onWrongDigest: (index) => options.onFatal(wrongDigestError(index)),
       failed: (error) => options.onFatal(error),
     });
     storage.onFailure = (error) => options.onFatal(error);
@@ -204,7 +203,7 @@ export class Member implements MemberApi {
     } else if (isMembershipRequest(request)) {
       this.#governance.submit(request, reply);
     } else if (!isRead(request)) {
-      this.#submitWrite(request, reply);
+      this.#writes.submit(request, reply);
     } else {
       const read = this.#queries.read(request, reply);
       if ('serializable' in request && request.serializable) {
@@ -276,8 +275,7 @@ export class Member implements MemberApi {
     this.#isHandingOver = false;
     this.#ticker?.cancel();
     this.#loop.close();
-    this.#renewals.flush();
-    this.#proposals.close(closedError(), closedInDoubtError());
+    this.#writes.close(closedError(), closedInDoubtError());
     this.#governance.close(closedInDoubtError());
     this.#reads.close(closedError());
     this.#hub.endAll(closedError());
@@ -293,38 +291,15 @@ export class Member implements MemberApi {
     });
   }
 
-  #submitWrite(request: WriteRequest, reply: Reply): void {
-    if (request.type === 'leaseKeepAlive') this.#renewals.add(request.leaseIds, reply);
-    else this.#propose(commandOf(request, this.#options.random), reply);
-  }
-
-  #propose(command: Command, reply: Reply): void {
-    const refusal = this.#admit(command, reply);
-    if (refusal !== null) this.#clock.soon(() => reply(refusal));
-    this.#loop.schedule();
-  }
-
-  #admit(command: Command, reply: Reply): RollcallError | null {
-    if (this.#applier.full) {
-      const details = { retryAfterMs: 100 };
-      return new RollcallError('tooManyRequests', 'The disk is behind', { details });
-    }
-    // What no node could read must not enter the log.
-    if (command.type === 'txn' && isTooDeep(command)) {
-      return new RollcallError('tooManyOperations', 'The transaction is nested too deeply');
-    }
-    return this.#proposals.add(command, commandBytes(command), reply, this.#clock.monotonic());
-  }
-
   #beforeTurn(): void {
     if (!this.#leadership.leads) {
-      if (this.#proposals.gathered + this.#reads.gathered === 0) return;
+      if (this.#writes.gathered + this.#reads.gathered === 0) return;
       const refusal = this.#notLeader();
-      this.#proposals.refuseGathered(refusal);
+      this.#writes.refuseGathered(refusal);
       this.#reads.refuseGathered(refusal);
       return;
     }
-    while (this.#mayPropose()) this.#proposeEntry();
+    while (this.#mayPropose()) this.#writes.propose();
     if (this.#reads.gathered > 0) {
       const id = ++this.#requestId;
       this.#reads.request(id);
@@ -333,26 +308,8 @@ export class Member implements MemberApi {
   }
 
   #mayPropose(): boolean {
-    const { gathered, inFlight } = this.#proposals;
-    if (this.#applier.full || gathered === 0) return false;
     // What comes in while leadership is handed over waits for the outcome.
-    if (this.#raft.status().transferee !== null) return false;
-    if (inFlight === 0) return true;
-    return gathered >= bounds.entryCommandsWorthwhile && inFlight < bounds.entriesInFlightMax;
-  }
-
-  /** What has gathered, as one entry; with nothing gathered, an entry that only carries the time. */
-  #proposeEntry(): void {
-    const id = ++this.#requestId;
-    const nowMs = this.#clock.monotonic();
-    const commands = this.#proposals.take(id, nowMs).map((command) => ({ session: null, command }));
-    const command = encodeCommandEntry({
-      logTimeMs: this.#logClock.stamp(nowMs),
-      wallTimeMs: Math.floor(this.#clock.wall()),
-      commands,
-    });
-    this.#lastProposalMs = nowMs;
-    this.#raft.step({ type: 'propose', id, command });
+    return this.#writes.isDue && this.#raft.status().transferee === null;
   }
 
   #ready(ready: Ready): void {
@@ -360,7 +317,7 @@ export class Member implements MemberApi {
     if (ready.append !== null) this.#logClock.appended(ready.append.entries);
     if (ready.softState !== null) this.#softStateChanged(ready.softState);
     for (const accepted of ready.accepted) {
-      this.#proposals.accepted(accepted);
+      this.#writes.accepted(accepted);
       this.#governance.accepted(accepted);
     }
     for (const refused of ready.refused) this.#governance.refused(refused);
@@ -390,7 +347,7 @@ export class Member implements MemberApi {
 
   #dropped(id: RequestId): void {
     const refusal = this.#notLeader();
-    this.#proposals.dropped(id, refusal);
+    this.#writes.dropped(id, refusal);
     this.#reads.dropped(id, refusal);
   }
 
@@ -419,19 +376,20 @@ export class Member implements MemberApi {
     const nowMs = this.#clock.monotonic();
     this.#logClock.advance(nowMs);
     this.#loop.step({ type: 'tick' });
-    if (this.#leadership.leads && this.#clockEntryDue(nowMs)) this.#proposeEntry();
+    if (this.#leadership.leads && this.#clockEntryDue(nowMs)) this.#writes.propose();
     if (nowMs - this.#lastSweepMs < timing.sweepMs) return;
     this.#lastSweepMs = nowMs;
-    this.#proposals.expire(nowMs);
+    this.#writes.expire(nowMs);
     this.#reads.expire(this.#machine.revision);
     this.#sweepCluster();
     if (this.#leaderless()) this.#hub.endAll(noLeaderError());
   }
 
   #clockEntryDue(nowMs: number): boolean {
-    if (this.#proposals.gathered > 0 || this.#proposals.inFlight > 0) return false;
+    if (!this.#writes.isIdle) return false;
     if (this.#machine.expiryUnfinished) return true;
-    return this.#machine.deadlinesPending && nowMs - this.#lastProposalMs >= timing.clockEntryMs;
+    const elapsedMs = this.#writes.msSinceProposal(nowMs);
+    return this.#machine.deadlinesPending && elapsedMs >= timing.clockEntryMs;
   }
 
   #sweepCluster(): void {
@@ -505,7 +463,7 @@ export class Member implements MemberApi {
     this.#queries.restore(machine);
     this.#logClock.restore(machine.logTimeMs);
     this.#retention.restored(index);
-    this.#proposals.restored(index);
+    this.#writes.restored(index);
     this.#hub.restored();
     this.#exchange.settled();
   }
@@ -537,11 +495,4 @@ function raftOptions({ memberId, random }: MemberOptions): Parameters<typeof cre
     inflightBytesMax: bounds.inflightBytesMax,
     earlyCampaignTicks: timing.earlyCampaignTicks,
   };
-}
-
-function wrongDigest(index: number): RollcallError {
-  return new RollcallError(
-    'dataDamaged',
-    `Most members have another digest than this node once entry ${index} is applied`,
-  );
 }

@@ -1,4 +1,4 @@
-/** Why a member serves nothing at the moment. */
+/** Why a member serves nothing, at the moment or any more. */
 import type { Clock } from '../base/clock.ts';
 import { RollcallError } from '../base/errors.ts';
 import type { StreamHandle, WatchSink } from './types.ts';
@@ -29,4 +29,11 @@ export function closedInDoubtError(): RollcallError {
 
 export function removedError(): RollcallError {
   return new RollcallError('removed', 'This node was removed from its cluster');
+}
+
+export function wrongDigestError(index: number): RollcallError {
+  return new RollcallError(
+    'dataDamaged',
+    `Most members have another digest than this node once entry ${index} is applied`,
+  );
 }

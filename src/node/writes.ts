@@ -1,0 +1,135 @@
+/**
+ * The way of a client's write into the log: renewals are gathered for a while, everything else until
+ * the end of the turn, and what has gathered becomes one entry with the time of the log on it.
+ */
+import type { Clock } from '../base/clock.ts';
+import { RollcallError } from '../base/errors.ts';
+import type { Random } from '../base/prng.ts';
+import type { Accepted, EntryId, Index, RequestId } from '../raft/types.ts';
+import { encodeCommandEntry } from '../state-machine/command-codec.ts';
+import { isTooDeep } from '../state-machine/operation-codec.ts';
+import type { Command, Outcome } from '../state-machine/types.ts';
+import { commandBytes, commandOf } from './commands.ts';
+import { Proposals } from './proposals.ts';
+import { Renewals } from './renewals.ts';
+import { bounds, timing } from './timing.ts';
+import type { Reply, WriteRequest } from './types.ts';
+
+export interface WritesOptions {
+  readonly clock: Clock;
+  readonly random: Random;
+  /** True while the disk is so far behind that nothing more may be taken. */
+  readonly isFull: () => boolean;
+  /** Asks for a turn, in which `propose` is called. */
+  readonly schedule: () => void;
+  /** Gives an entry to the core. */
+  readonly step: (id: RequestId, command: Uint8Array) => void;
+  readonly nextId: () => RequestId;
+  /** The time of the log for an entry that is proposed now. */
+  readonly stamp: (nowMs: number) => number;
+}
+
+export class Writes {
+  readonly #options: WritesOptions;
+  readonly #proposals = new Proposals({ ...bounds, timeoutMs: timing.requestTimeoutMs });
+  readonly #renewals: Renewals;
+  #lastProposalMs = Number.NEGATIVE_INFINITY;
+
+  constructor(options: WritesOptions) {
+    this.#options = options;
+    this.#renewals = new Renewals(options.clock, timing.renewalGatherMs, (leaseIds, reply) =>
+      this.#add({ type: 'leaseKeepAlive', leaseIds }, reply),
+    );
+  }
+
+  get gathered(): number {
+    return this.#proposals.gathered;
+  }
+
+  /** Whether entries should leave now: at once when none is in flight, otherwise when it is worth one. */
+  get isDue(): boolean {
+    const { gathered, inFlight } = this.#proposals;
+    if (gathered === 0 || this.#options.isFull()) return false;
+    if (inFlight === 0) return true;
+    return gathered >= bounds.entryCommandsWorthwhile && inFlight < bounds.entriesInFlightMax;
+  }
+
+  get isIdle(): boolean {
+    return this.#proposals.gathered === 0 && this.#proposals.inFlight === 0;
+  }
+
+  msSinceProposal(nowMs: number): number {
+    return nowMs - this.#lastProposalMs;
+  }
+
+  submit(request: WriteRequest, reply: Reply): void {
+    if (request.type === 'leaseKeepAlive') this.#renewals.add(request.leaseIds, reply);
+    else this.#add(commandOf(request, this.#options.random), reply);
+  }
+
+  /** What has gathered, as one entry; with nothing gathered, an entry that only carries the time. */
+  propose(): void {
+    const { clock, nextId, stamp, step } = this.#options;
+    const id = nextId();
+    const nowMs = clock.monotonic();
+    const commands = this.#proposals.take(id, nowMs).map((command) => ({ session: null, command }));
+    const command = encodeCommandEntry({
+      logTimeMs: stamp(nowMs),
+      wallTimeMs: Math.floor(clock.wall()),
+      commands,
+    });
+    this.#lastProposalMs = nowMs;
+    step(id, command);
+  }
+
+  accepted(accepted: Accepted): void {
+    this.#proposals.accepted(accepted);
+  }
+
+  dropped(id: RequestId, error: RollcallError): void {
+    this.#proposals.dropped(id, error);
+  }
+
+  refuseGathered(error: RollcallError): void {
+    this.#proposals.refuseGathered(error);
+  }
+
+  applied(entry: EntryId, outcomes: readonly Outcome[]): void {
+    this.#proposals.applied(entry, outcomes);
+  }
+
+  /** A received state took the place of the log up to `index`. */
+  restored(index: Index): void {
+    this.#proposals.restored(index);
+  }
+
+  expire(nowMs: number): void {
+    this.#proposals.expire(nowMs);
+  }
+
+  close(error: RollcallError, inDoubt: RollcallError): void {
+    this.#renewals.flush();
+    this.#proposals.close(error, inDoubt);
+  }
+
+  #add(command: Command, reply: Reply): void {
+    const refusal = this.#refusal(command) ?? this.#gather(command, reply);
+    if (refusal !== null) this.#options.clock.soon(() => reply(refusal));
+    this.#options.schedule();
+  }
+
+  #gather(command: Command, reply: Reply): RollcallError | null {
+    const nowMs = this.#options.clock.monotonic();
+    return this.#proposals.add(command, commandBytes(command), reply, nowMs);
+  }
+
+  #refusal(command: Command): RollcallError | null {
+    if (this.#options.isFull()) {
+      const details = { retryAfterMs: 100 };
+      return new RollcallError('tooManyRequests', 'The disk is behind', { details });
+    }
+    // What no node could read must not enter the log.
+    if (command.type !== 'txn' || !isTooDeep(command)) return null;
+    return new RollcallError('tooManyOperations', 'The transaction is nested too deeply');
+  }
+}
