@@ -8,6 +8,7 @@ import { devCommand } from './dev.ts';
 import { discoverCommand } from './discover.ts';
 import { getCommand } from './get.ts';
 import { leaseCommand } from './lease.ts';
+import { memberCommand } from './member.ts';
 import { putCommand } from './put.ts';
 import { registerCommand } from './register.ts';
 import { serverCommand } from './server.ts';
@@ -15,6 +16,7 @@ import { servicesCommand } from './services.ts';
 import { examples, type Run } from './session.ts';
 import { statusCommand } from './status.ts';
 import type { Terminal } from './terminal.ts';
+import { transferLeaderCommand } from './transfer-leader.ts';
 import { UsageError } from './usage-error.ts';
 import { watchCommand } from './watch.ts';
 
@@ -30,6 +32,8 @@ const commands: readonly ((run: Run) => Command)[] = [
   discoverCommand,
   servicesCommand,
   statusCommand,
+  memberCommand,
+  transferLeaderCommand,
   serverCommand,
   devCommand,
 ];

@@ -1,6 +1,7 @@
 import { RollcallError } from '../base/errors.ts';
 import type { Method, NodeStatus, Results } from '../wire/methods.ts';
 import type { CallOptions } from './call.ts';
+import { ClusterControl } from './cluster-control.ts';
 import { type Key, type KeySelector, keyAfter, keyRange, type Value } from './key.ts';
 import { KeyValue, keyValueOrNull } from './key-value.ts';
 import { type Lease, LeaseKeeper } from './lease.ts';
@@ -110,6 +111,8 @@ export class Client {
   readonly registry: Registry;
   /** Leases one request at a time. `lease()` keeps one alive for you. */
   readonly leases: Leases;
+  /** Who the cluster is, and changes of that. */
+  readonly cluster: ClusterControl;
   readonly #router: Router;
 
   /** @internal Use `connect`. */
@@ -117,6 +120,7 @@ export class Client {
     this.#router = router;
     const keeper = new LeaseKeeper(router);
     this.leases = new Leases(router, keeper);
+    this.cluster = new ClusterControl(router);
     this.registry = new Registry(router, keeper);
   }
 

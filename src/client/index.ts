@@ -25,6 +25,12 @@ export {
   type FreshnessOptions,
   type Revisioned,
 } from './client.ts';
+export {
+  type Applicant,
+  ClusterControl,
+  type ClusterMember,
+  type Membership,
+} from './cluster-control.ts';
 export { type EndpointStatus, endpointStatuses } from './endpoint-status.ts';
 export type { Instance, RemovalReason } from './instance.ts';
 export type { Key, KeySelector, Value } from './key.ts';

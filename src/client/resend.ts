@@ -14,6 +14,7 @@ const repeatableMethods: ReadonlySet<Method> = new Set<Method>([
   'leaseList',
   'discover',
   'services',
+  'memberList',
   'status',
 ]);
 

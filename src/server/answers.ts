@@ -4,7 +4,10 @@ import { RollcallError } from '../base/errors.ts';
 import { limits } from '../base/limits.ts';
 import type { KeyValue, OperationResult } from '../mvcc/types.ts';
 import type {
+  Applicant,
   MemberApi,
+  MemberReport,
+  MembershipReport,
   Request,
   Response,
   ViewBatch,
@@ -18,9 +21,12 @@ import type {
   NodeStatus,
   Parameters,
   Results,
+  WireApplicant,
   WireEvent,
   WireInstance,
   WireInstanceEvent,
+  WireMember,
+  WireMembership,
   WireOperationResult,
   WirePair,
   WireRange,
@@ -47,6 +53,12 @@ const requests: { readonly [M in MemberMethod]: (params: Parameters<M>) => Reque
   deregister: (params) => ({ type: 'deregister', ...params }),
   discover: (params) => ({ type: 'discover', ...params }),
   services: (params) => ({ type: 'services', ...params }),
+  memberList: () => ({ type: 'memberList' }),
+  memberAdd: (params) => ({ type: 'memberAdd', ...params }),
+  memberReplace: (params) => ({ type: 'memberReplace', ...params }),
+  memberPromote: (params) => ({ type: 'memberPromote', ...params }),
+  memberRemove: (params) => ({ type: 'memberRemove', ...params }),
+  transferLeadership: (params) => ({ type: 'transferLeadership', ...params }),
 };
 
 /** `params` have passed the method's schema. */
@@ -60,6 +72,14 @@ const reads: ReadonlySet<MemberMethod> = new Set([
   'leaseList',
   'discover',
   'services',
+  'memberList',
+]);
+
+const membershipChanges: ReadonlySet<MemberMethod> = new Set([
+  'memberAdd',
+  'memberReplace',
+  'memberPromote',
+  'memberRemove',
 ]);
 
 export function isRead(method: MemberMethod): boolean {
@@ -69,7 +89,8 @@ export function isRead(method: MemberMethod): boolean {
 /** Throws `frameTooLarge` when the answer surely fits into no frame, before it is encoded. */
 export function resultOf(method: MemberMethod, response: Response): Results[MemberMethod] {
   const { revision, result } = response;
-  assert(result.type === method, () => `A result ${result.type} for the method ${method}`);
+  const expected = membershipChanges.has(method) ? 'memberChange' : method;
+  assert(result.type === expected, () => `A result ${result.type} for the method ${method}`);
   switch (result.type) {
     case 'put':
       return { revision, previous: pairOrNull(result.previous) };
@@ -95,6 +116,11 @@ export function resultOf(method: MemberMethod, response: Response): Results[Memb
       return { revision, instances: result.instances.map(instanceOf) };
     case 'services':
       return { revision, services: result.services };
+    case 'memberList':
+    case 'memberChange':
+      return { revision, ...membershipOf(result) };
+    case 'transferLeadership':
+      return { revision, leaderId: result.leaderId, leaderName: result.leaderName };
     case 'leaseRevoke':
     case 'deregister':
       return { revision };
@@ -158,6 +184,23 @@ export function nodeStatusOf(
     digest: '0000000000000000',
     version,
   };
+}
+
+function membershipOf({ members, applicants, lastIndex }: MembershipReport): WireMembership {
+  return { members: members.map(memberOf), applicants: applicants.map(applicantOf), lastIndex };
+}
+
+function memberOf(member: MemberReport): WireMember {
+  const { standing, leads, autoPromote, replaces, matchIndex, isReachable } = member;
+  return {
+    ...applicantOf(member),
+    ...{ standing, leads, autoPromote, replaces, matchIndex, isReachable },
+  };
+}
+
+function applicantOf(applicant: Applicant): WireApplicant {
+  const { id, name, peerAddress, clientAddress, featureLevel } = applicant;
+  return { id, name, peerAddress, clientAddress, featureLevel };
 }
 
 function operationOf(result: OperationResult): WireOperationResult {

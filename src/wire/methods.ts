@@ -165,6 +165,13 @@ export const methods = {
   deregister: object({ ...serviceFields, id: name, leaseId: optional(nullable(id), null) }),
   discover: object({ ...serviceFields, ...freshness }),
   services: object({ namespace: optional(name, 'default'), ...freshness }),
+  memberList: noParameters,
+  /** Names or ids of members; a node to take in has to ask for it (`server --join`). */
+  memberAdd: object({ name, autoPromote: optional(boolean, true) }),
+  memberReplace: object({ member: name, by: name }),
+  memberPromote: object({ member: name }),
+  memberRemove: object({ member: name }),
+  transferLeadership: object({ to: optional(nullable(name), null) }),
   status: noParameters,
   /** A stream: `created`, then `events`, until an error or `cancel`. `startRevision` 0 is "from now". */
   watch: object({ key, rangeEnd, startRevision: revision, previous: optional(boolean, false) }),
@@ -225,6 +232,38 @@ export interface WireEvent {
   readonly type: 'put' | 'delete';
   readonly pair: WirePair;
   readonly previous: WirePair | null;
+}
+
+/** `joining` and `leaving` are voters of one side of a change that is under way. */
+export type WireStanding = 'voter' | 'learner' | 'joining' | 'leaving';
+
+export interface WireApplicant {
+  readonly id: string;
+  readonly name: string;
+  readonly peerAddress: string;
+  readonly clientAddress: string;
+  readonly featureLevel: number;
+}
+
+export interface WireMember extends WireApplicant {
+  readonly standing: WireStanding;
+  readonly leads: boolean;
+  /** A learner that becomes a voter once it has caught up. */
+  readonly autoPromote: boolean;
+  /** The id of the member whose place a learner takes. */
+  readonly replaces: string | null;
+  /** How far its log is known to equal the leader's. */
+  readonly matchIndex: number;
+  /** Whether the leader heard of it lately. */
+  readonly isReachable: boolean;
+}
+
+export interface WireMembership {
+  readonly members: readonly WireMember[];
+  /** Nodes that ask to be taken in. */
+  readonly applicants: readonly WireApplicant[];
+  /** The leader's last log index, to compare `matchIndex` with. */
+  readonly lastIndex: number;
 }
 
 /** What every node pushes to every client: first of all, on each change, and each second. */
@@ -290,6 +329,16 @@ export interface Results {
   readonly services: {
     readonly revision: number;
     readonly services: readonly { readonly service: string; readonly instances: number }[];
+  };
+  readonly memberList: { readonly revision: number } & WireMembership;
+  readonly memberAdd: { readonly revision: number } & WireMembership;
+  readonly memberReplace: { readonly revision: number } & WireMembership;
+  readonly memberPromote: { readonly revision: number } & WireMembership;
+  readonly memberRemove: { readonly revision: number } & WireMembership;
+  readonly transferLeadership: {
+    readonly revision: number;
+    readonly leaderId: string;
+    readonly leaderName: string;
   };
   readonly status: NodeStatus;
   readonly cancel: { readonly revision: number };
