@@ -2,14 +2,14 @@ import { RollcallError } from '../base/errors.ts';
 import { featureLevel } from '../format/feature-level.ts';
 import { loadedRanges } from '../state-machine/record-codec.ts';
 import { StateMachine } from '../state-machine/state-machine.ts';
-import type { CheckpointHeader, LoadedState } from '../storage/types.ts';
+import type { CheckpointHeader, StagedState } from '../storage/types.ts';
 
 /**
  * Builds the state machine from stored records. Throws `dataDamaged` when they are not those of the
  * header, and `formatTooNew` when a newer program made them.
  */
 export async function loadMachine(
-  { overlay, load }: LoadedState,
+  state: Pick<StagedState, 'overlay' | 'load'>,
   header: CheckpointHeader,
 ): Promise<StateMachine> {
   if (header.featureLevel > featureLevel) {
@@ -18,9 +18,9 @@ export async function loadMachine(
       `The state has feature level ${header.featureLevel}; this program knows ${featureLevel}`,
     );
   }
-  const machine = new StateMachine(overlay);
+  const machine = new StateMachine(state.overlay);
   for (const { from, to } of loadedRanges) {
-    for await (const page of load(from, to)) machine.loadPage(page);
+    for await (const page of state.load(from, to)) machine.loadPage(page);
   }
   machine.finishLoad(header);
   return machine;

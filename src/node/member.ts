@@ -404,7 +404,7 @@ export class Member implements MemberApi {
     const needed = progress.map(({ matchIndex }) => matchIndex);
     if (this.#exchange.floor !== null) needed.push(this.#exchange.floor);
     const through = this.#retention.release(storage.logBytes, Math.min(...needed));
-    if (through !== null) storage.releaseLog(through);
+    if (through !== null) storage.releaseLog(through).catch(this.#options.onFatal);
   }
 
   /** The transport exchanges messages with the members of the newest configuration, committed or not. */
@@ -449,7 +449,7 @@ export class Member implements MemberApi {
   #discardReceived(state: ReceivedState): void {
     this.#received = null;
     this.#exchange.settled();
-    state.staged.discard().catch(this.#options.onFatal);
+    state.staging.abort().catch(this.#options.onFatal);
   }
 
   /** The received state is this node's own now, in the storage and in the core; here it takes over. */

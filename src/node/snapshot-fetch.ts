@@ -13,12 +13,12 @@ import { type Random, randomId } from '../base/prng.ts';
 import type { SnapshotChunk, SnapshotRefusal, SnapshotRequest } from '../format/node-message.ts';
 import type { NodeId } from '../raft/types.ts';
 import type { StateMachine } from '../state-machine/state-machine.ts';
-import type { CheckpointHeader, StagedState, StateStaging } from '../storage/types.ts';
+import type { CheckpointHeader, Staging } from '../storage/types.ts';
 import { loadMachine } from './load-machine.ts';
 
 export interface SnapshotFetchOptions {
   readonly id: NodeId;
-  readonly stage: (header: CheckpointHeader) => Promise<StateStaging>;
+  readonly stage: (header: CheckpointHeader) => Promise<Staging>;
   readonly send: (message: SnapshotRequest) => void;
   /** Everything is there and verified; nothing else is fetched until `done`. */
   readonly received: (state: ReceivedState) => void;
@@ -34,7 +34,7 @@ export interface SnapshotFetchOptions {
 export interface ReceivedState {
   readonly header: CheckpointHeader;
   readonly machine: StateMachine;
-  readonly staged: StagedState;
+  readonly staging: Staging;
 }
 
 interface Question {
@@ -119,7 +119,7 @@ export class SnapshotFetch {
 
   async #run(from: NodeId): Promise<void> {
     const transfer = randomId(this.#options.random);
-    let staging: StateStaging | null = null;
+    let staging: Staging | null = null;
     try {
       const first = await this.#ask(from, transfer, '');
       const header = this.#checked(first);
@@ -127,7 +127,7 @@ export class SnapshotFetch {
       await this.#fill(staging, first, from, transfer);
       const staged = await staging.finish();
       const machine = await loadMachine(staged, header);
-      if (this.#isOpen) this.#options.received({ header, machine, staged });
+      if (this.#isOpen) this.#options.received({ header, machine, staging });
       else await staging.abort();
     } catch (error) {
       await staging?.abort();
@@ -138,7 +138,7 @@ export class SnapshotFetch {
   }
 
   async #fill(
-    staging: StateStaging,
+    staging: Staging,
     first: SnapshotChunk,
     from: NodeId,
     transfer: string,

@@ -4,13 +4,15 @@
  * leads meanwhile, and writes go on beside it. A pin that nobody asks for any more is let go.
  */
 import type { Clock } from '../base/clock.ts';
+import { RollcallError } from '../base/errors.ts';
 import type { SnapshotChunk, SnapshotRefusal, SnapshotRequest } from '../format/node-message.ts';
 import type { Index, NodeId } from '../raft/types.ts';
 import type { StateSnapshot } from '../storage/types.ts';
 
 export interface SnapshotSenderOptions {
   readonly id: NodeId;
-  readonly open: () => Promise<StateSnapshot>;
+  /** Null while there is no state to send. */
+  readonly open: () => StateSnapshot | null;
   readonly send: (message: SnapshotChunk | SnapshotRefusal) => void;
   /** The stored state could not be read: the process must end. */
   readonly failed: (error: unknown) => void;
@@ -22,7 +24,7 @@ export interface SnapshotSenderOptions {
 
 interface Transfer {
   readonly to: NodeId;
-  snapshot: StateSnapshot | null;
+  readonly snapshot: StateSnapshot;
   /** A piece is being read: what is asked for meanwhile is asked for again. */
   isBusy: boolean;
   heardMs: number;
@@ -41,7 +43,6 @@ export class SnapshotSender {
   get floor(): Index | null {
     let floor: Index | null = null;
     for (const { snapshot } of this.#transfers.values()) {
-      if (snapshot === null) continue;
       floor = Math.min(floor ?? Number.POSITIVE_INFINITY, snapshot.header.applied.index);
     }
     return floor;
@@ -49,14 +50,13 @@ export class SnapshotSender {
 
   onRequest(request: SnapshotRequest): void {
     if (!this.#isOpen) return;
-    const known = this.#transfers.get(request.transfer);
-    if (known === undefined) {
-      if (request.after !== '' || this.#isFull(request.from)) this.#refuse(request);
-      else void this.#begin(request);
+    const transfer = this.#transfers.get(request.transfer) ?? this.#begin(request);
+    if (transfer === null) {
+      this.#refuse(request);
       return;
     }
-    known.heardMs = this.#options.clock.monotonic();
-    if (known.snapshot !== null && !known.isBusy) void this.#answer(known, known.snapshot, request);
+    transfer.heardMs = this.#options.clock.monotonic();
+    if (!transfer.isBusy) void this.#answer(transfer, request);
   }
 
   /** To be called now and then. */
@@ -78,53 +78,40 @@ export class SnapshotSender {
     return this.#transfers.size >= this.#options.transfersMax;
   }
 
-  async #begin(request: SnapshotRequest): Promise<void> {
-    const { clock, open, failed } = this.#options;
-    const transfer: Transfer = {
-      to: request.from,
-      snapshot: null,
-      isBusy: false,
-      heardMs: clock.monotonic(),
-    };
-    this.#transfers.set(request.transfer, transfer);
-    try {
-      const snapshot = await open();
-      if (this.#transfers.get(request.transfer) !== transfer) {
-        await snapshot.close();
-        return;
-      }
-      transfer.snapshot = snapshot;
-      await this.#answer(transfer, snapshot, request);
-    } catch (error) {
-      if (this.#isOpen) failed(error);
-    }
+  #begin({ from, transfer: id, after }: SnapshotRequest): Transfer | null {
+    if (after !== '' || this.#isFull(from)) return null;
+    const { clock, open } = this.#options;
+    const snapshot = open();
+    if (snapshot === null) return null;
+    const transfer = { to: from, snapshot, isBusy: false, heardMs: clock.monotonic() };
+    this.#transfers.set(id, transfer);
+    return transfer;
   }
 
-  async #answer(
-    transfer: Transfer,
-    snapshot: StateSnapshot,
-    { from, transfer: id, after }: SnapshotRequest,
-  ): Promise<void> {
+  async #answer(transfer: Transfer, request: SnapshotRequest): Promise<void> {
+    const { from, transfer: id, after } = request;
+    const { snapshot } = transfer;
     transfer.isBusy = true;
     try {
-      const { records, isLast } = await snapshot.read(after, this.#options.chunkBytes);
+      const previous = after === '' ? null : after;
+      const { records, done } = await snapshot.read(previous, this.#options.chunkBytes);
       if (this.#transfers.get(id) !== transfer) return;
       const header = after === '' ? snapshot.header : null;
-      const route = { from: this.#options.id, to: from };
-      this.#options.send({
-        type: 'snapshotChunk',
-        ...route,
-        transfer: id,
-        after,
-        header,
-        records,
-        isLast,
-      });
+      const body = { transfer: id, after, header, records, isLast: done };
+      this.#options.send({ type: 'snapshotChunk', from: this.#options.id, to: from, ...body });
     } catch (error) {
-      if (this.#transfers.get(id) === transfer) this.#options.failed(error);
+      if (this.#transfers.get(id) === transfer) this.#readFailed(error, request);
     } finally {
       transfer.isBusy = false;
     }
+  }
+
+  #readFailed(error: unknown, request: SnapshotRequest): void {
+    // This node itself took over another state meanwhile.
+    const isReplaced = error instanceof RollcallError && error.code === 'closed';
+    if (!isReplaced) this.#options.failed(error);
+    void this.#drop(request.transfer);
+    this.#refuse(request);
   }
 
   #refuse({ from, transfer }: SnapshotRequest): void {
@@ -134,6 +121,6 @@ export class SnapshotSender {
   async #drop(id: string): Promise<void> {
     const transfer = this.#transfers.get(id);
     this.#transfers.delete(id);
-    await transfer?.snapshot?.close();
+    await transfer?.snapshot.close();
   }
 }
