@@ -28,6 +28,8 @@ export class Digests {
   #newest: Index = 0;
   #told: Index = 0;
   #dispute: Dispute | null = null;
+  /** Its own digest is worth nothing any more, and what others say is known. */
+  #isWrong = false;
 
   constructor(id: NodeId, send: (report: DigestReport) => void, onWrong: (index: Index) => void) {
     this.#id = id;
@@ -53,7 +55,7 @@ export class Digests {
 
   onReport({ from, index, digest, asks }: DigestReport, configuration: Configuration): void {
     const own = this.#at(index);
-    if (own === null) return;
+    if (own === null || this.#isWrong) return;
     if (asks) this.#report(from, index, own, false);
     if (this.#dispute?.index === index) {
       this.#dispute.digests.set(from, digest);
@@ -80,7 +82,7 @@ export class Digests {
         return said !== undefined && equalHash(said, digest);
       });
       if (agreeing.length * 2 > voters.length) {
-        this.#dispute = null;
+        this.#isWrong = true;
         this.#onWrong(index);
         return;
       }

@@ -1,0 +1,42 @@
+/** How much of the stored log is kept for followers that are behind. */
+import { expect, test } from 'vitest';
+import { LogRetention } from '../../src/node/log-retention.ts';
+import type { Entry } from '../../src/raft/types.ts';
+
+/** Entries of about 100 bytes each. */
+function entries(from: number, to: number): Entry[] {
+  return Array.from({ length: to - from + 1 }, (_, at) => ({
+    ...{ term: 1, index: from + at },
+    ...{ type: 'command', command: new Uint8Array(84) },
+  }));
+}
+
+function applied(count: number): LogRetention {
+  const retention = new LogRetention({ logWindowBytes: 8000, logRetainedBytesMax: 50_000 }, 0);
+  for (let index = 1; index <= count; index += 10) retention.applied(entries(index, index + 9));
+  return retention;
+}
+
+test('nothing goes while all fits into the window', () => {
+  expect(applied(80).release(8000, Number.POSITIVE_INFINITY)).toBe(0);
+});
+
+test('what is older than the window goes', () => {
+  expect(applied(200).release(20_000, Number.POSITIVE_INFINITY)).toBe(120);
+});
+
+test('but not what a follower needs', () => {
+  expect(applied(200).release(20_000, 37)).toBe(37);
+});
+
+test('unless that is too much to keep', () => {
+  expect(applied(600).release(60_000, 37)).toBe(520);
+});
+
+test('after a received state nothing older is counted', () => {
+  const retention = applied(200);
+  retention.restored(5000);
+  expect(retention.release(20_000, 9000)).toBeNull();
+  retention.applied(entries(5001, 5100));
+  expect(retention.release(20_000, 9000)).toBe(5000);
+});

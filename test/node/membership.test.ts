@@ -1,0 +1,186 @@
+/** What a leader changes by itself, and what becomes of operators' wishes. */
+import { describe, expect, test } from 'vitest';
+import { RollcallError } from '../../src/base/errors.ts';
+import { Membership } from '../../src/node/membership.ts';
+import type { Applicant } from '../../src/node/types.ts';
+import type { Member, PeerProgress, Status } from '../../src/raft/types.ts';
+
+const id = (digit: string): string => digit.repeat(16);
+
+function applicant(name: string, memberId: string, port = 1): Applicant {
+  const peerAddress = `10.0.0.${port}:4641`;
+  return { id: memberId, name, peerAddress, clientAddress: `10.0.0.${port}:4640`, featureLevel: 1 };
+}
+
+function member(name: string, memberId: string, more: Partial<Member> = {}): Member {
+  const { id: _, ...rest } = applicant(name, memberId);
+  return { id: memberId, ...rest, replaces: null, autoPromote: false, ...more };
+}
+
+function heard(memberId: string, matchIndex = 5000): PeerProgress {
+  return { id: memberId, matchIndex, state: 'replicate', isRecentlyActive: true };
+}
+
+const silent = (memberId: string): PeerProgress => ({
+  ...heard(memberId),
+  state: 'probe',
+  isRecentlyActive: false,
+});
+
+/** n1 leads n2 and n3; `more` are learners. */
+function leading(options: { more?: readonly Member[]; progress: readonly PeerProgress[] }): Status {
+  const voters = [member('n1', id('1')), member('n2', id('2')), member('n3', id('3'))];
+  const learners = options.more ?? [];
+  return {
+    id: id('1'),
+    role: 'leader',
+    leaderId: id('1'),
+    currentTerm: 3,
+    votedFor: id('1'),
+    commitIndex: 5000,
+    lastIndex: 5000,
+    lastApplied: 5000,
+    transferee: null,
+    configurationIndex: 1,
+    configuration: {
+      members: [...voters, ...learners],
+      voters: voters.map((one) => one.id),
+      votersOutgoing: [],
+      learners: learners.map((one) => one.id),
+      learnersNext: [],
+    },
+    progress: options.progress,
+  };
+}
+
+const all = [heard(id('2')), heard(id('3'))];
+const fresh = (): Membership => new Membership({ applicantMs: 5000, retryMs: 1000 });
+
+describe('a leader by itself', () => {
+  test('changes nothing while nobody asks', () => {
+    expect(fresh().next(leading({ progress: all }), 0)).toBeNull();
+  });
+
+  test('leaves a stranger waiting', () => {
+    const membership = fresh();
+    membership.knock(applicant('n4', id('4'), 4), 0);
+    const status = leading({ progress: all });
+    expect(membership.next(status, 10)).toBeNull();
+    expect(membership.report(status).applicants).toMatchObject([{ name: 'n4' }]);
+  });
+
+  test('takes in the successor of a silent member', () => {
+    const membership = fresh();
+    membership.knock(applicant('n3', id('a')), 0);
+    const status = leading({ progress: [heard(id('2')), silent(id('3'))] });
+    expect(membership.next(status, 10)).toEqual([
+      {
+        type: 'add',
+        member: { ...applicant('n3', id('a')), replaces: id('3'), autoPromote: true },
+      },
+    ]);
+  });
+
+  test('replaces nobody who answers', () => {
+    const membership = fresh();
+    membership.knock(applicant('n3', id('a')), 0);
+    membership.knock(applicant('n1', id('b')), 0);
+    expect(membership.next(leading({ progress: all }), 10)).toBeNull();
+  });
+
+  test('replaces the replacement that was lost before it got to vote', () => {
+    const membership = fresh();
+    membership.knock(applicant('n3', id('b')), 0);
+    const lost = member('n3', id('a'), { replaces: id('3'), autoPromote: true });
+    const progress = [heard(id('2')), silent(id('3')), silent(id('a'))];
+    expect(membership.next(leading({ more: [lost], progress }), 10)).toEqual([
+      { type: 'remove', id: id('a') },
+      {
+        type: 'add',
+        member: { ...applicant('n3', id('b')), replaces: id('3'), autoPromote: true },
+      },
+    ]);
+  });
+
+  test('promotes a learner that has caught up, and no other', () => {
+    const learner = member('n4', id('4'), { autoPromote: true });
+    const status = (matchIndex: number, more: Partial<PeerProgress> = {}): Status =>
+      leading({ more: [learner], progress: [...all, { ...heard(id('4'), matchIndex), ...more }] });
+    expect(fresh().next(status(4990), 0)).toEqual([{ type: 'promote', id: id('4') }]);
+    expect(fresh().next(status(100), 0)).toBeNull();
+    expect(fresh().next(status(4990, { isRecentlyActive: false }), 0)).toBeNull();
+    expect(fresh().next(status(4990, { state: 'snapshot' }), 0)).toBeNull();
+  });
+
+  test('leaves a learner that is to stay one', () => {
+    const learner = member('n4', id('4'));
+    const progress = [...all, heard(id('4'))];
+    expect(fresh().next(leading({ more: [learner], progress }), 0)).toBeNull();
+  });
+
+  test('follows a member to its new address', () => {
+    const membership = fresh();
+    membership.greeted(applicant('n2', id('2'), 7));
+    expect(membership.next(leading({ progress: all }), 0)).toEqual([
+      { type: 'update', member: { ...member('n2', id('2')), ...applicant('n2', id('2'), 7) } },
+    ]);
+  });
+
+  test('waits after a refusal, and while another change is under way', () => {
+    const membership = fresh();
+    membership.greeted(applicant('n2', id('2'), 7));
+    membership.refused(0);
+    const status = leading({ progress: all });
+    expect(membership.next(status, 999)).toBeNull();
+    expect(membership.next(status, 1000)).not.toBeNull();
+    const joint = { ...status.configuration, votersOutgoing: [id('1')] };
+    expect(membership.next({ ...status, configuration: joint }, 1000)).toBeNull();
+  });
+
+  test('does nothing when it does not lead', () => {
+    const membership = fresh();
+    membership.greeted(applicant('n2', id('2'), 7));
+    expect(membership.next({ ...leading({ progress: all }), role: 'follower' }, 0)).toBeNull();
+  });
+});
+
+describe('an operator', () => {
+  const status = leading({ progress: all });
+
+  test('admits whoever asks', () => {
+    const membership = fresh();
+    membership.knock(applicant('n4', id('4'), 4), 0);
+    const request = { type: 'memberAdd', name: 'n4', autoPromote: false } as const;
+    expect(membership.changesOf(request, status)).toEqual([
+      {
+        type: 'add',
+        member: { ...applicant('n4', id('4'), 4), replaces: null, autoPromote: false },
+      },
+    ]);
+  });
+
+  test('hears how a node comes to ask', () => {
+    const request = { type: 'memberAdd', name: 'n4', autoPromote: true } as const;
+    const refusal = fresh().changesOf(request, status);
+    expect(refusal).toBeInstanceOf(RollcallError);
+    expect(refusal).toMatchObject({
+      code: 'memberNotFound',
+      message: expect.stringContaining('rollcall server --name n4 --join'),
+    });
+  });
+
+  test('names members by name or id', () => {
+    const remove = (which: string): unknown =>
+      fresh().changesOf({ type: 'memberRemove', member: which }, status);
+    expect(remove('n3')).toEqual([{ type: 'remove', id: id('3') }]);
+    expect(remove(id('3'))).toEqual([{ type: 'remove', id: id('3') }]);
+    expect(remove('n9')).toMatchObject({ code: 'memberNotFound' });
+  });
+
+  test('does not see an applicant that went away', () => {
+    const membership = fresh();
+    membership.knock(applicant('n4', id('4'), 4), 0);
+    membership.next(status, 5001);
+    expect(membership.report(status).applicants).toEqual([]);
+  });
+});
