@@ -10,7 +10,7 @@ import {
   decodeCheckpointHeader,
   encodeCheckpointHeader,
 } from './checkpoint.ts';
-import type { Index, NodeId } from './types.ts';
+import type { Index, NodeId, Term } from './types.ts';
 
 interface Route {
   readonly from: NodeId;
@@ -36,6 +36,8 @@ export type SnapshotChunk = Route & {
   readonly after: string;
   /** With the first chunk. */
   readonly header: CheckpointHeader | null;
+  /** The sender's, when it sent this: at or above that of every leader whose entries are in the state. */
+  readonly term: Term;
   readonly records: readonly StateRecord[];
   readonly isLast: boolean;
 };
@@ -130,7 +132,7 @@ function encodeRoute(writer: ByteWriter, kind: number, { from, to }: Route): voi
 }
 
 function encodeChunk(writer: ByteWriter, chunk: SnapshotChunk): void {
-  writer.id(chunk.transfer).binary(chunk.after).boolean(chunk.isLast);
+  writer.id(chunk.transfer).binary(chunk.after).varint(chunk.term).boolean(chunk.isLast);
   writer.boolean(chunk.header !== null);
   if (chunk.header !== null) encodeCheckpointHeader(writer, chunk.header);
   const body = encodeRecords(chunk.records);
@@ -141,6 +143,7 @@ function encodeChunk(writer: ByteWriter, chunk: SnapshotChunk): void {
 function decodeChunk(reader: ByteReader, route: Route): SnapshotChunk {
   const transfer = reader.id();
   const after = reader.binary();
+  const term = reader.varint();
   const isLast = reader.boolean();
   const header = reader.boolean() ? decodeCheckpointHeader(reader) : null;
   const hash: Hash64 = { high: reader.u32(), low: reader.u32() };
@@ -149,7 +152,7 @@ function decodeChunk(reader: ByteReader, route: Route): SnapshotChunk {
     throw new RollcallError('malformedFrame', 'A piece of a state was changed on its way');
   }
   const records = decodeRecords(body);
-  return { type: 'snapshotChunk', ...route, transfer, after, header, records, isLast };
+  return { type: 'snapshotChunk', ...route, transfer, after, term, header, records, isLast };
 }
 
 function encodeRecords(records: readonly StateRecord[]): Uint8Array {

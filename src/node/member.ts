@@ -170,6 +170,7 @@ export class Member implements MemberApi {
     });
     this.#exchange = new StateExchange({
       ...{ id: options.memberId, birth, storage, clock, random: options.random },
+      term: () => this.#raft.status().currentTerm,
       send: (message) => {
         options.transport.send(message);
         this.#loop.schedule();
@@ -338,6 +339,7 @@ export class Member implements MemberApi {
     if (softState.leaderId === null) this.#readyIndex = Number.POSITIVE_INFINITY;
     else if (softState.leaderId !== leaderId) this.#readyIndex = this.#raft.status().commitIndex;
     this.#governance.led(softState.leaderId);
+    if (softState.leaderId !== null) this.#heeded();
     for (const listener of this.#listeners) listener();
   }
 
@@ -435,6 +437,13 @@ export class Member implements MemberApi {
     for (const listener of this.#listeners) listener();
   }
 
+  /** A leader that sends to this node knows better than whoever said that it was removed. */
+  #heeded(): void {
+    if (!this.#isRemoved) return;
+    this.#isRemoved = false;
+    this.#loop.step({ type: 'eligible', campaign: true });
+  }
+
   #stateReceived(state: ReceivedState): void {
     const { applied: last, configuration } = state.header;
     if (this.#raft.status().commitIndex >= last.index) {
@@ -442,7 +451,8 @@ export class Member implements MemberApi {
       return;
     }
     this.#received = state;
-    this.#loop.step({ type: 'snapshotReceived', snapshot: { last, configuration } });
+    const { term } = state;
+    this.#loop.step({ type: 'snapshotReceived', snapshot: { last, configuration }, term });
   }
 
   /** Meanwhile the log has brought everything that the state has. */

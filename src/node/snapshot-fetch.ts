@@ -11,7 +11,7 @@ import type { Clock } from '../base/clock.ts';
 import { RollcallError } from '../base/errors.ts';
 import { type Random, randomId } from '../base/prng.ts';
 import type { SnapshotChunk, SnapshotRefusal, SnapshotRequest } from '../format/node-message.ts';
-import type { NodeId } from '../raft/types.ts';
+import type { NodeId, Term } from '../raft/types.ts';
 import type { StateMachine } from '../state-machine/state-machine.ts';
 import type { CheckpointHeader, Staging } from '../storage/types.ts';
 import { loadMachine } from './load-machine.ts';
@@ -33,6 +33,8 @@ export interface SnapshotFetchOptions {
 
 export interface ReceivedState {
   readonly header: CheckpointHeader;
+  /** One that the sender was in once the state was committed. */
+  readonly term: Term;
   readonly machine: StateMachine;
   readonly staging: Staging;
 }
@@ -127,7 +129,7 @@ export class SnapshotFetch {
       await this.#fill(staging, first, from, transfer);
       const staged = await staging.finish();
       const machine = await loadMachine(staged, header);
-      if (this.#isOpen) this.#options.received({ header, machine, staging });
+      if (this.#isOpen) this.#options.received({ header, term: first.term, machine, staging });
       else await staging.abort();
     } catch (error) {
       await staging?.abort();

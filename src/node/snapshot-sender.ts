@@ -6,13 +6,14 @@
 import type { Clock } from '../base/clock.ts';
 import { RollcallError } from '../base/errors.ts';
 import type { SnapshotChunk, SnapshotRefusal, SnapshotRequest } from '../format/node-message.ts';
-import type { Index, NodeId } from '../raft/types.ts';
+import type { Index, NodeId, Term } from '../raft/types.ts';
 import type { StateSnapshot } from '../storage/types.ts';
 
 export interface SnapshotSenderOptions {
   readonly id: NodeId;
   /** Null while there is no state to send. */
   readonly open: () => StateSnapshot | null;
+  readonly term: () => Term;
   readonly send: (message: SnapshotChunk | SnapshotRefusal) => void;
   /** The stored state could not be read: the process must end. */
   readonly failed: (error: unknown) => void;
@@ -97,7 +98,8 @@ export class SnapshotSender {
       const { records, done } = await snapshot.read(previous, this.#options.chunkBytes);
       if (this.#transfers.get(id) !== transfer) return;
       const header = after === '' ? snapshot.header : null;
-      const body = { transfer: id, after, header, records, isLast: done };
+      const term = this.#options.term();
+      const body = { transfer: id, after, term, header, records, isLast: done };
       this.#options.send({ type: 'snapshotChunk', from: this.#options.id, to: from, ...body });
     } catch (error) {
       if (this.#transfers.get(id) === transfer) this.#readFailed(error, request);

@@ -4,7 +4,7 @@ import { RollcallError } from '../base/errors.ts';
 import type { Random } from '../base/prng.ts';
 import { featureLevel } from '../format/feature-level.ts';
 import type { NodeMessage } from '../format/node-message.ts';
-import type { Configuration, Index, NodeId, SnapshotOffer } from '../raft/types.ts';
+import type { Configuration, Index, NodeId, SnapshotOffer, Term } from '../raft/types.ts';
 import type { Birth, CheckpointHeader, Storage } from '../storage/types.ts';
 import { Digests } from './digests.ts';
 import { type ReceivedState, SnapshotFetch } from './snapshot-fetch.ts';
@@ -14,6 +14,7 @@ export interface StateExchangeOptions {
   readonly id: NodeId;
   readonly birth: Birth;
   readonly storage: Pick<Storage, 'openSnapshot' | 'stage'>;
+  readonly term: () => Term;
   readonly send: (message: NodeMessage) => void;
   readonly received: (state: ReceivedState) => void;
   /** A majority has another digest at an index: this node's state is wrong. */
@@ -38,11 +39,11 @@ export class StateExchange {
   #toldMs = 0;
 
   constructor(options: StateExchangeOptions) {
-    const { id, storage, send, clock, random, failed } = options;
+    const { id, storage, term, send, clock, random, failed } = options;
     this.#clock = clock;
     this.digests = new Digests(id, send, options.onWrongDigest);
     this.#sender = new SnapshotSender({
-      ...{ id, send, clock, failed, transfersMax, chunkBytes, idleMs },
+      ...{ id, term, send, clock, failed, transfersMax, chunkBytes, idleMs },
       open: () => storage.openSnapshot(),
     });
     this.#fetch = new SnapshotFetch({

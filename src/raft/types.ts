@@ -91,6 +91,8 @@ export type RequestVote = Envelope & {
   readonly preVote: boolean;
   /** The leader asked for this election: the voters' stickiness to it does not count (thesis §3.10). */
   readonly isTransfer: boolean;
+  /** A pre-vote of one that knows its leader's process to be gone, and did not wait for a timeout. */
+  readonly isEarly: boolean;
   /** The candidate's last entry (Raft §5.4.1). */
   readonly last: EntryId;
 };
@@ -98,6 +100,8 @@ export type RequestVoteResponse = Envelope & {
   readonly type: 'requestVoteResponse';
   readonly preVote: boolean;
   readonly voteGranted: boolean;
+  /** An early pre-vote is refused for the sake of a leader that seems alive, and for nothing else. */
+  readonly isSticky: boolean;
 };
 export type AppendEntries = Envelope & {
   readonly type: 'appendEntries';
@@ -169,10 +173,16 @@ export type Input =
    */
   | { readonly type: 'leaderGone'; readonly leader: NodeId }
   /**
-   * A state was received, verified and made durable in a staging place. If it is of use, the next
-   * append carries it, and with that append's `persisted` it takes the place of the log before it.
+   * A state was received, verified and made durable in a staging place. It is of use if it goes beyond
+   * the commit index: then the next append carries it, and with that append's `persisted` it takes the
+   * place of the log before it. `term` is one that its sender was in once the state was committed;
+   * this member enters it if it is newer, so that its leader is sure to have all of the state.
    */
-  | { readonly type: 'snapshotReceived'; readonly snapshot: SnapshotMetadata }
+  | {
+      readonly type: 'snapshotReceived';
+      readonly snapshot: SnapshotMetadata;
+      readonly term: Term;
+    }
   /** The transport lost its connection: whatever was in flight to the peer may be gone. */
   | { readonly type: 'peerUnreachable'; readonly peer: NodeId }
   /** The disk or the state is sick, or well again: may this node campaign? */
@@ -222,7 +232,10 @@ export interface Accepted {
   readonly entry: EntryId;
 }
 
-/** A proposal or read that surely had no effect: this node does not lead. */
+/**
+ * A proposal or read that surely had no effect: this node does not lead, or hands over, and who will
+ * lead is not known.
+ */
 export interface Dropped {
   readonly id: RequestId;
   readonly leaderId: NodeId | null;
@@ -297,7 +310,7 @@ export interface RaftOptions {
   readonly entriesPerMessageMax: number;
   readonly bytesPerMessageMax: number;
   readonly inflightMessagesMax: number;
-  /** Bytes of entries on their way to one follower; at least one message may always be. */
+  /** Bytes of entries on their way to one follower: no message leaves while there are as many or more. */
   readonly inflightBytesMax: number;
   /** After `leaderGone`: campaigns after 1 to this many ticks, and asks again as often while refused. */
   readonly earlyCampaignTicks: number;
@@ -319,8 +332,11 @@ export interface Status extends SoftState, HardState {
   readonly id: NodeId;
   readonly lastIndex: Index;
   readonly lastApplied: Index;
+  /** The newest in the log, committed or not. */
   readonly configuration: Configuration;
-  /** To whom leadership is being handed over. */
+  /** Of the entry that brought it; at most the log's base if that entry is no longer known. */
+  readonly configurationIndex: Index;
+  /** Only on a leader: to whom leadership is being handed over. Meanwhile proposals are dropped. */
   readonly transferee: NodeId | null;
   /** Only on a leader: how far each other member is known to have the log. */
   readonly progress: readonly PeerProgress[];
