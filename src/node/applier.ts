@@ -71,8 +71,10 @@ export class Applier {
 
   /** The state machine is another one now, as of `header`; what was to be applied before is in it. */
   restore(machine: StateMachine, { applied, configuration }: CheckpointHeader): void {
+    const waiting = this.#queue.flat().slice(this.#at);
+    const later = waiting.filter(({ index }) => index > applied.index);
     this.#machine = machine;
-    this.#queue = [];
+    this.#queue = later.length > 0 ? [later] : [];
     this.#at = 0;
     this.#current = null;
     this.#last = applied;

@@ -2,19 +2,18 @@
  * One member of the cluster without its sockets: the core, the log, the state machine and the waits
  * of clients, driven by ticks, messages and the disk's answers.
  */
-import { assert } from '../base/assert.ts';
 import type { Clock, Timer } from '../base/clock.ts';
-import { RollcallError } from '../base/errors.ts';
+import type { RollcallError } from '../base/errors.ts';
 import type { Random } from '../base/prng.ts';
 import { featureLevel } from '../format/feature-level.ts';
 import { isNodeMessage } from '../format/node-message.ts';
 import type { PeerMessage } from '../format/types.ts';
-import { createRaft } from '../raft/raft.ts';
 import type { Configuration, NodeId, Raft, Ready, RequestId } from '../raft/types.ts';
 import type { StateMachine } from '../state-machine/state-machine.ts';
 import type { Birth, Storage } from '../storage/types.ts';
 import { Applier } from './applier.ts';
 import { Governance, isMembershipRequest } from './governance.ts';
+import { Health } from './health.ts';
 import { Leadership } from './leadership.ts';
 import { LogClock } from './log-clock.ts';
 import { LogRetention, type RetentionBounds } from './log-retention.ts';
@@ -32,7 +31,9 @@ import {
   wrongDigestError,
 } from './refusals.ts';
 import type { ReceivedState } from './snapshot-fetch.ts';
+import { startRaft } from './start-raft.ts';
 import { StateExchange } from './state-exchange.ts';
+import { Takeover } from './takeover.ts';
 import { bounds, timing } from './timing.ts';
 import type {
   MemberApi,
@@ -83,6 +84,8 @@ export class Member implements MemberApi {
   readonly #retention: LogRetention;
   readonly #governance: Governance;
   readonly #exchange: StateExchange;
+  readonly #takeover: Takeover;
+  readonly #health: Health;
   readonly #leadership: Leadership;
   readonly #listeners = new Set<() => void>();
   #requestId: RequestId = 0;
@@ -93,29 +96,16 @@ export class Member implements MemberApi {
   #closing: Promise<void> | null = null;
   /** Its last requests are served while it hands over. */
   #isHandingOver = false;
-  #isRemoved = false;
   /** As it was last told to the transport. */
   #configuration: Configuration | null = null;
-  /** Verified, and on its way through the core and the log. */
-  #received: ReceivedState | null = null;
 
   constructor(options: MemberOptions) {
     const { storage, machine, clock, birth } = options;
     this.#options = options;
     this.#clock = clock;
     this.#machine = machine;
-    const last = storage.checkpoint?.applied ?? { term: 0, index: 0 };
-    const configuration = storage.checkpoint?.configuration ?? birth.configuration;
-    this.#raft = createRaft(raftOptions(options), {
-      hardState: {
-        ...storage.hardState,
-        // On disk the commit index is a hint; what is applied was committed.
-        commitIndex: Math.max(storage.hardState.commitIndex, last.index),
-      },
-      snapshot: { last, configuration },
-      entries: storage.entries,
-      lastApplied: last.index,
-    });
+    const { last, configuration } = storage.start;
+    this.#raft = startRaft(options.memberId, options.random, storage);
     this.#leadership = new Leadership(clock.monotonic());
     this.#logClock = new LogClock(clock.monotonic(), machine.logTimeMs, timing.logTimeStepMsMax);
     this.#logClock.appended(storage.entries);
@@ -175,9 +165,27 @@ export class Member implements MemberApi {
         options.transport.send(message);
         this.#loop.schedule();
       },
-      received: (state) => this.#stateReceived(state),
+      received: (state) => this.#takeover.received(state),
       onWrongDigest: (index) => options.onFatal(wrongDigestError(index)),
       failed: (error) => options.onFatal(error),
+    });
+    this.#takeover = new Takeover({
+      storage,
+      status: () => this.#raft.status(),
+      step: (input) => this.#loop.step(input),
+      fetch: (from) => this.#exchange.fetch(from),
+      settled: () => this.#exchange.settled(),
+      install: (state) => this.#install(state),
+      failed: (error) => options.onFatal(error),
+    });
+    this.#health = new Health({
+      diskStallMs: timing.diskStallMs,
+      step: (input) => this.#loop.step(input),
+      status: () => this.#raft.status(),
+      pendingAppendMs: () => storage.pendingAppendMs(),
+      isStateMissing: () => this.#takeover.isStateMissing,
+      isLeaderless: () => this.#leaderless(),
+      removed: () => this.#removed(),
     });
     storage.onFailure = (error) => options.onFatal(error);
   }
@@ -190,7 +198,7 @@ export class Member implements MemberApi {
       gone: (peer) => this.#onGone(peer),
       knock: (applicant) => this.#governance.knock(applicant),
       greeted: (member) => this.#governance.greeted(member),
-      removed: (configurationIndex) => this.#onRemoved(configurationIndex),
+      removed: (configurationIndex) => this.#health.toldRemoved(configurationIndex),
     });
     this.#tellConfiguration();
     this.#scheduleTick();
@@ -244,7 +252,7 @@ export class Member implements MemberApi {
       memberId,
       name,
       role,
-      standing: this.#isRemoved ? 'removed' : standingOf(memberId, status),
+      standing: this.#health.isRemoved ? 'removed' : standingOf(memberId, status),
       term: currentTerm,
       leaderId,
       leaderName: leader?.name ?? null,
@@ -314,7 +322,7 @@ export class Member implements MemberApi {
   }
 
   #ready(ready: Ready): void {
-    if (ready.restored !== null) this.#restore(ready.restored.last.index);
+    if (ready.restored !== null) this.#takeover.restored(ready.restored.last.index);
     if (ready.append !== null) this.#logClock.appended(ready.append.entries);
     if (ready.softState !== null) this.#softStateChanged(ready.softState);
     for (const accepted of ready.accepted) {
@@ -322,7 +330,7 @@ export class Member implements MemberApi {
       this.#governance.accepted(accepted);
     }
     for (const refused of ready.refused) this.#governance.refused(refused);
-    if (ready.snapshotOffer !== null) this.#exchange.offered(ready.snapshotOffer);
+    if (ready.snapshotOffer !== null) this.#exchange.fetch(ready.snapshotOffer.from);
     for (const { id } of ready.dropped) this.#dropped(id);
     for (const { id, index } of ready.readStates) this.#reads.confirmed(id, index);
     this.#applier.push(ready.committedEntries);
@@ -339,7 +347,7 @@ export class Member implements MemberApi {
     if (softState.leaderId === null) this.#readyIndex = Number.POSITIVE_INFINITY;
     else if (softState.leaderId !== leaderId) this.#readyIndex = this.#raft.status().commitIndex;
     this.#governance.led(softState.leaderId);
-    if (softState.leaderId !== null) this.#heeded();
+    if (softState.leaderId !== null) this.#health.heeded();
     for (const listener of this.#listeners) listener();
   }
 
@@ -354,6 +362,8 @@ export class Member implements MemberApi {
   }
 
   #afterTurn(): void {
+    // Entries wait for the state that they change.
+    if (this.#takeover.isStateMissing) return;
     const startMs = this.#clock.monotonic();
     const mayGoOn = (): boolean => this.#clock.monotonic() - startMs < timing.turnMs;
     const entriesLeft = this.#applier.run(mayGoOn) && !this.#applier.full;
@@ -395,13 +405,12 @@ export class Member implements MemberApi {
   }
 
   #sweepCluster(): void {
-    const { configuration, progress, commitIndex } = this.#raft.status();
+    const { configuration, progress } = this.#raft.status();
     this.#tellConfiguration();
     this.#governance.sweep();
     this.#exchange.sweep(configuration);
-    if (this.#received !== null && this.#received.header.applied.index <= commitIndex) {
-      this.#discardReceived(this.#received);
-    }
+    this.#takeover.sweep();
+    this.#health.sweep();
     const { storage } = this.#options;
     const needed = progress.map(({ matchIndex }) => matchIndex);
     if (this.#exchange.floor !== null) needed.push(this.#exchange.floor);
@@ -428,46 +437,14 @@ export class Member implements MemberApi {
     if (peer === this.#leadership.leaderId) this.#loop.step({ type: 'leaderGone', leader: peer });
   }
 
-  /** Another member's word counts if its configuration is newer than the newest one of this node. */
-  #onRemoved(configurationIndex: number): void {
-    if (this.#isRemoved || configurationIndex <= this.#raft.status().configurationIndex) return;
-    this.#isRemoved = true;
-    this.#loop.step({ type: 'eligible', campaign: false });
+  #removed(): void {
     this.#hub.endAll(removedError());
     for (const listener of this.#listeners) listener();
   }
 
-  /** A leader that sends to this node knows better than whoever said that it was removed. */
-  #heeded(): void {
-    if (!this.#isRemoved) return;
-    this.#isRemoved = false;
-    this.#loop.step({ type: 'eligible', campaign: true });
-  }
-
-  #stateReceived(state: ReceivedState): void {
-    const { applied: last, configuration } = state.header;
-    if (this.#raft.status().commitIndex >= last.index) {
-      this.#discardReceived(state);
-      return;
-    }
-    this.#received = state;
-    const { term } = state;
-    this.#loop.step({ type: 'snapshotReceived', snapshot: { last, configuration }, term });
-  }
-
-  /** Meanwhile the log has brought everything that the state has. */
-  #discardReceived(state: ReceivedState): void {
-    this.#received = null;
-    this.#exchange.settled();
-    state.staging.abort().catch(this.#options.onFatal);
-  }
-
-  /** The received state is this node's own now, in the storage and in the core; here it takes over. */
-  #restore(index: number): void {
-    const received = this.#received;
-    assert(received?.header.applied.index === index, () => `Restored ${index} out of nothing`);
-    const { machine, header } = received;
-    this.#received = null;
+  /** The storage and the core stand on this state now. */
+  #install({ machine, header }: ReceivedState): void {
+    const { index } = header.applied;
     this.#machine = machine;
     this.#applier.restore(machine, header);
     this.#queries.restore(machine);
@@ -475,13 +452,13 @@ export class Member implements MemberApi {
     this.#retention.restored(index);
     this.#writes.restored(index);
     this.#hub.restored();
-    this.#exchange.settled();
+    this.#loop.schedule();
   }
 
   /** Why nothing is served at all. */
   #refusal(): RollcallError | null {
-    if (this.#isRemoved) return removedError();
-    return this.#closing !== null && !this.#isHandingOver ? closedError() : null;
+    const isClosed = this.#closing !== null && !this.#isHandingOver;
+    return isClosed ? closedError() : this.#health.refusal();
   }
 
   #streamRefusal(): RollcallError | null {
@@ -491,18 +468,4 @@ export class Member implements MemberApi {
   #leaderless(): boolean {
     return this.#leadership.leaderlessMs(this.#clock.monotonic()) > timing.leaderlessMs;
   }
-}
-
-function raftOptions({ memberId, random }: MemberOptions): Parameters<typeof createRaft>[0] {
-  return {
-    id: memberId,
-    random,
-    electionTicks: timing.electionTicks,
-    heartbeatTicks: timing.heartbeatTicks,
-    entriesPerMessageMax: bounds.entriesPerMessageMax,
-    bytesPerMessageMax: bounds.bytesPerMessageMax,
-    inflightMessagesMax: bounds.inflightMessagesMax,
-    inflightBytesMax: bounds.inflightBytesMax,
-    earlyCampaignTicks: timing.earlyCampaignTicks,
-  };
 }

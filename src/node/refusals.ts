@@ -31,6 +31,10 @@ export function removedError(): RollcallError {
   return new RollcallError('removed', 'This node was removed from its cluster');
 }
 
+export function stateMissingError(): RollcallError {
+  return new RollcallError('behind', 'This node lost its state and is fetching it from the others');
+}
+
 export function wrongDigestError(index: number): RollcallError {
   return new RollcallError(
     'dataDamaged',

@@ -59,10 +59,6 @@ export class SnapshotFetch {
     this.#options = options;
   }
 
-  get isUnderWay(): boolean {
-    return this.#isUnderWay;
-  }
-
   /** Begins to fetch from this member, unless a fetch is under way already. */
   begin(from: NodeId): void {
     if (this.#isUnderWay || !this.#isOpen) return;

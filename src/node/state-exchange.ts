@@ -4,7 +4,7 @@ import { RollcallError } from '../base/errors.ts';
 import type { Random } from '../base/prng.ts';
 import { featureLevel } from '../format/feature-level.ts';
 import type { NodeMessage } from '../format/node-message.ts';
-import type { Configuration, Index, NodeId, SnapshotOffer, Term } from '../raft/types.ts';
+import type { Configuration, Index, NodeId, Term } from '../raft/types.ts';
 import type { Birth, CheckpointHeader, Storage } from '../storage/types.ts';
 import { Digests } from './digests.ts';
 import { type ReceivedState, SnapshotFetch } from './snapshot-fetch.ts';
@@ -76,7 +76,8 @@ export class StateExchange {
     }
   }
 
-  offered({ from }: SnapshotOffer): void {
+  /** Begins to fetch this member's state, unless a fetch is under way. */
+  fetch(from: NodeId): void {
     this.#fetch.begin(from);
   }
 

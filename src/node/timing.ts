@@ -21,6 +21,8 @@ export const timing = {
   applicantMs: 5000,
   /** After a refusal the leader tries again so much later to change the configuration by itself. */
   ownChangeRetryMs: 1000,
+  /** A write to the disk that takes longer makes a node unfit to lead. */
+  diskStallMs: 1000,
   /** What one turn may take of the event loop for applying and reading. */
   turnMs: 8,
 } as const;

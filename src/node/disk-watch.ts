@@ -1,0 +1,29 @@
+/**
+ * A disk that has not finished a write for long makes its node unfit to lead: what it leads waits for
+ * it. Such a node hands over and does not campaign until that write, and so the disk, is through.
+ */
+export class DiskWatch {
+  readonly #stallMs: number;
+  readonly #pendingMs: () => number;
+  #isStalled = false;
+
+  /** `pendingMs` says for how long the append that is out has been out. */
+  constructor(stallMs: number, pendingMs: () => number) {
+    this.#stallMs = stallMs;
+    this.#pendingMs = pendingMs;
+  }
+
+  get isStalled(): boolean {
+    return this.#isStalled;
+  }
+
+  /** To be called now and then; true when `isStalled` has changed. */
+  look(): boolean {
+    const pendingMs = this.#pendingMs();
+    // A disk that is only slow ends its stall with a quick write, not with the first one that ends.
+    const isStalled = this.#isStalled ? pendingMs > this.#stallMs / 10 : pendingMs > this.#stallMs;
+    if (isStalled === this.#isStalled) return false;
+    this.#isStalled = isStalled;
+    return true;
+  }
+}

@@ -1,0 +1,84 @@
+/**
+ * What speaks against this node's serving or leading: it was removed from its cluster, its disk is
+ * stuck, or its state is lost and on its way.
+ */
+import type { RollcallError } from '../base/errors.ts';
+import type { Index, Input, Status } from '../raft/types.ts';
+import { DiskWatch } from './disk-watch.ts';
+import { removedError, stateMissingError } from './refusals.ts';
+
+export interface HealthOptions {
+  readonly step: (input: Input) => void;
+  readonly status: () => Pick<Status, 'role' | 'configurationIndex'>;
+  /** For how long the append that is out has been out. */
+  readonly pendingAppendMs: () => number;
+  readonly diskStallMs: number;
+  readonly isStateMissing: () => boolean;
+  /** Nobody has led for three election timeouts. */
+  readonly isLeaderless: () => boolean;
+  /** The cluster goes on without this node. */
+  readonly removed: () => void;
+}
+
+export class Health {
+  readonly #options: HealthOptions;
+  readonly #diskWatch: DiskWatch;
+  #isRemoved = false;
+  /** What the core was told last. */
+  #campaigns = true;
+
+  constructor(options: HealthOptions) {
+    this.#options = options;
+    this.#diskWatch = new DiskWatch(options.diskStallMs, options.pendingAppendMs);
+  }
+
+  get isRemoved(): boolean {
+    return this.#isRemoved;
+  }
+
+  /** Why nothing is served; null when there is no reason. */
+  refusal(): RollcallError | null {
+    if (this.#isRemoved) return removedError();
+    return this.#options.isStateMissing() ? stateMissingError() : null;
+  }
+
+  /**
+   * Another member says that this node is not in the configuration of that index. Its word counts if
+   * that is newer than the newest one of this node.
+   */
+  toldRemoved(configurationIndex: Index): void {
+    if (this.#isRemoved || configurationIndex <= this.#options.status().configurationIndex) return;
+    this.#isRemoved = true;
+    this.#update();
+    this.#options.removed();
+  }
+
+  /** A leader that sends to this node knows better than whoever said that it was removed. */
+  heeded(): void {
+    if (!this.#isRemoved) return;
+    this.#isRemoved = false;
+    this.#update();
+  }
+
+  /** To be called now and then. */
+  sweep(): void {
+    const isNews = this.#diskWatch.look();
+    if (isNews && this.#diskWatch.isStalled && this.#options.status().role === 'leader') {
+      this.#options.step({ type: 'transferLeadership', to: null });
+    }
+    this.#update();
+  }
+
+  /**
+   * A node that lacks its state votes and acknowledges, but leads only when nobody else has for long:
+   * then its log may be what the others need.
+   */
+  #update(): void {
+    const { isStateMissing, isLeaderless, step } = this.#options;
+    const mayLead = !isStateMissing() || isLeaderless();
+    const campaigns = mayLead && !this.#isRemoved && !this.#diskWatch.isStalled;
+    if (campaigns === this.#campaigns) return;
+    this.#campaigns = campaigns;
+    step({ type: 'eligible', campaign: campaigns });
+  }
+}
