@@ -148,45 +148,10 @@ export class Member implements MemberApi {
       afterTurn: () => this.#afterTurn(),
       failed: (error) => options.onFatal(error),
     });
-    this.#governance = new Governance({
-      clock,
-      ...{ timeoutMs: timing.requestTimeoutMs, applicantMs: timing.applicantMs },
-      retryMs: timing.ownChangeRetryMs,
-      status: () => this.#raft.status(),
-      step: (input) => this.#loop.step(input),
-      nextId: () => ++this.#requestId,
-      revision: () => this.#machine.revision,
-      notLeader: () => this.#notLeader(),
-    });
-    this.#exchange = new StateExchange({
-      ...{ id: options.memberId, birth, storage, clock, random: options.random },
-      term: () => this.#raft.status().currentTerm,
-      send: (message) => {
-        options.transport.send(message);
-        this.#loop.schedule();
-      },
-      received: (state) => this.#takeover.received(state),
-      onWrongDigest: (index) => options.onFatal(wrongDigestError(index)),
-      failed: (error) => options.onFatal(error),
-    });
-    this.#takeover = new Takeover({
-      storage,
-      status: () => this.#raft.status(),
-      step: (input) => this.#loop.step(input),
-      fetch: (from) => this.#exchange.fetch(from),
-      settled: () => this.#exchange.settled(),
-      install: (state) => this.#install(state),
-      failed: (error) => options.onFatal(error),
-    });
-    this.#health = new Health({
-      diskStallMs: timing.diskStallMs,
-      step: (input) => this.#loop.step(input),
-      status: () => this.#raft.status(),
-      pendingAppendMs: () => storage.pendingAppendMs(),
-      isStateMissing: () => this.#takeover.isStateMissing,
-      isLeaderless: () => this.#leaderless(),
-      removed: () => this.#removed(),
-    });
+    this.#governance = this.#createGovernance();
+    this.#exchange = this.#createExchange();
+    this.#takeover = this.#createTakeover();
+    this.#health = this.#createHealth();
     storage.onFailure = (error) => options.onFatal(error);
   }
 
@@ -297,6 +262,58 @@ export class Member implements MemberApi {
     this.#isHandingOver = true;
     return new Promise((resolve) => {
       this.#governance.submit({ type: 'transferLeadership', to: null }, () => resolve());
+    });
+  }
+
+  #createGovernance(): Governance {
+    return new Governance({
+      clock: this.#clock,
+      ...{ timeoutMs: timing.requestTimeoutMs, applicantMs: timing.applicantMs },
+      retryMs: timing.ownChangeRetryMs,
+      status: () => this.#raft.status(),
+      step: (input) => this.#loop.step(input),
+      nextId: () => ++this.#requestId,
+      revision: () => this.#machine.revision,
+      notLeader: () => this.#notLeader(),
+    });
+  }
+
+  #createExchange(): StateExchange {
+    return new StateExchange({
+      ...this.#options,
+      id: this.#options.memberId,
+      term: () => this.#raft.status().currentTerm,
+      send: (message) => {
+        this.#options.transport.send(message);
+        this.#loop.schedule();
+      },
+      received: (state) => this.#takeover.received(state),
+      onWrongDigest: (index) => this.#options.onFatal(wrongDigestError(index)),
+      failed: (error) => this.#options.onFatal(error),
+    });
+  }
+
+  #createTakeover(): Takeover {
+    return new Takeover({
+      storage: this.#options.storage,
+      status: () => this.#raft.status(),
+      step: (input) => this.#loop.step(input),
+      fetch: (from) => this.#exchange.fetch(from),
+      settled: () => this.#exchange.settled(),
+      install: (state) => this.#install(state),
+      failed: (error) => this.#options.onFatal(error),
+    });
+  }
+
+  #createHealth(): Health {
+    return new Health({
+      diskStallMs: timing.diskStallMs,
+      step: (input) => this.#loop.step(input),
+      status: () => this.#raft.status(),
+      pendingAppendMs: () => this.#options.storage.pendingAppendMs(),
+      isStateMissing: () => this.#takeover.isStateMissing,
+      isLeaderless: () => this.#leaderless(),
+      removed: () => this.#removed(),
     });
   }
 
