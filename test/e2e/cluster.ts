@@ -20,11 +20,14 @@ export interface TestNode {
 }
 
 export class TestCluster {
-  readonly nodes: readonly TestNode[];
+  readonly nodes: TestNode[];
   readonly directory: string;
+  /** Those that the cluster began with; the others were started to join. */
+  readonly #initial: readonly TestNode[];
 
   private constructor(nodes: readonly TestNode[], directory: string) {
-    this.nodes = nodes;
+    this.nodes = [...nodes];
+    this.#initial = nodes;
     this.directory = directory;
   }
 
@@ -57,6 +60,33 @@ export class TestCluster {
     return connect({ endpoints: this.endpoints });
   }
 
+  /** Starts another node, which asks the others to be taken in. */
+  async join(name: string): Promise<TestNode> {
+    const [client, peer] = await freePorts(2);
+    const node: TestNode = {
+      name,
+      clientAddress: `127.0.0.1:${client}`,
+      peerAddress: `127.0.0.1:${peer}`,
+      process: null,
+      output: '',
+    };
+    this.nodes.push(node);
+    this.startNode(node);
+    return node;
+  }
+
+  /** Kills the node and removes all it had. */
+  async wipeNode(node: TestNode): Promise<void> {
+    await this.stopNode(node);
+    await rm(this.dataDirectory(node), { recursive: true, force: true });
+  }
+
+  /** Forgets a node that was removed from the cluster, and ends it. */
+  async dropNode(node: TestNode): Promise<void> {
+    await this.stopNode(node);
+    this.nodes.splice(this.nodes.indexOf(node), 1);
+  }
+
   dataDirectory(node: TestNode): string {
     return join(this.directory, node.name);
   }
@@ -81,8 +111,15 @@ export class TestCluster {
     return [
       ...['server', '--name', node.name, '--data-dir', this.dataDirectory(node)],
       ...['--client-listen', node.clientAddress, '--peer-listen', node.peerAddress],
-      '--initial-cluster',
-      this.nodes.map(({ name, peerAddress }) => `${name}=${peerAddress}`).join(','),
+      ...(this.#initial.includes(node)
+        ? ['--initial-cluster', this.#initial.map(listed).join(',')]
+        : [
+            '--join',
+            this.nodes
+              .filter((other) => other !== node)
+              .map(peerOf)
+              .join(','),
+          ]),
     ];
   }
 
@@ -112,6 +149,14 @@ export class TestCluster {
     await Promise.all(this.nodes.map((node) => this.stopNode(node)));
     await rm(this.directory, { recursive: true, force: true });
   }
+}
+
+function listed({ name, peerAddress }: TestNode): string {
+  return `${name}=${peerAddress}`;
+}
+
+function peerOf({ peerAddress }: TestNode): string {
+  return peerAddress;
 }
 
 /** What a node says of itself, or null when it does not answer. */

@@ -1,0 +1,70 @@
+/** Writers that go on whatever happens, and what they may rely on afterwards. */
+import { expect } from 'vitest';
+import { RollcallError } from '../../src/base/errors.ts';
+import type { Client } from '../../src/client/index.ts';
+import { eventually, readStatus, type TestCluster } from './cluster.ts';
+
+export class Load {
+  readonly #client: Client;
+  readonly #acknowledged = new Map<string, number>();
+  readonly #attempted = new Map<string, number>();
+  readonly #writers: Promise<void>[];
+  #stopped = false;
+  #count = 0;
+
+  constructor(client: Client, writers = 8) {
+    this.#client = client;
+    this.#writers = Array.from({ length: writers }, (_, at) => this.#write(`load/${at}`));
+  }
+
+  /** How many writes were acknowledged so far. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** Waits until so many more writes were acknowledged. */
+  async more(writes: number): Promise<void> {
+    const goal = this.#count + writes;
+    await eventually(`${writes} more acknowledged writes`, async () => this.#count >= goal);
+  }
+
+  /**
+   * Stops, and checks that nothing acknowledged is lost: each key holds the last acknowledged value or
+   * a later one that was tried, and all nodes of the cluster agree.
+   */
+  async finish(cluster: TestCluster): Promise<void> {
+    this.#stopped = true;
+    await Promise.all(this.#writers);
+    for (const [key, acknowledged] of this.#acknowledged) {
+      const value = Number((await this.#client.get(key))?.valueText ?? 0);
+      expect(value).toBeGreaterThanOrEqual(acknowledged);
+      expect(value).toBeLessThanOrEqual(this.#attempted.get(key) ?? 0);
+    }
+    await agreement(cluster);
+  }
+
+  async #write(key: string): Promise<void> {
+    for (let value = 1; !this.#stopped; value++) {
+      this.#attempted.set(key, value);
+      try {
+        await this.#client.put(key, String(value));
+        this.#acknowledged.set(key, value);
+        this.#count++;
+      } catch (error) {
+        if (!(error instanceof RollcallError)) throw error;
+      }
+    }
+  }
+}
+
+/** Waits until all running nodes have applied the same, and compares what it came to. */
+export async function agreement(cluster: TestCluster): Promise<void> {
+  const digests = await eventually('equal applied indexes', async () => {
+    const running = cluster.nodes.filter((node) => node.process !== null);
+    const statuses = await Promise.all(running.map(readStatus));
+    const indexes = new Set(statuses.map((status) => status?.appliedIndex ?? -1));
+    if (indexes.size !== 1 || indexes.has(-1)) return null;
+    return new Set(statuses.map((status) => status?.digest));
+  });
+  expect(digests.size).toBe(1);
+}
