@@ -3,7 +3,9 @@ import type { ByteReader, ByteWriter } from '../base/bytes.ts';
 import { RollcallError } from '../base/errors.ts';
 import type { Configuration, Member, NodeId } from './types.ts';
 
-const version = 1;
+const version = 2;
+/** Its members said nothing of what a learner is there for. */
+const versionWithoutIntent = 1;
 
 export function encodeConfiguration(writer: ByteWriter, configuration: Configuration): void {
   writer.u8(version).varint(configuration.members.length);
@@ -15,9 +17,11 @@ export function encodeConfiguration(writer: ByteWriter, configuration: Configura
 }
 
 export function decodeConfiguration(reader: ByteReader): Configuration {
-  expectVersion(reader.u8(), version, 'configuration');
+  const found = reader.u8();
+  const saysIntent = found !== versionWithoutIntent;
+  if (saysIntent) expectVersion(found, version, 'configuration');
   return {
-    members: decodeList(reader, decodeMember),
+    members: decodeList(reader, () => decodeMember(reader, saysIntent)),
     voters: decodeList(reader, decodeId),
     votersOutgoing: decodeList(reader, decodeId),
     learners: decodeList(reader, decodeId),
@@ -37,16 +41,20 @@ export function expectVersion(found: number, known: number, what: string): void 
 function encodeMember(writer: ByteWriter, member: Member): void {
   writer.id(member.id).text(member.name);
   writer.text(member.peerAddress).text(member.clientAddress);
-  writer.varint(member.featureLevel);
+  writer.varint(member.featureLevel).boolean(member.replaces !== null);
+  if (member.replaces !== null) writer.id(member.replaces);
+  writer.boolean(member.autoPromote);
 }
 
-function decodeMember(reader: ByteReader): Member {
+function decodeMember(reader: ByteReader, saysIntent: boolean): Member {
   return {
     id: reader.id(),
     name: reader.text(),
     peerAddress: reader.text(),
     clientAddress: reader.text(),
     featureLevel: reader.varint(),
+    replaces: saysIntent && reader.boolean() ? reader.id() : null,
+    autoPromote: saysIntent && reader.boolean(),
   };
 }
 

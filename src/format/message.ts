@@ -5,7 +5,7 @@ import { expectVersion } from './configuration.ts';
 import { decodeEntry, decodeEntryId, encodeEntry, encodeEntryId } from './entry.ts';
 import type { AppendEntriesResponse, Entry, EntryId, Message, NodeId, Term } from './types.ts';
 
-const version = 1;
+const version = 2;
 
 const kinds = [
   'requestVote',
@@ -14,6 +14,8 @@ const kinds = [
   'appendEntriesResponse',
   'heartbeat',
   'heartbeatResponse',
+  'timeoutNow',
+  'installSnapshot',
 ] as const satisfies readonly Message['type'][];
 const kindNumbers = new Map<Message['type'], number>(kinds.map((kind, number) => [kind, number]));
 
@@ -40,11 +42,11 @@ function encodeMessage(message: Message): void {
   writer.id(message.from).id(message.to).varint(message.term);
   switch (message.type) {
     case 'requestVote':
-      writer.boolean(message.preVote);
+      writer.boolean(message.preVote).boolean(message.isTransfer).boolean(message.isEarly);
       encodeEntryId(writer, message.last);
       return;
     case 'requestVoteResponse':
-      writer.boolean(message.preVote).boolean(message.voteGranted);
+      writer.boolean(message.preVote).boolean(message.voteGranted).boolean(message.isSticky);
       return;
     case 'appendEntries':
       encodeEntryId(writer, message.prev);
@@ -66,6 +68,11 @@ function encodeMessage(message: Message): void {
     case 'heartbeatResponse':
       writer.varint(message.readRound);
       return;
+    case 'timeoutNow':
+      return;
+    case 'installSnapshot':
+      encodeEntryId(writer, message.last);
+      return;
   }
 }
 
@@ -84,9 +91,22 @@ function decodeMessage(reader: ByteReader): Message {
   const envelope: Envelope = { from: reader.id(), to: reader.id(), term: reader.varint() };
   switch (type) {
     case 'requestVote':
-      return { type, ...envelope, preVote: reader.boolean(), last: decodeEntryId(reader) };
+      return {
+        type,
+        ...envelope,
+        preVote: reader.boolean(),
+        isTransfer: reader.boolean(),
+        isEarly: reader.boolean(),
+        last: decodeEntryId(reader),
+      };
     case 'requestVoteResponse':
-      return { type, ...envelope, preVote: reader.boolean(), voteGranted: reader.boolean() };
+      return {
+        type,
+        ...envelope,
+        preVote: reader.boolean(),
+        voteGranted: reader.boolean(),
+        isSticky: reader.boolean(),
+      };
     case 'appendEntries': {
       const prev = decodeEntryId(reader);
       const leaderCommit = reader.varint();
@@ -99,6 +119,10 @@ function decodeMessage(reader: ByteReader): Message {
       return { type, ...envelope, leaderCommit: reader.varint(), readRound: reader.varint() };
     case 'heartbeatResponse':
       return { type, ...envelope, readRound: reader.varint() };
+    case 'timeoutNow':
+      return { type, ...envelope };
+    case 'installSnapshot':
+      return { type, ...envelope, last: decodeEntryId(reader) };
   }
 }
 

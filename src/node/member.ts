@@ -367,6 +367,8 @@ function raftOptions({ memberId, random }: MemberOptions): Parameters<typeof cre
     entriesPerMessageMax: bounds.entriesPerMessageMax,
     bytesPerMessageMax: bounds.bytesPerMessageMax,
     inflightMessagesMax: bounds.inflightMessagesMax,
+    inflightBytesMax: bounds.inflightBytesMax,
+    earlyCampaignTicks: timing.earlyCampaignTicks,
   };
 }
 

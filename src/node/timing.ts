@@ -3,6 +3,8 @@ export const timing = {
   tickMs: 10,
   heartbeatTicks: 5,
   electionTicks: 30,
+  /** A leader's process is surely gone: pre-votes leave after 10 to 60 ms. */
+  earlyCampaignTicks: 6,
   /** Log time advances by at most this at once, so that a stall counts for nobody. */
   logTimeStepMsMax: 150,
   /** While a deadline runs, an entry at least this often. */
@@ -33,6 +35,8 @@ export const bounds = {
   entriesPerMessageMax: 1024,
   bytesPerMessageMax: 256 * 1024,
   inflightMessagesMax: 256,
+  /** What one slow follower can keep in buffers. */
+  inflightBytesMax: 16 * 1024 * 1024,
   /** The log in memory is cut in steps of about this; what is older is read from the disk. */
   logBytesPerCut: 16 * 1024 * 1024,
 } as const;

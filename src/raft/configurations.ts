@@ -25,6 +25,11 @@ export class Configurations {
     return this.#newest.configuration;
   }
 
+  /** Where the current one came in, or any index at or below the log's base. */
+  get currentIndex(): Index {
+    return this.#newest.index;
+  }
+
   append(index: Index, configuration: Configuration): void {
     assert(
       index > this.#newest.index,
@@ -43,6 +48,11 @@ export class Configurations {
     let superseded = 0;
     while ((this.#steps[superseded + 1]?.index ?? Number.POSITIVE_INFINITY) <= index) superseded++;
     this.#steps.splice(0, superseded);
+  }
+
+  /** Forgets all, because the log begins anew after `index`. */
+  restart(index: Index, configuration: Configuration): void {
+    this.#steps.splice(0, this.#steps.length, { index, configuration });
   }
 
   get #newest(): Step {

@@ -11,6 +11,7 @@
  *          └──────── or a leader of this term, or any higher term, or no quorum ─────┘
  */
 import { assert } from '../base/assert.ts';
+import { EarlyCampaign } from './early-campaign.ts';
 import { ElectionTimer } from './election-timer.ts';
 import { Leadership } from './leadership.ts';
 import { Log } from './log.ts';
@@ -24,11 +25,15 @@ import type {
   RaftOptions,
   Restored,
   Role,
+  SnapshotMetadata,
   SoftState,
   Term,
 } from './types.ts';
 
 const none: readonly never[] = [];
+
+/** No leader was heard for a timeout; or its process is gone; or it asked for this. */
+type CampaignCause = 'timeout' | 'leaderGone' | 'transfer';
 
 export class Core {
   readonly id: NodeId;
@@ -38,6 +43,7 @@ export class Core {
   readonly promises = new Promises();
   readonly outbox = new Outbox();
   readonly timer: ElectionTimer;
+  readonly earlyCampaign: EarlyCampaign;
   /** What each voter said to the campaign that is under way; empty in other roles. */
   readonly votes = new Map<NodeId, boolean>();
   /** The LogReads whose answers are outstanding, whichever term asked for them. */
@@ -51,6 +57,8 @@ export class Core {
   #votedFor: NodeId | null;
   #role: Role = 'follower';
   #leaderId: NodeId | null = null;
+  /** Says something only while this member campaigns. */
+  #campaignCause: CampaignCause = 'timeout';
   /** Highest index known to be committed. Invariant: never falls; at most log.lastIndex. */
   #commitIndex: Index;
   /** Highest index handed out to be applied. Invariant: at most commitIndex and persistedIndex. */
@@ -66,6 +74,7 @@ export class Core {
     const { lastIndex, last } = this.log;
     this.persistence = new Persistence(hardState, lastIndex);
     this.timer = new ElectionTimer(options.electionTicks, options.random);
+    this.earlyCampaign = new EarlyCampaign(options.earlyCampaignTicks, options.random);
     this.#currentTerm = hardState.currentTerm;
     this.#votedFor = hardState.votedFor;
     // The commit index on disk is a hint that may be old; what is applied is committed for sure.
@@ -105,6 +114,10 @@ export class Core {
     return { role: this.#role, leaderId: this.#leaderId };
   }
 
+  get campaignCause(): CampaignCause {
+    return this.#campaignCause;
+  }
+
   get leadership(): Leadership | null {
     return this.#leadership;
   }
@@ -131,6 +144,7 @@ export class Core {
     this.#role = 'follower';
     this.#leaderId = leaderId;
     this.votes.clear();
+    this.earlyCampaign.cancel();
     this.timer.restart();
   }
 
@@ -145,19 +159,28 @@ export class Core {
   }
 
   /** Asks who would vote for it, without a change of term or vote (thesis §9.6). */
-  becomePreCandidate(): void {
+  becomePreCandidate(cause: 'timeout' | 'leaderGone'): void {
     assert(this.#role !== 'leader', () => `Leader of term ${this.#currentTerm} campaigns`);
     this.#role = 'preCandidate';
     this.#leaderId = null;
+    this.#campaignCause = cause;
     this.votes.clear();
+    this.earlyCampaign.cancel();
     this.timer.restart();
   }
 
-  becomeCandidate(): void {
-    assert(this.#role === 'preCandidate', () => `${this.#role} becomes a candidate`);
+  /** After a pre-vote was won, or at the leader's own request. */
+  becomeCandidate(cause: CampaignCause): void {
+    assert(
+      this.#role === (cause === 'transfer' ? 'follower' : 'preCandidate'),
+      () => `${this.#role} becomes a candidate because of ${cause}`,
+    );
     this.#enterTerm(this.#currentTerm + 1, this.id);
     this.#role = 'candidate';
+    this.#leaderId = null;
+    this.#campaignCause = cause;
     this.votes.clear();
+    this.earlyCampaign.cancel();
     this.timer.restart();
   }
 
@@ -174,12 +197,7 @@ export class Core {
     const firstIndex = this.log.lastIndex + 1;
     this.#role = 'leader';
     this.#leaderId = this.id;
-    this.#leadership = new Leadership(
-      this.id,
-      this.log.configuration,
-      firstIndex,
-      this.options.inflightMessagesMax,
-    );
+    this.#leadership = new Leadership(this.options, this.log.configuration, firstIndex);
     this.votes.clear();
     this.timer.restart();
     this.log.append({ term: this.#currentTerm, index: firstIndex, type: 'noop' });
@@ -208,10 +226,48 @@ export class Core {
     this.persistence.truncateFrom(index);
   }
 
+  /**
+   * Takes a received state for the log up to it. As with any promise, nobody is told that this member
+   * holds it, and nothing after it is applied, before the disk does. What this member's disk holds of
+   * the log still counts as far as that is the committed one: what it has acknowledged in this term
+   * is, because the leader has both it and the state.
+   */
+  restore(snapshot: SnapshotMetadata): void {
+    const { last } = snapshot;
+    assert(this.#role === 'follower', () => `${this.#role} takes a snapshot`);
+    assert(
+      last.index > this.#commitIndex && last.term <= this.#currentTerm,
+      () => `Snapshot ${last.term}/${last.index} in ${this.#currentTerm}/${this.#commitIndex}`,
+    );
+    if (!this.log.matches(last)) {
+      const equalThrough = Math.max(this.#commitIndex, this.promises.matchIndex);
+      assert(
+        equalThrough < last.index,
+        () => `The log equals the leader's up to ${equalThrough}, but not at ${last.index}`,
+      );
+      this.persistence.truncateFrom(equalThrough + 1);
+    }
+    this.persistence.restore(snapshot);
+    this.log.restore(snapshot);
+    this.#commitIndex = last.index;
+    if (this.#leaderId !== null) this.promises.oweAcknowledgement(this.#leaderId, last.index);
+  }
+
+  /** A state that was taken is durable: what follows it may be applied. */
+  restored(snapshot: SnapshotMetadata): void {
+    assert(
+      snapshot.last.index > this.#lastApplied,
+      () => `Restored ${snapshot.last.index}, applied up to ${this.#lastApplied}`,
+    );
+    this.#lastApplied = snapshot.last.index;
+    this.outbox.restore(snapshot);
+  }
+
   /** What is newly committed and on this member's disk; each entry once, in order. */
   takeCommitted(): readonly Entry[] {
     const through = Math.min(this.#commitIndex, this.persistence.persistedIndex);
-    if (through <= this.#lastApplied) return none;
+    // While a state is on its way to the disk, the log in memory begins after what comes next.
+    if (through <= this.#lastApplied || this.log.base.index > this.#lastApplied) return none;
     const entries = this.log.slice(this.#lastApplied, through);
     this.#lastApplied = through;
     return entries;

@@ -4,8 +4,8 @@
  */
 import { assert } from '../base/assert.ts';
 import type { Core } from './core.ts';
-import { isSticky, refusal } from './election.ts';
-import type { Message } from './types.ts';
+import { isSticky, refusal, refuseEarly } from './election.ts';
+import type { Message, NodeId } from './types.ts';
 
 /** Is there something left to do about the message? Moves to its term first if that is newer. */
 export function admit(core: Core, message: Message): boolean {
@@ -16,8 +16,10 @@ export function admit(core: Core, message: Message): boolean {
     return false;
   }
   if (message.term === core.currentTerm) return true;
-  // Whoever hears a live leader does not let others campaign against it.
-  if (isSticky(core, message)) return false;
+  if (message.type === 'requestVote' && isSticky(core, message)) {
+    refuseEarly(core, message);
+    return false;
+  }
   if (!speaksOfFuture(message)) core.becomeFollower(message.term, leaderBehind(message));
   return true;
 }
@@ -28,9 +30,17 @@ function speaksOfFuture(message: Message): boolean {
   return message.type === 'requestVoteResponse' && message.preVote && message.voteGranted;
 }
 
-/** Only a leader sends these, so the new term's leader is known at once. */
-function leaderBehind(message: Message): string | null {
-  return message.type === 'appendEntries' || message.type === 'heartbeat' ? message.from : null;
+/** Whoever sends these leads the term, so the new term's leader is known at once. */
+function leaderBehind(message: Message): NodeId | null {
+  switch (message.type) {
+    case 'appendEntries':
+    case 'heartbeat':
+    case 'installSnapshot':
+    case 'timeoutNow':
+      return message.from;
+    default:
+      return null;
+  }
 }
 
 /**
@@ -40,7 +50,7 @@ function leaderBehind(message: Message): string | null {
  * this one, or it would be refused for its term forever.
  */
 function answerOutdated(core: Core, message: Message): void {
-  if (message.type === 'appendEntries' || message.type === 'heartbeat') {
+  if (leaderBehind(message) !== null) {
     core.outbox.send({
       type: 'heartbeatResponse',
       from: core.id,

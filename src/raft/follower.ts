@@ -4,7 +4,7 @@ import type { Core } from './core.ts';
 import type { AppendEntries, Entry, Heartbeat, NodeId } from './types.ts';
 
 /** Accepts `leaderId` as the leader of the current term, whatever this member was in it so far. */
-function heed(core: Core, leaderId: NodeId): void {
+export function heed(core: Core, leaderId: NodeId): void {
   assert(
     core.role !== 'leader',
     () => `Two leaders in term ${core.currentTerm}: ${core.id} and ${leaderId}`,

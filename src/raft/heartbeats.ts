@@ -44,7 +44,7 @@ export function onHeartbeatResponse(
 }
 
 /** Answers the reads whose round a quorum has confirmed; the leader need not ask itself. */
-function answerConfirmedReads(core: Core, leadership: Leadership): void {
+export function answerConfirmedReads(core: Core, leadership: Leadership): void {
   const { reads, peers } = leadership;
   if (!reads.isUnderWay) return;
   const confirmed = quorumIndex(core.log.configuration, (id) =>

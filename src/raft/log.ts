@@ -48,6 +48,11 @@ export class Log {
     return this.#configurations.current;
   }
 
+  /** The index of its entry, or any at or below the base. */
+  get configurationIndex(): Index {
+    return this.#configurations.currentIndex;
+  }
+
   /** Null where this log has no entry in memory to tell. */
   termAt(index: Index): Term | null {
     if (index === this.#base.index) return this.#base.term;
@@ -98,6 +103,20 @@ export class Log {
     this.#configurations.compact(index);
   }
 
+  /**
+   * Begins anew after a snapshot that goes beyond what is known to be committed. What follows it here
+   * stays if the entry at that point is the snapshot's last; otherwise nothing says that it does follow.
+   */
+  restore({ last, configuration }: SnapshotMetadata): void {
+    if (this.matches(last)) {
+      this.compact(last.index);
+      return;
+    }
+    this.#base = last;
+    this.#entries = [];
+    this.#configurations.restart(last.index, configuration);
+  }
+
   /** The entries after `after`, up to and including `through`. */
   slice(after: Index, through: Index): readonly Entry[] {
     assert(
@@ -144,10 +163,17 @@ export function boundedCount(
   return Math.max(0, countMax);
 }
 
+/** About what the entries take on the wire. */
+export function bytesOf(entries: readonly Entry[]): number {
+  let bytes = 0;
+  for (const entry of entries) bytes += entryBytes(entry);
+  return bytes;
+}
+
 const envelopeBytes = 32;
 const memberBytes = 512;
 
-/** About what an entry takes on the wire: exact enough for a bound, and free of encoding it. */
+/** Exact enough for a bound, and free of encoding it. */
 function entryBytes(entry: Entry): number {
   switch (entry.type) {
     case 'command':

@@ -1,4 +1,16 @@
-import type { Accepted, Dropped, LogRead, Message, ReadState } from './types.ts';
+import type {
+  Accepted,
+  Dropped,
+  LogRead,
+  Message,
+  ReadState,
+  Ready,
+  Refused,
+  SnapshotMetadata,
+  SnapshotOffer,
+} from './types.ts';
+
+type Drained = Omit<Ready, 'softState' | 'append' | 'committedEntries'>;
 
 const none: readonly never[] = [];
 
@@ -8,7 +20,10 @@ export class Outbox {
   #readStates: ReadState[] = [];
   #accepted: Accepted[] = [];
   #dropped: Dropped[] = [];
+  #refused: Refused[] = [];
   #logReads: LogRead[] = [];
+  #snapshotOffer: SnapshotOffer | null = null;
+  #restored: SnapshotMetadata | null = null;
 
   readonly send = (message: Message): void => {
     this.#messages.push(message);
@@ -26,8 +41,22 @@ export class Outbox {
     this.#dropped.push(dropped);
   }
 
+  refuse(refused: Refused): void {
+    this.#refused.push(refused);
+  }
+
   readLog(logRead: LogRead): void {
     this.#logReads.push(logRead);
+  }
+
+  /** The newest offer says all that the ones before said. */
+  offerSnapshot(offer: SnapshotOffer): void {
+    this.#snapshotOffer = offer;
+  }
+
+  /** The newest state goes beyond the ones before. */
+  restore(snapshot: SnapshotMetadata): void {
+    this.#restored = snapshot;
   }
 
   get isEmpty(): boolean {
@@ -36,30 +65,33 @@ export class Outbox {
       this.#readStates.length === 0 &&
       this.#accepted.length === 0 &&
       this.#dropped.length === 0 &&
-      this.#logReads.length === 0
+      this.#refused.length === 0 &&
+      this.#logReads.length === 0 &&
+      this.#snapshotOffer === null &&
+      this.#restored === null
     );
   }
 
   /** Hands everything over; arrays that would be empty are one shared constant. */
-  drain(): {
-    readonly messages: readonly Message[];
-    readonly readStates: readonly ReadState[];
-    readonly accepted: readonly Accepted[];
-    readonly dropped: readonly Dropped[];
-    readonly logReads: readonly LogRead[];
-  } {
+  drain(): Drained {
     const drained = {
       messages: this.#messages.length > 0 ? this.#messages : none,
       readStates: this.#readStates.length > 0 ? this.#readStates : none,
       accepted: this.#accepted.length > 0 ? this.#accepted : none,
       dropped: this.#dropped.length > 0 ? this.#dropped : none,
+      refused: this.#refused.length > 0 ? this.#refused : none,
       logReads: this.#logReads.length > 0 ? this.#logReads : none,
+      snapshotOffer: this.#snapshotOffer,
+      restored: this.#restored,
     };
     if (this.#messages.length > 0) this.#messages = [];
     if (this.#readStates.length > 0) this.#readStates = [];
     if (this.#accepted.length > 0) this.#accepted = [];
     if (this.#dropped.length > 0) this.#dropped = [];
+    if (this.#refused.length > 0) this.#refused = [];
     if (this.#logReads.length > 0) this.#logReads = [];
+    this.#snapshotOffer = null;
+    this.#restored = null;
     return drained;
   }
 }

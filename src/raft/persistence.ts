@@ -10,18 +10,22 @@
  *
  * Entries that were cut off since they were handed out count as never handed out: a cut pulls both
  * marks down, so what the disk still has above them does not matter. The next append overwrites it.
+ * A snapshot that takes the place of the log is a cut like that: only what is sure to be part of it
+ * still counts, until the append that carries it is done.
  *
  * Invariant: persistedIndex ≤ handedOutIndex ≤ log.lastIndex.
  */
 import { assert } from '../base/assert.ts';
 import type { Log } from './log.ts';
-import type { Append, HardState, Index, NodeId, Term } from './types.ts';
+import type { Append, HardState, Index, NodeId, SnapshotMetadata, Term } from './types.ts';
 
 export class Persistence {
   #number = 0;
   #out: Append | null = null;
   #handedOutIndex: Index;
   #persistedIndex: Index;
+  /** Has taken the place of the log, and is for the next append. */
+  #snapshot: SnapshotMetadata | null = null;
   /** What the disk will hold once the append that is out, if any, has come back. */
   #handedOut: HardState;
   #durable: HardState;
@@ -42,6 +46,11 @@ export class Persistence {
     return this.#handedOutIndex;
   }
 
+  /** Is a snapshot on its way to the disk, or about to be? */
+  get isRestoring(): boolean {
+    return this.#snapshot !== null || (this.#out?.snapshot ?? null) !== null;
+  }
+
   isDurable(term: Term, votedFor: NodeId | null): boolean {
     return this.#durable.currentTerm === term && this.#durable.votedFor === votedFor;
   }
@@ -56,6 +65,11 @@ export class Persistence {
     this.#persistedIndex = Math.min(this.#persistedIndex, index - 1);
   }
 
+  /** The log is about to begin anew after `snapshot`; of what it held, it keeps what comes later. */
+  restore(snapshot: SnapshotMetadata): void {
+    this.#snapshot = snapshot;
+  }
+
   /**
    * The next append, or null while one is out or nothing needs the disk. The commit index is only a
    * hint for the next start: it never causes an append, and rides on one that is needed anyway.
@@ -64,27 +78,33 @@ export class Persistence {
     if (this.#out !== null) return null;
     const handedOut = this.#handedOut;
     const isStateNew = handedOut.currentTerm !== term || handedOut.votedFor !== votedFor;
-    if (!isStateNew && this.#handedOutIndex === log.lastIndex) return null;
+    const snapshot = this.#snapshot;
+    const isLogNew = snapshot !== null || this.#handedOutIndex < log.lastIndex;
+    if (!isStateNew && !isLogNew) return null;
     const isHintNew = handedOut.commitIndex !== commitIndex;
     const hardState = isStateNew || isHintNew ? { currentTerm: term, votedFor, commitIndex } : null;
-    const entries = log.slice(this.#handedOutIndex, log.lastIndex);
+    // What is handed out already and stands after the snapshot, the disk keeps.
+    const entries = log.slice(Math.max(this.#handedOutIndex, log.base.index), log.lastIndex);
     this.#handedOut = hardState ?? handedOut;
     this.#handedOutIndex = log.lastIndex;
+    this.#snapshot = null;
     this.#number++;
-    this.#out = { number: this.#number, hardState, entries };
+    this.#out = { number: this.#number, hardState, snapshot, entries };
     return this.#out;
   }
 
-  /** The append that was out is durable. */
-  complete(number: number): void {
+  /** The append that was out is durable. Returns the snapshot that it carried. */
+  complete(number: number): SnapshotMetadata | null {
     assert(
       this.#out?.number === number,
       () => `Append ${number} is persisted while ${this.#out?.number ?? 'none'} is out`,
     );
+    const { snapshot } = this.#out;
     this.#out = null;
     this.#durable = this.#handedOut;
     // Nothing is handed out while an append is out, so this mark is the end of what it carried,
     // less what was cut off since.
     this.#persistedIndex = this.#handedOutIndex;
+    return snapshot;
   }
 }

@@ -108,6 +108,7 @@ export class Promises {
       term: own.currentTerm,
       preVote: false,
       voteGranted: true,
+      isSticky: false,
     });
   }
 }

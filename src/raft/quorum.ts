@@ -10,7 +10,7 @@ export type VoteResult = 'won' | 'lost' | 'pending';
 /** The highest value that a quorum has reached: a commit index, or the number of a read round. */
 export function quorumIndex(configuration: Configuration, reached: (id: NodeId) => number): number {
   const incoming = majorityIndex(configuration.voters, reached);
-  if (configuration.votersOutgoing.length === 0) return incoming;
+  if (!isJoint(configuration)) return incoming;
   return Math.min(incoming, majorityIndex(configuration.votersOutgoing, reached));
 }
 
@@ -20,11 +20,16 @@ export function voteResult(
   voteOf: (id: NodeId) => boolean | undefined,
 ): VoteResult {
   const incoming = majorityResult(configuration.voters, voteOf);
-  if (configuration.votersOutgoing.length === 0) return incoming;
+  if (!isJoint(configuration)) return incoming;
   const outgoing = majorityResult(configuration.votersOutgoing, voteOf);
   if (incoming === outgoing) return incoming;
   // One side alone can lose an election, but not win it.
   return incoming === 'lost' || outgoing === 'lost' ? 'lost' : 'pending';
+}
+
+/** Do two sets of voters decide together, on the way from one to the other? */
+export function isJoint(configuration: Configuration): boolean {
+  return configuration.votersOutgoing.length > 0;
 }
 
 export function isVoter(configuration: Configuration, id: NodeId): boolean {
@@ -33,7 +38,7 @@ export function isVoter(configuration: Configuration, id: NodeId): boolean {
 
 /** Every id that decides, each once. */
 export function votersOf(configuration: Configuration): readonly NodeId[] {
-  if (configuration.votersOutgoing.length === 0) return configuration.voters;
+  if (!isJoint(configuration)) return configuration.voters;
   return [...new Set([...configuration.voters, ...configuration.votersOutgoing])];
 }
 

@@ -7,15 +7,28 @@ import { assert } from '../base/assert.ts';
 import { maybeCommit } from './commitment.ts';
 import { Core } from './core.ts';
 import { admit } from './door.ts';
-import { beginElection, onRequestVote, onRequestVoteResponse, tickElection } from './election.ts';
+import {
+  beginElection,
+  onLeaderGone,
+  onRequestVote,
+  onRequestVoteResponse,
+  onTimeoutNow,
+  tickElection,
+} from './election.ts';
 import { onAppendEntries, onHeartbeat } from './follower.ts';
 import { onHeartbeatResponse, sendHeartbeats } from './heartbeats.ts';
 import { onPropose, tickLeader } from './leader.ts';
+import type { Leadership } from './leadership.ts';
+import { advanceConfiguration, onChangeConfiguration } from './reconfiguration.ts';
 import { onAppendEntriesResponse, onLogRead, sendAppends } from './replication.ts';
+import { onInstallSnapshot, onSnapshotReceived } from './snapshots.ts';
+import { advanceTransfer, onTransferLeadership } from './transfer.ts';
 import type {
   Index,
   Input,
+  MemberChange,
   Message,
+  PeerProgress,
   Raft,
   RaftOptions,
   Ready,
@@ -54,11 +67,23 @@ class RaftCore implements Raft {
         break;
       case 'propose':
         if (core.leadership === null) drop(core, input.id);
-        else onPropose(core, input.id, input.command);
+        else onPropose(core, core.leadership, input.id, input.command);
         break;
       case 'readIndex':
         if (core.leadership === null) drop(core, input.id);
         else core.leadership.reads.add(input.id);
+        break;
+      case 'changeConfiguration':
+        change(core, input.id, input.changes);
+        break;
+      case 'transferLeadership':
+        if (core.leadership !== null) onTransferLeadership(core, core.leadership, input.to);
+        break;
+      case 'leaderGone':
+        onLeaderGone(core, input.leader);
+        break;
+      case 'snapshotReceived':
+        onSnapshotReceived(core, input.snapshot, input.term);
         break;
       case 'peerUnreachable':
         core.leadership?.peers.get(input.peer)?.unreachable();
@@ -79,9 +104,11 @@ class RaftCore implements Raft {
   ready(): Ready | null {
     const core = this.#core;
     core.promises.keep(core, core.persistence, core.outbox.send);
+    if (core.leadership !== null) advanceConfiguration(core, core.leadership);
     if (core.leadership !== null) {
       sendHeartbeats(core, core.leadership);
       sendAppends(core, core.leadership);
+      advanceTransfer(core, core.leadership);
     }
     const append = core.persistence.take(
       core.currentTerm,
@@ -99,7 +126,6 @@ class RaftCore implements Raft {
 
   status(): Status {
     const core = this.#core;
-    const peers = core.leadership?.peers ?? new Map();
     return {
       ...core.softState,
       id: core.id,
@@ -109,7 +135,8 @@ class RaftCore implements Raft {
       lastIndex: core.log.lastIndex,
       lastApplied: core.lastApplied,
       configuration: core.log.configuration,
-      progress: [...peers].map(([id, { matchIndex }]) => ({ id, matchIndex })),
+      transferee: core.leadership?.transfer?.to ?? null,
+      progress: core.leadership === null ? [] : progressIn(core.leadership),
     };
   }
 
@@ -136,6 +163,12 @@ function onMessage(core: Core, message: Message): void {
     case 'heartbeat':
       onHeartbeat(core, message);
       break;
+    case 'installSnapshot':
+      onInstallSnapshot(core, message);
+      break;
+    case 'timeoutNow':
+      onTimeoutNow(core, message);
+      break;
     case 'appendEntriesResponse':
       if (core.leadership !== null) onAppendEntriesResponse(core, core.leadership, message);
       break;
@@ -146,7 +179,8 @@ function onMessage(core: Core, message: Message): void {
 }
 
 function onPersisted(core: Core, append: number): void {
-  core.persistence.complete(append);
+  const restored = core.persistence.complete(append);
+  if (restored !== null) core.restored(restored);
   const isVoteDurable = core.persistence.isDurable(core.currentTerm, core.id);
   if (core.role === 'candidate' && core.votes.size === 0 && isVoteDurable) beginElection(core);
   if (core.leadership !== null) maybeCommit(core, core.leadership);
@@ -166,15 +200,33 @@ function onCompacted(core: Core, index: Index): void {
   core.log.compact(index);
 }
 
+function change(core: Core, id: RequestId, changes: readonly MemberChange[]): void {
+  if (core.leadership === null) core.outbox.refuse({ id, reason: 'notLeader', member: null });
+  else onChangeConfiguration(core, core.leadership, id, changes);
+}
+
 function drop(core: Core, id: RequestId): void {
   core.outbox.drop({ id, leaderId: core.leaderId });
+}
+
+function progressIn(leadership: Leadership): readonly PeerProgress[] {
+  return [...leadership.peers]
+    .filter(([id]) => !leadership.isLeaving(id))
+    .map(([id, { matchIndex, state, isRecentlyActive }]) => ({
+      id,
+      matchIndex,
+      state,
+      isRecentlyActive,
+    }));
 }
 
 function assertOrder(core: Core): void {
   const { persistedIndex, handedOutIndex } = core.persistence;
   const { lastIndex, base } = core.log;
   assert(
-    base.index <= core.lastApplied && core.lastApplied <= core.commitIndex,
+    (base.index <= core.lastApplied || core.persistence.isRestoring) &&
+      base.index <= core.commitIndex &&
+      core.lastApplied <= core.commitIndex,
     () => `Base ${base.index}, applied ${core.lastApplied}, committed ${core.commitIndex}`,
   );
   assert(

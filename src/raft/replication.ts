@@ -9,8 +9,9 @@ import { assert } from '../base/assert.ts';
 import { maybeCommit } from './commitment.ts';
 import type { Core } from './core.ts';
 import type { Leadership } from './leadership.ts';
-import { boundedCount } from './log.ts';
+import { boundedCount, bytesOf } from './log.ts';
 import type { Progress } from './progress.ts';
+import { sendOffer } from './snapshots.ts';
 import type { AppendEntriesResponse, Entry, EntryId, NodeId } from './types.ts';
 
 export function sendAppends(core: Core, leadership: Leadership): void {
@@ -23,6 +24,7 @@ export function sendAppends(core: Core, leadership: Leadership): void {
 
 function sendAppendsTo(core: Core, peer: NodeId, progress: Progress, isTick: boolean): void {
   const { log, options } = core;
+  if (progress.wantsOffer) sendOffer(core, peer, progress);
   let hasSent = false;
   while (progress.maySendEntries && progress.nextIndex <= log.lastIndex) {
     const prevIndex = progress.nextIndex - 1;
@@ -65,7 +67,7 @@ function sendAppend(
     leaderCommit: core.commitIndex,
   });
   const { term, index } = entries.at(-1) ?? prev;
-  progress.sent({ term, index }, entries.length, core.commitIndex);
+  progress.sent({ term, index }, entries.length, bytesOf(entries), core.commitIndex);
 }
 
 export function onAppendEntriesResponse(
@@ -89,11 +91,11 @@ export function onAppendEntriesResponse(
   }
 }
 
-/** The stored log's answer to a LogRead; without entries, the read has failed. */
+/** The stored log's answer to a LogRead: gone without `prev`; without entries, the read has failed. */
 export function onLogRead(
   core: Core,
   peer: NodeId,
-  prev: EntryId,
+  prev: EntryId | null,
   entries: readonly Entry[],
 ): void {
   const from = core.logReads.get(peer);
@@ -101,6 +103,10 @@ export function onLogRead(
   core.logReads.delete(peer);
   const progress = core.leadership?.peers.get(peer);
   if (progress === undefined) return;
+  if (prev === null) {
+    if (progress.nextIndex === from) progress.entriesGone();
+    return;
+  }
   if (entries.length === 0) {
     progress.readFailed();
     return;

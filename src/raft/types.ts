@@ -23,6 +23,10 @@ export interface Member {
   readonly clientAddress: string;
   /** The newest state-machine features that the member's program can apply. */
   readonly featureLevel: number;
+  /** On a learner: the member whose place it takes, which leaves in the change that promotes this one. */
+  readonly replaces: NodeId | null;
+  /** On a learner: becomes a voter as soon as it has caught up. */
+  readonly autoPromote: boolean;
 }
 
 /**
@@ -37,6 +41,18 @@ export interface Configuration {
   readonly learners: readonly NodeId[];
   readonly learnersNext: readonly NodeId[];
 }
+
+/** What an operator, or the cluster itself, wants of the configuration; a list of these is one change. */
+export type MemberChange =
+  /** A new id begins as a learner, always. */
+  | { readonly type: 'add'; readonly member: Member }
+  /** A learner that has caught up becomes a voter; the member that it replaces leaves. */
+  | { readonly type: 'promote'; readonly id: NodeId }
+  /** A voter becomes a learner. */
+  | { readonly type: 'demote'; readonly id: NodeId }
+  | { readonly type: 'remove'; readonly id: NodeId }
+  /** Other addresses, name, feature level or learner's intent under the same id. */
+  | { readonly type: 'update'; readonly member: Member };
 
 export type Entry = EntryId &
   (
@@ -73,6 +89,10 @@ interface Envelope {
 export type RequestVote = Envelope & {
   readonly type: 'requestVote';
   readonly preVote: boolean;
+  /** The leader asked for this election: the voters' stickiness to it does not count (thesis §3.10). */
+  readonly isTransfer: boolean;
+  /** A pre-vote of one that knows its leader's process to be gone, and did not wait for a timeout. */
+  readonly isEarly: boolean;
   /** The candidate's last entry (Raft §5.4.1). */
   readonly last: EntryId;
 };
@@ -80,6 +100,8 @@ export type RequestVoteResponse = Envelope & {
   readonly type: 'requestVoteResponse';
   readonly preVote: boolean;
   readonly voteGranted: boolean;
+  /** An early pre-vote is refused for the sake of a leader that seems alive, and for nothing else. */
+  readonly isSticky: boolean;
 };
 export type AppendEntries = Envelope & {
   readonly type: 'appendEntries';
@@ -109,7 +131,20 @@ export type HeartbeatResponse = Envelope & {
   readonly readRound: number;
 };
 
+/** The leader hands over: campaign now, without asking first (thesis §3.10). */
+export type TimeoutNow = Envelope & { readonly type: 'timeoutNow' };
+/**
+ * The entries that the follower needs are gone: it has to take over a state instead (Raft §7). Names
+ * what the leader's own snapshot holds at least; the state itself travels outside of the core.
+ */
+export type InstallSnapshot = Envelope & {
+  readonly type: 'installSnapshot';
+  readonly last: EntryId;
+};
+
 export type Message =
+  | TimeoutNow
+  | InstallSnapshot
   | RequestVote
   | RequestVoteResponse
   | AppendEntries
@@ -124,6 +159,30 @@ export type Input =
   | { readonly type: 'persisted'; readonly append: number }
   | { readonly type: 'propose'; readonly id: RequestId; readonly command: Uint8Array }
   | { readonly type: 'readIndex'; readonly id: RequestId }
+  /** All changes at once; answered by `accepted` or `refused`. Done when the configuration it leads to is committed. */
+  | {
+      readonly type: 'changeConfiguration';
+      readonly id: RequestId;
+      readonly changes: readonly MemberChange[];
+    }
+  /** Hands leadership to `to`, or to the most suitable voter. Given up after an election timeout. */
+  | { readonly type: 'transferLeadership'; readonly to: NodeId | null }
+  /**
+   * The leader's process is surely gone (its control socket closed and a new one was refused): this
+   * node is no longer loyal to it, may grant an early pre-vote and asks for one soon.
+   */
+  | { readonly type: 'leaderGone'; readonly leader: NodeId }
+  /**
+   * A state was received, verified and made durable in a staging place. It is of use if it goes beyond
+   * the commit index: then the next append carries it, and with that append's `persisted` it takes the
+   * place of the log before it. `term` is one that its sender was in once the state was committed;
+   * this member enters it if it is newer, so that its leader is sure to have all of the state.
+   */
+  | {
+      readonly type: 'snapshotReceived';
+      readonly snapshot: SnapshotMetadata;
+      readonly term: Term;
+    }
   /** The transport lost its connection: whatever was in flight to the peer may be gone. */
   | { readonly type: 'peerUnreachable'; readonly peer: NodeId }
   /** The disk or the state is sick, or well again: may this node campaign? */
@@ -132,19 +191,25 @@ export type Input =
   | { readonly type: 'compacted'; readonly index: Index }
   /**
    * The answer to a LogRead: what follows `prev` in the stored log, at least one entry unless the
-   * read failed, in which case the core asks again later.
+   * read failed, in which case the core asks again later. A null `prev`: the stored log begins later,
+   * and the follower needs a snapshot.
    */
   | {
       readonly type: 'logRead';
       readonly peer: NodeId;
-      readonly prev: EntryId;
+      readonly prev: EntryId | null;
       readonly entries: readonly Entry[];
     };
 
-/** One write: the log is cut before `entries[0].index`, the entries appended, all with one fdatasync. */
+/**
+ * One write, with one fdatasync: the snapshot's point becomes the beginning of the log (what was stored
+ * after it stays if its term agrees there, otherwise all goes), then the log is cut before
+ * `entries[0].index` and the entries are appended.
+ */
 export interface Append {
   readonly number: number;
   readonly hardState: HardState | null;
+  readonly snapshot: SnapshotMetadata | null;
   readonly entries: readonly Entry[];
 }
 
@@ -167,10 +232,51 @@ export interface Accepted {
   readonly entry: EntryId;
 }
 
-/** A proposal or read that surely had no effect: this node does not lead. */
+/**
+ * A proposal or read that surely had no effect: this node does not lead, or hands over, and who will
+ * lead is not known.
+ */
 export interface Dropped {
   readonly id: RequestId;
   readonly leaderId: NodeId | null;
+}
+
+export type ConfigurationRefusal =
+  /** This node does not lead. */
+  | 'notLeader'
+  /** The leader's own-term no-op is not committed yet: what the cluster agrees on is not known. */
+  | 'notReady'
+  /** An earlier change is not committed yet, or still joint. */
+  | 'changePending'
+  /** Leadership is being handed over. */
+  | 'transferring'
+  | 'unknownMember'
+  | 'duplicateId'
+  /** Two members of one name, and the new one does not replace the old one. */
+  | 'duplicateName'
+  | 'duplicateAddress'
+  /** Not what the change needs: a learner to promote, a voter to demote. */
+  | 'wrongRole'
+  /** The learner to promote is behind, or was not heard of lately. */
+  | 'notCaughtUp'
+  /** Too few of the voters that would decide were heard of lately: the change would stop the cluster. */
+  | 'losesQuorum'
+  | 'noVoters'
+  /** Nothing would change. */
+  | 'noChange';
+
+/** A change of the configuration that surely had no effect. */
+export interface Refused {
+  readonly id: RequestId;
+  readonly reason: ConfigurationRefusal;
+  /** Whom it is about, where it is about one. */
+  readonly member: NodeId | null;
+}
+
+/** The leader has no entries for this follower: a state of at least `last` is to be fetched. */
+export interface SnapshotOffer {
+  readonly from: NodeId;
+  readonly last: EntryId;
 }
 
 /** What the outside has to do. `null` and `[]` mean: nothing of this kind. */
@@ -185,7 +291,15 @@ export interface Ready {
   readonly readStates: readonly ReadState[];
   readonly accepted: readonly Accepted[];
   readonly dropped: readonly Dropped[];
+  readonly refused: readonly Refused[];
   readonly logReads: readonly LogRead[];
+  /** Repeated while the leader repeats it; a fetch that is under way already goes on. */
+  readonly snapshotOffer: SnapshotOffer | null;
+  /**
+   * A received snapshot is the log's beginning now and durable: the state machine goes on from it.
+   * Comes before any entry after it, and none at or before it comes later.
+   */
+  readonly restored: SnapshotMetadata | null;
 }
 
 export interface RaftOptions {
@@ -196,6 +310,10 @@ export interface RaftOptions {
   readonly entriesPerMessageMax: number;
   readonly bytesPerMessageMax: number;
   readonly inflightMessagesMax: number;
+  /** Bytes of entries on their way to one follower: no message leaves while there are as many or more. */
+  readonly inflightBytesMax: number;
+  /** After `leaderGone`: campaigns after 1 to this many ticks, and asks again as often while refused. */
+  readonly earlyCampaignTicks: number;
   /** Uniform in [0, 1). */
   readonly random: () => number;
 }
@@ -215,8 +333,18 @@ export interface Status extends SoftState, HardState {
   readonly lastIndex: Index;
   readonly lastApplied: Index;
   readonly configuration: Configuration;
+  /** Only on a leader: to whom leadership is being handed over. Meanwhile proposals are dropped. */
+  readonly transferee: NodeId | null;
   /** Only on a leader: how far each other member is known to have the log. */
-  readonly progress: readonly { readonly id: NodeId; readonly matchIndex: Index }[];
+  readonly progress: readonly PeerProgress[];
+}
+
+export interface PeerProgress {
+  readonly id: NodeId;
+  readonly matchIndex: Index;
+  readonly state: 'probe' | 'replicate' | 'snapshot';
+  /** Has answered since the last or the current quorum check began. */
+  readonly isRecentlyActive: boolean;
 }
 
 /**

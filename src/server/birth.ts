@@ -118,5 +118,13 @@ function memberOf(
   hellos: ReadonlyMap<string, Hello>,
 ): Member {
   const { memberId, clientAddress, featureLevel } = hellos.get(name) ?? self;
-  return { id: memberId, name, peerAddress, clientAddress, featureLevel };
+  return {
+    id: memberId,
+    name,
+    peerAddress,
+    clientAddress,
+    featureLevel,
+    replaces: null,
+    autoPromote: false,
+  };
 }

@@ -10,6 +10,8 @@ export function laneOf(type: Message['type']): Lane {
     case 'requestVoteResponse':
     case 'heartbeat':
     case 'heartbeatResponse':
+    case 'timeoutNow':
+    case 'installSnapshot':
       return 'control';
     case 'appendEntries':
       return 'bulk';

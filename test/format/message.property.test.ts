@@ -17,6 +17,8 @@ const configuration: fc.Arbitrary<Configuration> = fc.record({
       peerAddress: fc.string(),
       clientAddress: fc.string(),
       featureLevel: number,
+      replaces: fc.option(id),
+      autoPromote: fc.boolean(),
     }),
     { maxLength: 5 },
   ),
@@ -59,6 +61,8 @@ const message: fc.Arbitrary<Message> = fc.oneof(
     type: fc.constant('requestVote' as const),
     ...envelope,
     preVote: fc.boolean(),
+    isTransfer: fc.boolean(),
+    isEarly: fc.boolean(),
     last: entryId,
   }),
   fc.record({
@@ -66,6 +70,7 @@ const message: fc.Arbitrary<Message> = fc.oneof(
     ...envelope,
     preVote: fc.boolean(),
     voteGranted: fc.boolean(),
+    isSticky: fc.boolean(),
   }),
   appendEntries,
   fc.record({
@@ -88,6 +93,8 @@ const message: fc.Arbitrary<Message> = fc.oneof(
     readRound: number,
   }),
   fc.record({ type: fc.constant('heartbeatResponse' as const), ...envelope, readRound: number }),
+  fc.record({ type: fc.constant('timeoutNow' as const), ...envelope }),
+  fc.record({ type: fc.constant('installSnapshot' as const), ...envelope, last: entryId }),
 );
 
 const plain = (messages: readonly Message[]) => JSON.parse(JSON.stringify(messages));

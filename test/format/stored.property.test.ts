@@ -6,6 +6,7 @@ import {
   decodeCheckpointHeader,
   encodeCheckpointHeader,
 } from '../../src/format/checkpoint.ts';
+import { decodeConfiguration } from '../../src/format/configuration.ts';
 import { decodeIdentity, encodeIdentity, type Identity } from '../../src/format/identity.ts';
 import type { Configuration } from '../../src/format/types.ts';
 
@@ -22,6 +23,8 @@ const configuration: fc.Arbitrary<Configuration> = fc.record({
       peerAddress: fc.string(),
       clientAddress: fc.string({ unit: 'grapheme' }),
       featureLevel: fc.nat(100),
+      replaces: fc.option(id),
+      autoPromote: fc.boolean(),
     }),
     { maxLength: 4 },
   ),
@@ -83,8 +86,25 @@ test('an identity comes back as it was', () => {
   );
 });
 
+test('a configuration from before members said what they are there for is still read', () => {
+  const writer = new ByteWriter();
+  writer.u8(1).varint(1).id('00000000000000a1').text('a').text('p').text('c').varint(1);
+  writer.varint(1).id('00000000000000a1').varint(0).varint(0).varint(0);
+  const reader = new ByteReader(writer.finish());
+  const member = { name: 'a', peerAddress: 'p', clientAddress: 'c', featureLevel: 1 };
+  expect(decodeConfiguration(reader)).toEqual({
+    members: [{ id: '00000000000000a1', ...member, replaces: null, autoPromote: false }],
+    voters: ['00000000000000a1'],
+    votersOutgoing: [],
+    learners: [],
+    learnersNext: [],
+  });
+  reader.end();
+});
+
 test('a version that is not known is refused', () => {
   const tooNew = expect.objectContaining({ code: 'formatTooNew' });
   expect(() => decodeIdentity(new ByteReader(Uint8Array.of(2)))).toThrow(tooNew);
+  expect(() => decodeConfiguration(new ByteReader(Uint8Array.of(3)))).toThrow(tooNew);
   expect(() => decodeCheckpointHeader(new ByteReader(Uint8Array.of(2)))).toThrow(tooNew);
 });

@@ -128,24 +128,34 @@ describe('Log', () => {
 });
 
 describe('Inflights', () => {
-  test('is a bounded queue of last indexes', () => {
-    const script = fc.array(fc.oneof(fc.constant('add' as const), fc.nat(40)), { maxLength: 80 });
+  test('is a queue of last indexes, bounded by count and by bytes', () => {
+    const added = fc.record({ bytes: fc.nat(60) });
+    const script = fc.array(fc.oneof(added, fc.nat(40)), { maxLength: 80 });
+    const bounds = fc.record({
+      inflightMessagesMax: fc.integer({ min: 1, max: 5 }),
+      inflightBytesMax: fc.integer({ min: 1, max: 150 }),
+    });
     fc.assert(
-      fc.property(fc.integer({ min: 1, max: 5 }), script, (capacity, actions) => {
-        const inflights = new Inflights(capacity);
-        let model: Index[] = [];
+      fc.property(bounds, script, (most, actions) => {
+        const inflights = new Inflights(most);
+        let model: { readonly index: Index; readonly bytes: number }[] = [];
         let next = 1;
+        const isFull = (): boolean =>
+          model.length === most.inflightMessagesMax ||
+          model.reduce((sum, { bytes }) => sum + bytes, 0) >= most.inflightBytesMax;
         for (const action of actions) {
-          if (action !== 'add') {
+          if (typeof action === 'number') {
             inflights.freeThrough(action);
-            model = model.filter((index) => index > action);
-          } else if (model.length < capacity) {
-            inflights.add(next);
-            model.push(next);
+            model = model.filter(({ index }) => index > action);
+          } else if (!isFull()) {
+            inflights.add(next, action.bytes);
+            model.push({ index: next, bytes: action.bytes });
             next += 1;
           }
-          expect(inflights.isFull).toBe(model.length === capacity);
+          expect(inflights.isFull).toBe(isFull());
         }
+        inflights.clear();
+        expect(inflights.isFull).toBe(false);
       }),
     );
   });

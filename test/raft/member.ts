@@ -38,6 +38,8 @@ const defaultOptions = {
   entriesPerMessageMax: 8,
   bytesPerMessageMax: 1 << 20,
   inflightMessagesMax: 4,
+  inflightBytesMax: 1 << 20,
+  earlyCampaignTicks: 3,
   /** The longest timeout: 2 × electionTicks − 1. */
   random: () => 0.99,
 } as const;
@@ -51,9 +53,11 @@ export function configurationOf(
   const members = [...ids].map((id) => ({
     id,
     name: id,
-    peerAddress: '',
-    clientAddress: '',
+    peerAddress: `${id}:4641`,
+    clientAddress: `${id}:4640`,
     featureLevel: 1,
+    replaces: null,
+    autoPromote: false,
   }));
   return { members, voters, votersOutgoing, learners, learnersNext: [] };
 }

@@ -7,11 +7,13 @@ import type {
   Heartbeat,
   HeartbeatResponse,
   Index,
+  InstallSnapshot,
   Message,
   NodeId,
   RequestVote,
   RequestVoteResponse,
   Term,
+  TimeoutNow,
 } from '../../src/raft/types.ts';
 
 export interface Link {
@@ -22,12 +24,31 @@ export interface Link {
 
 export const nothing: EntryId = { term: 0, index: 0 };
 
-export function requestVote(link: Link, last: EntryId, preVote = false): RequestVote {
-  return { ...link, type: 'requestVote', last, preVote };
+export function requestVote(
+  link: Link,
+  last: EntryId,
+  preVote = false,
+  kind: { readonly isTransfer?: boolean; readonly isEarly?: boolean } = {},
+): RequestVote {
+  const { isTransfer = false, isEarly = false } = kind;
+  return { ...link, type: 'requestVote', last, preVote, isTransfer, isEarly };
 }
 
-export function vote(link: Link, voteGranted: boolean, preVote = false): RequestVoteResponse {
-  return { ...link, type: 'requestVoteResponse', voteGranted, preVote };
+export function vote(
+  link: Link,
+  voteGranted: boolean,
+  preVote = false,
+  isSticky = false,
+): RequestVoteResponse {
+  return { ...link, type: 'requestVoteResponse', voteGranted, preVote, isSticky };
+}
+
+export function timeoutNow(link: Link): TimeoutNow {
+  return { ...link, type: 'timeoutNow' };
+}
+
+export function installSnapshot(link: Link, last: EntryId): InstallSnapshot {
+  return { ...link, type: 'installSnapshot', last };
 }
 
 export function appendEntries(

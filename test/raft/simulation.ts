@@ -360,15 +360,18 @@ export class Simulation {
     }
   }
 
-  /** One leader, whom all follow, and every member has applied something that it proposed since. */
+  /** One leader, whom all members follow, and each has applied something that it proposed since. */
   #hasConverged(): boolean {
-    const statuses = this.#members.map(({ status }) => status);
-    const leaderId = statuses[0]?.leaderId ?? null;
-    const leader = statuses.find(({ id }) => id === leaderId);
-    if (leader === undefined || !statuses.every((status) => status.leaderId === leaderId)) {
-      return false;
-    }
-    return this.#members.every(({ applied, status }) => {
+    const leading = this.#members
+      .map(({ status }) => status)
+      .filter((one) => one.role === 'leader');
+    const leader = leading.sort((left, right) => right.currentTerm - left.currentTerm)[0];
+    if (leader === undefined || leader.configuration.votersOutgoing.length > 0) return false;
+    const ids = leader.configuration.members.map(({ id }) => id);
+    return this.#members.every(({ id, applied, status }) => {
+      // Who was left out on the way may never hear of it.
+      if (!ids.includes(id)) return true;
+      if (status.leaderId !== leader.id) return false;
       const newest = applied.at(-1);
       const isNear = status.lastApplied >= leader.commitIndex - 20;
       return isNear && newest?.term === leader.currentTerm && newest.type === 'command';

@@ -6,6 +6,7 @@ import type {
   Message,
   NodeId,
   Ready,
+  SnapshotMetadata,
 } from '../../src/raft/types.ts';
 
 export function showId({ term, index }: EntryId): string {
@@ -24,10 +25,15 @@ export function showEntry(entry: Entry): string {
 }
 
 export function showConfiguration(configuration: Configuration): string {
-  const { voters, votersOutgoing, learners } = configuration;
+  const { voters, votersOutgoing, learners, learnersNext } = configuration;
   const outgoing = votersOutgoing.length > 0 ? ` outgoing (${votersOutgoing.join(' ')})` : '';
   const learning = learners.length > 0 ? ` learners (${learners.join(' ')})` : '';
-  return `voters (${voters.join(' ')})${outgoing}${learning}`;
+  const next = learnersNext.length > 0 ? ` next (${learnersNext.join(' ')})` : '';
+  return `voters (${voters.join(' ')})${outgoing}${learning}${next}`;
+}
+
+function showSnapshot({ last, configuration }: SnapshotMetadata): string {
+  return `${showId(last)} ${showConfiguration(configuration)}`;
 }
 
 export function showMessage(message: Message): string {
@@ -38,11 +44,14 @@ function showContent(message: Message): string {
   switch (message.type) {
     case 'requestVote': {
       const kind = message.preVote ? 'requestPreVote' : 'requestVote';
-      return `${kind} term=${message.term} last=${showId(message.last)}`;
+      const early = message.isEarly ? 'early ' : '';
+      const transfer = message.isTransfer ? ' transfer' : '';
+      return `${early}${kind} term=${message.term} last=${showId(message.last)}${transfer}`;
     }
     case 'requestVoteResponse': {
       const kind = message.preVote ? 'preVote' : 'vote';
-      return `${kind} ${message.voteGranted ? 'granted' : 'refused'} term=${message.term}`;
+      const sticky = message.isSticky ? ' for stickiness' : '';
+      return `${kind} ${message.voteGranted ? 'granted' : 'refused'} term=${message.term}${sticky}`;
     }
     case 'appendEntries': {
       const { term, prev, leaderCommit, entries } = message;
@@ -57,6 +66,10 @@ function showContent(message: Message): string {
       return `heartbeat term=${message.term} commit=${message.leaderCommit} round=${message.readRound}`;
     case 'heartbeatResponse':
       return `heartbeat answered term=${message.term} round=${message.readRound}`;
+    case 'timeoutNow':
+      return `timeoutNow term=${message.term}`;
+    case 'installSnapshot':
+      return `installSnapshot term=${message.term} last=${showId(message.last)}`;
   }
 }
 
@@ -72,16 +85,25 @@ export function showReady(id: NodeId, ready: Ready, term: number): string[] {
   for (const { leaderId } of ready.dropped)
     lines.push(`${id} drops, leader is ${leaderId ?? 'unknown'}`);
   if (append !== null) {
-    const { hardState, entries, number } = append;
+    const { hardState, snapshot, entries, number } = append;
     const state =
       hardState === null
         ? ''
         : ` term=${hardState.currentTerm} vote=${hardState.votedFor ?? 'nobody'} commit=${hardState.commitIndex}`;
-    lines.push(`${id} writes #${number}${state} [${entries.map(showEntry).join(', ')}]`);
+    const point = snapshot === null ? '' : ` snapshot ${showSnapshot(snapshot)}`;
+    lines.push(`${id} writes #${number}${state}${point} [${entries.map(showEntry).join(', ')}]`);
+  }
+  for (const { reason, member } of ready.refused) {
+    lines.push(`${id} refuses: ${reason}${member === null ? '' : ` ${member}`}`);
   }
   for (const message of ready.messages) lines.push(showMessage(message));
   for (const { peer, from } of ready.logReads)
     lines.push(`${id} reads its log from ${from} for ${peer}`);
+  if (ready.snapshotOffer !== null) {
+    const { from, last } = ready.snapshotOffer;
+    lines.push(`${id} is offered a state of ${showId(last)} by ${from}`);
+  }
+  if (ready.restored !== null) lines.push(`${id} goes on from ${showSnapshot(ready.restored)}`);
   if (ready.committedEntries.length > 0) {
     lines.push(`${id} applies ${ready.committedEntries.map(showEntry).join(', ')}`);
   }

@@ -46,6 +46,8 @@ describe('a birth', () => {
         peerAddress: `${name}:4641`,
         clientAddress: `${name}:4640`,
         featureLevel: name === 'c' ? 2 : 1,
+        replaces: null,
+        autoPromote: false,
       })),
     });
   });

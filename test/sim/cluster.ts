@@ -47,6 +47,8 @@ export class SimCluster {
       peerAddress: `10.0.0.${at + 1}:4641`,
       clientAddress: `10.0.0.${at + 1}:4640`,
       featureLevel: 1,
+      replaces: null,
+      autoPromote: false,
     }));
     this.#birth = {
       clusterId: randomId(this.random),

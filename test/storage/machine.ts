@@ -20,6 +20,8 @@ export const configuration: Configuration = {
       peerAddress: '127.0.0.1:4641',
       clientAddress: '127.0.0.1:4640',
       featureLevel: 1,
+      replaces: null,
+      autoPromote: false,
     },
   ],
   voters: [memberId],
@@ -98,7 +100,7 @@ export function entriesFrom(first: number, count: number, term = 1, size = 20): 
 }
 
 export function appendOf(entries: readonly Entry[], hardState: HardState | null = null): Append {
-  return { number: 1, hardState, entries };
+  return { number: 1, hardState, snapshot: null, entries };
 }
 
 export function headerAt(index: number, term = 1): CheckpointHeader {

@@ -32,7 +32,15 @@ export function idOf(name: string): string {
 }
 
 export function memberAt(name: string, peerAddress: string): Member {
-  return { id: idOf(name), name, peerAddress, clientAddress: '127.0.0.1:1', featureLevel: 1 };
+  return {
+    id: idOf(name),
+    name,
+    peerAddress,
+    clientAddress: '127.0.0.1:1',
+    featureLevel: 1,
+    replaces: null,
+    autoPromote: false,
+  };
 }
 
 export function birthOf(names: readonly string[], changes: Partial<Birth> = {}): Birth {

@@ -48,10 +48,25 @@ describe('peers', () => {
     ] as const) {
       const envelope = { from: from.id, to: to.id, term: 9 };
       const messages: readonly Message[] = [
-        { type: 'requestVote', ...envelope, preVote: true, last: { term: 8, index: 100 } },
-        { type: 'requestVoteResponse', ...envelope, preVote: true, voteGranted: false },
+        {
+          type: 'requestVote',
+          ...envelope,
+          preVote: true,
+          isTransfer: false,
+          isEarly: true,
+          last: { term: 8, index: 100 },
+        },
+        {
+          type: 'requestVoteResponse',
+          ...envelope,
+          preVote: true,
+          voteGranted: false,
+          isSticky: true,
+        },
         heartbeat(from, to, 9),
         { type: 'heartbeatResponse', ...envelope, readRound: 4 },
+        { type: 'timeoutNow', ...envelope },
+        { type: 'installSnapshot', ...envelope, last: { term: 8, index: 90 } },
         append(from, to, 9, 1000),
         { type: 'appendEntriesResponse', ...envelope, success: true, matchIndex: 5 },
       ];

@@ -81,6 +81,7 @@ for (;;) {
   await storage.append({
     number: index,
     hardState: { currentTerm: 1, votedFor: null, commitIndex: index - 1 },
+    snapshot: null,
     entries: [{ type: 'command', term: 1, index, command: commandOf(index) }],
   });
   say(`${index}`);

@@ -1,0 +1,67 @@
+/**
+ * Handing over leadership (thesis §3.10). The leader takes no more proposals, so that the target can
+ * come up to the end of its log, and then tells it to campaign at once. That election is a usual one
+ * but for its begin: whoever loses nothing by it votes, so a transfer can fail but do no harm. One that
+ * has not succeeded after an election timeout is given up, and the leader goes on.
+ */
+import type { Core } from './core.ts';
+import type { Leadership } from './leadership.ts';
+import { isVoter } from './quorum.ts';
+import type { NodeId } from './types.ts';
+
+/** One attempt. */
+export interface Transfer {
+  readonly to: NodeId;
+  /** Ticks since it began. */
+  elapsed: number;
+  /** The target was told to campaign. */
+  isAsked: boolean;
+}
+
+/** Begins to hand over, to the most suitable voter unless one is named; does nothing where it cannot. */
+export function onTransferLeadership(
+  core: Core,
+  leadership: Leadership,
+  wanted: NodeId | null,
+): void {
+  const to = wanted ?? bestVoter(core, leadership);
+  const isPossible = to !== null && to !== core.id && core.log.configuration.voters.includes(to);
+  if (!isPossible || leadership.transfer?.to === to) return;
+  leadership.transfer = { to, elapsed: 0, isAsked: false };
+}
+
+/** Of the voters heard of lately, the one that lacks least of the log. */
+function bestVoter(core: Core, { peers }: Leadership): NodeId | null {
+  let best: { readonly id: NodeId; readonly matchIndex: number } | null = null;
+  for (const id of core.log.configuration.voters) {
+    const progress = peers.get(id);
+    if (progress?.isRecentlyActive !== true) continue;
+    const { matchIndex } = progress;
+    if (best === null || matchIndex > best.matchIndex) best = { id, matchIndex };
+  }
+  return best?.id ?? null;
+}
+
+export function tickTransfer(core: Core, leadership: Leadership): void {
+  const { transfer } = leadership;
+  if (transfer === null) return;
+  transfer.elapsed++;
+  if (transfer.elapsed < core.options.electionTicks) return;
+  leadership.transfer = null;
+  // One that is no voter any more had nothing else to do as a leader.
+  if (!isVoter(core.log.configuration, core.id)) core.becomeFollower(core.currentTerm, null);
+}
+
+/** Tells the target to campaign as soon as it holds the whole log. */
+export function advanceTransfer(core: Core, leadership: Leadership): void {
+  const { transfer, peers } = leadership;
+  if (transfer === null || transfer.isAsked) return;
+  if (peers.get(transfer.to)?.matchIndex !== core.log.lastIndex) return;
+  transfer.isAsked = true;
+  core.outbox.send({
+    type: 'timeoutNow',
+    from: core.id,
+    to: transfer.to,
+    term: core.currentTerm,
+  });
+}
