@@ -75,6 +75,11 @@ export const errorCodes = {
     definite: true,
     advice: 'Two clusters meet; check addresses and data directories',
   },
+  removed: {
+    definite: true,
+    advice:
+      'The node was removed from its cluster; stop it, or start it anew with an empty directory',
+  },
   addressInUse: {
     definite: true,
     advice: 'Another process listens there; stop it or choose another port',

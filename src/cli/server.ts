@@ -12,6 +12,8 @@ interface ServerOptions {
   readonly clientAddress?: string;
   readonly peerListen: string;
   readonly initialCluster?: string;
+  readonly join?: string;
+  readonly peerAddress?: string;
   readonly insecure: boolean;
   readonly allowedHosts?: string;
   readonly logLevel: string;
@@ -20,13 +22,22 @@ interface ServerOptions {
 export function serverCommand(run: Run): Command {
   return new Command('server')
     .description('run one node until SIGTERM or Ctrl-C')
-    .requiredOption('--name <name>', 'the name of the node, one of the initial cluster', parseName)
+    .requiredOption('--name <name>', 'the name of the node', parseName)
     .requiredOption('--data-dir <directory>', 'where it keeps its state')
     .option('--client-listen <host:port>', 'for clients', parseListen, '127.0.0.1:4640')
     .option('--peer-listen <host:port>', 'for the other nodes', parseListen, '127.0.0.1:4641')
     .option(
       '--initial-cluster <list>',
       'NAME=HOST:PORT of the peer port of every node, the same for all; alone if left out',
+    )
+    .option(
+      '--join <list>',
+      'instead: HOST:PORT of the peer port of members of a cluster that is to take the node in',
+    )
+    .option(
+      '--peer-address <host:port>',
+      'what the other nodes dial, where it is not what the node listens on',
+      parseAddress,
     )
     .option(
       '--client-address <host:port>',
@@ -46,6 +57,8 @@ export function serverCommand(run: Run): Command {
         'server --name n1 --data-dir data/n1 --client-listen 127.0.0.1:4640 \\\n' +
           '      --peer-listen 127.0.0.1:4641 \\\n' +
           '      --initial-cluster n1=127.0.0.1:4641,n2=127.0.0.1:4651,n3=127.0.0.1:4661',
+        'server --name n4 --data-dir data/n4 --client-listen 127.0.0.1:4670 \\\n' +
+          '      --peer-listen 127.0.0.1:4671 --join 127.0.0.1:4641,127.0.0.1:4651',
       ),
     )
     .action((options: ServerOptions) => serve(run, options));
@@ -55,8 +68,7 @@ async function serve({ terminal }: Run, options: ServerOptions): Promise<void> {
   // Loaded here, so that the commands of the client start without the whole server.
   const { startServer } = await import('../server/index.ts');
   const { dataDir: dataDirectory, ...rest } = options;
-  const initialCluster = options.initialCluster ?? `${options.name}=${options.peerListen}`;
-  const server = await startServer({ ...rest, dataDirectory, initialCluster });
+  const server = await startServer({ ...rest, dataDirectory });
   // A broken invariant: nothing that happens after it can be trusted.
   process.on('uncaughtException', (error) => {
     terminal.warn(`error: internal: ${error.message}\n${error.stack}\n`);

@@ -1,9 +1,11 @@
 /** Canonical bytes of who a data directory is. */
 import type { ByteReader, ByteWriter } from '../base/bytes.ts';
 import { decodeConfiguration, encodeConfiguration, expectVersion } from './configuration.ts';
-import type { Configuration, NodeId } from './types.ts';
+import type { Configuration, Index, NodeId } from './types.ts';
 
-const version = 1;
+const version = 2;
+/** Its birth was the cluster's own beginning. */
+const versionWithoutIndex = 1;
 
 /** Who this data directory is, minted and synced before the first handshake. */
 export interface Identity {
@@ -22,7 +24,10 @@ export interface Identity {
 export interface Birth {
   readonly clusterId: string;
   readonly incarnation: string;
+  /** As it was when the member was taken in. */
   readonly configuration: Configuration;
+  /** A log index at which that configuration was in force; 0 for the members that begin the cluster. */
+  readonly configurationIndex: Index;
 }
 
 export function encodeIdentity(writer: ByteWriter, identity: Identity): void {
@@ -32,22 +37,27 @@ export function encodeIdentity(writer: ByteWriter, identity: Identity): void {
 }
 
 export function decodeIdentity(reader: ByteReader): Identity {
-  expectVersion(reader.u8(), version, 'identity');
+  const found = reader.u8();
+  const saysIndex = found !== versionWithoutIndex;
+  if (saysIndex) expectVersion(found, version, 'identity');
   const memberId = reader.id();
   const name = reader.text();
   const walBegun = reader.boolean();
-  return { memberId, name, walBegun, birth: reader.boolean() ? decodeBirth(reader) : null };
+  if (!reader.boolean()) return { memberId, name, walBegun, birth: null };
+  return { memberId, name, walBegun, birth: decodeBirth(reader, saysIndex) };
 }
 
 export function encodeBirth(writer: ByteWriter, birth: Birth): void {
   writer.id(birth.clusterId).id(birth.incarnation);
   encodeConfiguration(writer, birth.configuration);
+  writer.varint(birth.configurationIndex);
 }
 
-export function decodeBirth(reader: ByteReader): Birth {
+export function decodeBirth(reader: ByteReader, saysIndex = true): Birth {
   return {
     clusterId: reader.id(),
     incarnation: reader.id(),
     configuration: decodeConfiguration(reader),
+    configurationIndex: saysIndex ? reader.varint() : 0,
   };
 }

@@ -16,7 +16,7 @@ import type {
   Revision,
   TxnOperation,
 } from '../mvcc/types.ts';
-import type { Member, NodeId, Role } from '../raft/types.ts';
+import type { Configuration, Index, NodeId, Role } from '../raft/types.ts';
 import type {
   Instance,
   InstanceEvent,
@@ -217,8 +217,13 @@ export interface MemberApi {
 /** Messages to other members: best effort, unordered between kinds. The transport picks the lane. */
 export interface PeerTransport {
   send(message: PeerMessage): void;
-  /** The members of the newest configuration: only with these are messages exchanged. */
-  setMembers(members: readonly Member[]): void;
+  /**
+   * The newest **committed** configuration, with its log index or a later one at which it is still in
+   * force. Only with its members are messages exchanged, and with whoever knows a newer one; whoever left
+   * is told so. Not before it is committed: a leader that leaves has to be heard until then, a birth that
+   * was handed out cannot be taken back, and a new id begins as a learner, so nothing waits for it.
+   */
+  setConfiguration(configuration: Configuration, index: Index): void;
   /** Everything queued since the last flush leaves now, one frame per peer and lane. Called after each Ready. */
   flush(): void;
   /** The member's handlers; set once before the first message. */
@@ -231,7 +236,10 @@ export interface PeerTransport {
     readonly knock: (applicant: Applicant) => void;
     /** A member has shaken hands; its addresses may be new. */
     readonly greeted: (member: Applicant) => void;
-    /** A member says that this node is not in the configuration of this index. */
+    /**
+     * A member says that this node is not in the configuration that is in force at this index, and knows
+     * at least what was told to `setConfiguration` here: ids never come back, so this is final.
+     */
     readonly removed: (configurationIndex: number) => void;
   }): void;
 }

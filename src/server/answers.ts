@@ -174,6 +174,7 @@ export function nodeStatusOf(
     memberId: self.memberId,
     name: self.name,
     role: 'follower',
+    standing: 'joining',
     term: 0,
     leaderId: null,
     leaderName: null,

@@ -15,6 +15,13 @@ export interface ServerOptions {
   readonly peerListen: string;
   /** `name=host:port,…`, this member included. Only itself, unless given. Not needed once it is born. */
   readonly initialCluster?: string | undefined;
+  /**
+   * `host:port,…`: peer addresses of members of the cluster that this node asks to take it in. Instead
+   * of `initialCluster`. Not needed once it is born.
+   */
+  readonly join?: string | undefined;
+  /** What peers dial, where that differs from `peerListen`; in an initial cluster its line says that. */
+  readonly peerAddress?: string | undefined;
   /** Allows addresses that other machines can reach, although nobody is authenticated. */
   readonly insecure?: boolean | undefined;
   /** Further names by which clients may call this node, separated by commas. */
@@ -29,10 +36,12 @@ export interface ServerConfiguration {
   /** Null: the address that the client port gets. */
   readonly clientAddress: string | null;
   readonly peerListen: string;
-  /** What peers dial: this member's line in the initial list. */
+  /** What peers dial. */
   readonly peerAddress: string;
-  /** In order of names. */
+  /** In order of names. Empty if the node joins. */
   readonly initialCluster: readonly InitialMember[];
+  /** Peer addresses of members of the cluster to join. Empty if the node begins one. */
+  readonly join: readonly string[];
   readonly allowedHosts: readonly string[];
   readonly logLevel: LogLevel;
 }
@@ -51,23 +60,58 @@ export function checkConfiguration(options: ServerOptions): ServerConfiguration 
   if (clientListen === peerListen && parseAddress(clientListen).port !== 0) {
     throw invalid(`Clients and peers each need a port of their own, both have ${clientListen}`);
   }
-  const initialCluster = parseCluster(options.initialCluster ?? `${name}=${peerListen}`);
-  const own = initialCluster.find((member) => member.name === name);
-  if (own === undefined) throw invalid(`The initial cluster does not list "${name}" itself`);
   const { clientAddress = null, logLevel = 'info' } = options;
   if (!isLogLevel(logLevel)) throw invalid(`The log level is one of ${logLevels.join(', ')}`);
   checkAdvertised(clientListen, clientAddress);
+  const { peerAddress, initialCluster, join } = checkPeers(options);
   return {
     name,
     dataDirectory,
     clientListen,
     clientAddress,
     peerListen,
-    peerAddress: own.peerAddress,
+    peerAddress,
     initialCluster,
+    join,
     allowedHosts: hostsOf([clientListen, clientAddress, options.allowedHosts]),
     logLevel,
   };
+}
+
+function checkPeers(
+  options: ServerOptions,
+): Pick<ServerConfiguration, 'peerAddress' | 'initialCluster' | 'join'> {
+  const { name, peerListen, peerAddress: advertised = peerListen } = options;
+  if (options.join !== undefined && options.initialCluster !== undefined) {
+    throw invalid('A node either joins a cluster or is of the initial one, not both');
+  }
+  const join = options.join === undefined ? [] : parseJoin(options.join);
+  const line = options.initialCluster ?? `${name}=${advertised}`;
+  const initialCluster = join.length > 0 ? [] : parseCluster(line);
+  const own = join.length > 0 ? { name, peerAddress: advertised } : findOwn(initialCluster, name);
+  if (options.peerAddress !== undefined && own.peerAddress !== options.peerAddress) {
+    throw invalid(`The initial cluster says ${own.peerAddress}, not ${options.peerAddress}`);
+  }
+  parseMember(`${name}=${own.peerAddress}`);
+  if (isEveryAddress(own.peerAddress)) {
+    throw invalid(`${own.peerAddress} is every address; say by --peer-address which one peers use`);
+  }
+  return { peerAddress: own.peerAddress, initialCluster, join };
+}
+
+function findOwn(initialCluster: readonly InitialMember[], name: string): InitialMember {
+  const own = initialCluster.find((member) => member.name === name);
+  if (own === undefined) throw invalid(`The initial cluster does not list "${name}" itself`);
+  return own;
+}
+
+function parseJoin(text: string): readonly string[] {
+  const addresses = text.split(',').map((address) => address.trim());
+  for (const address of addresses) {
+    if (parseAddress(address).port === 0) throw invalid('Nobody listens on port 0');
+    if (!isDialable(address)) throw invalid(`"${address}" cannot be dialed`);
+  }
+  return [...new Set(addresses)];
 }
 
 /** Parses `name=host:port,…`; the list comes back in order of names. */
@@ -109,11 +153,15 @@ function checkListen(address: string, insecure: boolean): void {
 function checkAdvertised(clientListen: string, clientAddress: string | null): void {
   if (clientAddress !== null) {
     if (parseAddress(clientAddress).port === 0) throw invalid('Clients cannot connect to port 0');
-  } else if (['0.0.0.0', '::'].includes(parseAddress(clientListen).host)) {
+  } else if (isEveryAddress(clientListen)) {
     throw invalid(
       `${clientListen} is every address; say by --client-address which one clients use`,
     );
   }
+}
+
+function isEveryAddress(address: string): boolean {
+  return ['0.0.0.0', '::'].includes(parseAddress(address).host);
 }
 
 function hostsOf(sources: readonly (string | null | undefined)[]): readonly string[] {

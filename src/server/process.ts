@@ -27,7 +27,7 @@ import { systemClock, systemRandom } from './system-clock.ts';
 import { version } from './version.ts';
 
 export interface RunningMember extends MemberApi {
-  /** Answers what waits, then closes what it was given to store in. */
+  /** Hands over what it leads, answers what waits, then closes what it was given to store in. */
   close(): Promise<void>;
 }
 
@@ -96,8 +96,8 @@ class Server implements RunningServer {
   #endpoint: ClientEndpoint | null = null;
   #peers: Peers | null = null;
   #member: RunningMember | null = null;
-  #waitsFor = 'the other members of the initial cluster';
-  /** Set as soon as a birth was chosen: there is never a second one. */
+  #waitsFor = 'its cluster';
+  /** Set as soon as a birth was chosen in this life: there is never a second one. */
   #isBirthChosen = false;
   #resolveBorn: () => void = () => {};
   #resolveEnded: (failure: unknown) => void = () => {};
@@ -163,7 +163,8 @@ class Server implements RunningServer {
     this.#log.info({}, `Node "${this.name}" stops`);
     // A member that is being opened closes itself; its files must not go before.
     await this.#serving?.catch(() => {});
-    // The member goes first, so that its last answers still reach the clients.
+    // The member goes first, so that it can hand over to its peers and its last answers still reach the
+    // clients.
     const member = this.#member;
     if (member !== null) this.#closers.push(() => member.close());
     for (const close of this.#closers.splice(0).reverse()) {
@@ -175,18 +176,10 @@ class Server implements RunningServer {
   async #loadIdentity(files: Files): Promise<Identity> {
     const stored = await loadIdentity(files);
     if (stored === null) return mintIdentity(files, this.name, randomId(systemRandom));
-    const { birth } = stored;
     if (stored.name !== this.name) {
       throw new RollcallError(
         'dataDirectory',
         `The data directory belongs to the member "${stored.name}", not "${this.name}"`,
-      );
-    }
-    if (birth !== null && isForeign(birth, this.name, this.#configuration.initialCluster)) {
-      throw new RollcallError(
-        'clusterMismatch',
-        `The data directory belongs to cluster ${birth.clusterId}, none of whose other members is ` +
-          'in the initial cluster',
       );
     }
     return stored;
@@ -223,7 +216,7 @@ class Server implements RunningServer {
   }
 
   #selfOf({ memberId, name, birth }: Identity, clientAddress: string): PeerSelf {
-    const { peerAddress, initialCluster, clientAddress: advertised } = this.#configuration;
+    const { peerAddress, initialCluster, join, clientAddress: advertised } = this.#configuration;
     return {
       memberId,
       name,
@@ -232,13 +225,14 @@ class Server implements RunningServer {
       clientAddress: advertised ?? clientAddress,
       featureLevel,
       initialCluster,
+      join,
     };
   }
 
   #considerBirth(): void {
-    const { identity, peers, endpoint } = this.#openedParts();
+    const { identity, peers } = this.#openedParts();
     if (this.#isBirthChosen || identity.birth !== null) return;
-    const decision = decideBirth(this.#selfOf(identity, endpoint.address), peers.greeted());
+    const decision = decideBirth(peers.self, peers.greeted());
     if (decision.type === 'mint') {
       this.#choose(mintBirth(decision.members, systemRandom), 'All members have met; this one');
     } else if (decision.reason !== this.#waitsFor) {
@@ -287,28 +281,49 @@ class Server implements RunningServer {
       onFatal: (error) => this.#fail(error),
     });
     this.#member = member;
-    this.#tellOfLeaders(member);
     if (this.#closing !== null) {
       await member.close();
       return;
     }
+    // Only now it is known who the members are: the member has told the transport.
+    if (!this.#isBirthChosen) this.#refuseForeign(birth, peers);
+    this.#tellOfChanges(member);
     endpoint.memberChanged();
     this.#resolveBorn();
   }
 
-  #tellOfLeaders(member: RunningMember): void {
-    let told: string | null = null;
-    member.onStatusChange(() => {
-      const { leaderId, leaderName, role, term } = member.status();
+  #refuseForeign({ clusterId }: Birth, peers: Peers): void {
+    if (!isForeign(peers.names, this.name, this.#configuration.initialCluster)) return;
+    throw new RollcallError(
+      'clusterMismatch',
+      `The data directory belongs to cluster ${clusterId}, none of whose other members is in the ` +
+        'initial cluster; if all of them were replaced, leave the initial cluster out',
+    );
+  }
+
+  #tellOfChanges(member: RunningMember): void {
+    let toldLeader: string | null = null;
+    let isRemoved = false;
+    const tell = (): void => {
+      const { clusterId, leaderId, leaderName, role, standing, term } = member.status();
+      if (standing === 'removed') {
+        if (isRemoved) return;
+        isRemoved = true;
+        const message = `Node "${this.name}" was removed from cluster ${clusterId}: it serves nothing any more`;
+        this.#log.warn({ clusterId }, message);
+        return;
+      }
       const news = `${leaderId} ${term}`;
-      if (news === told) return;
-      told = news;
+      if (news === toldLeader) return;
+      toldLeader = news;
       const text =
         leaderId === null
           ? 'No leader is known'
           : `"${leaderName}" leads${role === 'leader' ? ': this node' : ''}`;
       this.#log.info({ term, role }, text);
-    });
+    };
+    member.onStatusChange(tell);
+    tell();
   }
 
   #fail(error: unknown): void {

@@ -2,12 +2,23 @@
  * The handshake: the first frame in both directions says who speaks, and `judge` says what the two
  * members may do with each other. Both sides judge for themselves.
  */
+import { parseAddress } from '../base/address.ts';
 import { RollcallError } from '../base/errors.ts';
-import { limits } from '../base/limits.ts';
+import { isName } from '../base/limits.ts';
 import type { Birth } from '../format/identity.ts';
-import type { Member } from '../format/types.ts';
+import type { Configuration, Index } from '../format/types.ts';
 import { pack, unpack } from '../wire/pack.ts';
-import { array, integer, matching, nullable, object, oneOf, text } from '../wire/schema.ts';
+import {
+  array,
+  integer,
+  invalid,
+  matching,
+  nullable,
+  object,
+  oneOf,
+  type Schema,
+  text,
+} from '../wire/schema.ts';
 import { type Lane, lanes } from './lanes.ts';
 
 /** Whether a connection to `address` can at least be tried. */
@@ -31,8 +42,12 @@ export interface Hello {
   readonly clientAddress: string;
   readonly featureLevel: number;
   readonly lane: Lane;
-  /** In order of names. Empty on a member that was started without one. */
+  /** In order of names. Empty on a node that joins a cluster. */
   readonly initialCluster: readonly InitialMember[];
+  /** A log index at which `members` was the committed configuration; 0 before birth. */
+  readonly configurationIndex: Index;
+  /** Of the newest configuration that the speaker knows to be committed; empty before birth. */
+  readonly members: readonly InitialMember[];
 }
 
 /** The member that this process is, as its peers see it. */
@@ -43,12 +58,23 @@ export interface PeerSelf {
   readonly clientAddress: string;
   readonly featureLevel: number;
   readonly initialCluster: readonly InitialMember[];
+  /** Peer addresses of members of the cluster that this node joins; empty on an initial member. */
+  readonly join: readonly string[];
   readonly birth: Birth | null;
+}
+
+/** The newest committed configuration that a node knows of. */
+export interface KnownConfiguration {
+  readonly configuration: Configuration;
+  /** A log index at which it was in force. */
+  readonly index: Index;
 }
 
 export type Verdict =
   /** Both belong to the same cluster: raft messages may flow. */
   | { readonly type: 'raft' }
+  /** The other one asks to be taken in: nothing flows until a configuration lists it. */
+  | { readonly type: 'knock' }
   /** This node waits for its birth; the connection carries nothing but that. */
   | { readonly type: 'greet' }
   /** The other one is a member of this cluster that does not know it yet. */
@@ -56,22 +82,38 @@ export type Verdict =
   | { readonly type: 'refuse'; readonly error: RollcallError };
 
 const helloBytesMax = 64 * 1024;
+const membersMax = 100;
 const id = matching(/^(?!0{16})[0-9a-f]{16}$/, 'an id of 16 hexadecimal digits, not all 0');
-const name = text(limits.nameLengthMax);
+const name: Schema<string> = (given, path) => {
+  if (typeof given !== 'string' || !isName(given)) throw invalid(path, 'the name of a node');
+  return given;
+};
 const address = text(300);
+/** What a handshake says is dialed and may come into the configuration. */
+const peerAddress: Schema<string> = (given, path) => {
+  const found = address(given, path);
+  parseAddress(found);
+  if (!isDialable(found)) throw invalid(path, 'an address that can be dialed');
+  return found;
+};
+const member = object({ name, peerAddress });
 const schema = object({
   clusterId: nullable(id),
   incarnation: nullable(id),
   memberId: id,
   name,
-  peerAddress: address,
+  peerAddress,
   clientAddress: address,
   featureLevel: integer(0),
   lane: oneOf(...lanes),
-  initialCluster: array(object({ name, peerAddress: address }), 100),
+  initialCluster: array(member, membersMax),
+  configurationIndex: integer(0),
+  members: array(member, membersMax),
 });
 
-export function helloOf(self: PeerSelf, lane: Lane): Hello {
+/** `known` is null exactly before birth. */
+export function helloOf(self: PeerSelf, known: KnownConfiguration | null, lane: Lane): Hello {
+  const members = known?.configuration.members ?? [];
   return {
     clusterId: self.birth?.clusterId ?? null,
     incarnation: self.birth?.incarnation ?? null,
@@ -82,6 +124,8 @@ export function helloOf(self: PeerSelf, lane: Lane): Hello {
     featureLevel: self.featureLevel,
     lane,
     initialCluster: self.initialCluster,
+    configurationIndex: known?.index ?? 0,
+    members: members.slice(0, membersMax).map(({ name, peerAddress }) => ({ name, peerAddress })),
   };
 }
 
@@ -89,6 +133,7 @@ export function encodeHello(hello: Hello): Uint8Array {
   return pack(hello);
 }
 
+/** Throws nothing but RollcallErrors. */
 export function decodeHello(bytes: Uint8Array): Hello {
   if (bytes.length > helloBytesMax) {
     throw new RollcallError('frameTooLarge', `A handshake of ${bytes.length} bytes`);
@@ -96,8 +141,15 @@ export function decodeHello(bytes: Uint8Array): Hello {
   return schema(unpack(bytes, { itemsMax: 2000, depthMax: 4 }), '');
 }
 
-/** `members` are those of the newest configuration; without a birth they do not matter. */
-export function judge(self: PeerSelf, members: readonly Member[], hello: Hello): Verdict {
+/**
+ * Ids never come back once they have left, so of two born members of one cluster the one that knows
+ * the newer configuration is right about who belongs to it. A member that this node has not heard of
+ * is therefore let in if it knows a newer configuration: it may be the leader that brings it. With
+ * anything else a node that was away while all others were replaced could never be caught up.
+ *
+ * `known` is null exactly before birth.
+ */
+export function judge(self: PeerSelf, known: KnownConfiguration | null, hello: Hello): Verdict {
   if (hello.memberId === self.memberId) {
     return mismatch(
       `Member "${hello.name}" has this node's own id ${hello.memberId}: ` +
@@ -105,31 +157,45 @@ export function judge(self: PeerSelf, members: readonly Member[], hello: Hello):
     );
   }
   const { birth } = self;
-  if (birth === null) return { type: 'greet' };
-  if (hello.clusterId !== null && hello.clusterId !== birth.clusterId) {
+  if (birth === null || known === null) return { type: 'greet' };
+  const { configuration, index } = known;
+  const isMember = configuration.members.some((member) => member.id === hello.memberId);
+  if (hello.clusterId === null) {
+    // What is handed out is the newest: the initial members may be long gone.
+    return isMember
+      ? { type: 'handBirth', birth: { ...birth, configuration, configurationIndex: index } }
+      : { type: 'knock' };
+  }
+  if (hello.clusterId !== birth.clusterId) {
     return mismatch(
       `Member "${hello.name}" belongs to cluster ${hello.clusterId}, "${self.name}" to ${birth.clusterId}`,
     );
   }
-  if (hello.clusterId !== null && hello.incarnation !== birth.incarnation) {
+  if (hello.incarnation !== birth.incarnation) {
     return mismatch(
       `Member "${hello.name}" is of incarnation ${hello.incarnation} of this cluster, ` +
         `"${self.name}" of ${birth.incarnation}`,
     );
   }
-  const isMember = members.some((member) => member.id === hello.memberId);
-  if (isMember) return hello.clusterId === null ? { type: 'handBirth', birth } : { type: 'raft' };
-  return refuse(
-    'forbidden',
-    `Cluster ${birth.clusterId} has no member with the id ${hello.memberId}: "${hello.name}" ` +
-      'was started with an empty or foreign data directory and has to be added first',
-  );
+  if (isMember || hello.configurationIndex > index) return { type: 'raft' };
+  return {
+    type: 'refuse',
+    error: new RollcallError(
+      'removed',
+      `Cluster ${birth.clusterId} has no member with the id ${hello.memberId} any more: ` +
+        `"${hello.name}" was removed`,
+      { details: { configurationIndex: index } },
+    ),
+  };
+}
+
+/** The log index at which this node was no member any more, if the refusal says that. */
+export function removalIndexOf({ code, details }: RollcallError): Index | null {
+  const { configurationIndex } = details;
+  if (code !== 'removed' || typeof configurationIndex !== 'number') return null;
+  return configurationIndex;
 }
 
 function mismatch(message: string): Verdict {
-  return refuse('clusterMismatch', message);
-}
-
-function refuse(code: 'clusterMismatch' | 'forbidden', message: string): Verdict {
-  return { type: 'refuse', error: new RollcallError(code, message) };
+  return { type: 'refuse', error: new RollcallError('clusterMismatch', message) };
 }

@@ -5,9 +5,10 @@
 import type { RawData, WebSocket } from 'ws';
 import type { Timer } from '../base/clock.ts';
 import { RollcallError } from '../base/errors.ts';
+import type { Birth } from '../format/identity.ts';
 import type { PeerMessage } from '../format/types.ts';
 import { hangUp } from './hang-up.ts';
-import type { Hello } from './hello.ts';
+import { type Hello, removalIndexOf, type Verdict } from './hello.ts';
 import { laneOf } from './lanes.ts';
 import type { PeerContext } from './peer-context.ts';
 import { decodePeerFrame, encodePeerFrame, type PeerFrame, peerFrameType } from './peer-frame.ts';
@@ -20,7 +21,8 @@ export class IncomingConnection {
   readonly #shaken: (hello: Hello) => void;
   #deadline: Timer | null;
   #hello: Hello | null = null;
-  #mayCarryRaft = false;
+  /** Null before the handshake and after whatever ended the connection. */
+  #verdict: Exclude<Verdict['type'], 'refuse'> | null = null;
   #heard = false;
   #silences = 0;
 
@@ -50,11 +52,31 @@ export class IncomingConnection {
     return this.#hello;
   }
 
+  /** Whether raft messages may come. */
+  get isOpen(): boolean {
+    return this.#verdict === 'raft';
+  }
+
   /** To be called every `keepAliveMs`. The dialer pings, so a living one is heard. */
   keepAlive(): void {
     this.#silences = this.#heard ? 0 : this.#silences + 1;
     this.#heard = false;
     if (this.#silences > this.#context.timing.silencesMax) this.#socket.terminate();
+    else if (this.isOpen) this.#context.content(this.#key);
+    else this.#knock();
+  }
+
+  /** To be called when the configuration is another one: judges the other side anew. */
+  review(): void {
+    const before = this.#verdict;
+    if (this.#hello === null || before === null) return;
+    const verdict = this.#context.judge(this.#hello);
+    if (verdict.type === 'refuse') {
+      this.#reject(verdict.error);
+      return;
+    }
+    this.#verdict = verdict.type;
+    if (verdict.type === 'handBirth' && before !== 'handBirth') this.#hand(verdict.birth);
   }
 
   close(): void {
@@ -85,9 +107,9 @@ export class IncomingConnection {
       case 'hello':
         return this.#hello === null;
       case 'messages':
-        return this.#mayCarryRaft;
+        return this.#verdict === 'raft';
       case 'birth':
-        return this.#hello !== null && !this.#mayCarryRaft;
+        return this.#verdict === 'greet';
       case 'refusal':
         return true;
     }
@@ -105,9 +127,15 @@ export class IncomingConnection {
         if (this.#hello !== null) this.#context.birth(frame.birth, this.#hello);
         return;
       case 'refusal':
-        this.#close(frame.error);
+        this.#refused(frame.error);
         return;
     }
+  }
+
+  #refused(error: RollcallError): void {
+    const index = this.isOpen ? removalIndexOf(error) : null;
+    this.#close(error);
+    if (index !== null) this.#context.removed(index);
   }
 
   #shakeHands(hello: Hello): void {
@@ -121,10 +149,19 @@ export class IncomingConnection {
       this.#reject(verdict.error);
       return;
     }
-    this.#mayCarryRaft = verdict.type === 'raft';
-    if (verdict.type === 'handBirth') this.#send({ type: 'birth', birth: verdict.birth });
-    if (verdict.type === 'raft') this.#context.content(this.#key);
+    this.#verdict = verdict.type;
+    if (verdict.type === 'handBirth') this.#hand(verdict.birth);
     this.#shaken(hello);
+    this.#knock();
+  }
+
+  #hand(birth: Birth): void {
+    this.#send({ type: 'birth', birth });
+  }
+
+  #knock(): void {
+    const hello = this.#hello;
+    if (hello?.lane === 'control' && this.#verdict === 'knock') this.#context.knock(hello);
   }
 
   #deliver(messages: readonly PeerMessage[]): void {
@@ -146,14 +183,14 @@ export class IncomingConnection {
 
   #close(error: RollcallError): void {
     this.#complain(error.message);
-    this.#mayCarryRaft = false;
+    this.#verdict = null;
     hangUp(this.#socket, this.#context.clock, 1002, error.code);
   }
 
   #closed(): void {
     this.#deadline?.cancel();
     const hello = this.#hello;
-    if (this.#mayCarryRaft && hello !== null) this.#context.unreachable(hello.memberId);
+    if (this.isOpen && hello !== null) this.#context.unreachable(hello.memberId);
   }
 
   #complain(reason: string): void {

@@ -12,8 +12,6 @@ export function laneOf(type: PeerMessage['type']): Lane {
     case 'requestVoteResponse':
     case 'heartbeat':
     case 'heartbeatResponse':
-    case 'timeoutNow':
-    case 'installSnapshot':
       return 'control';
     case 'appendEntries':
     case 'snapshotChunk':

@@ -7,6 +7,7 @@
  *        └───────────┴────────── lost, refused or silent: back off, then again
  */
 import { WebSocket } from 'ws';
+import { assert } from '../base/assert.ts';
 import type { Timer } from '../base/clock.ts';
 import { RollcallError } from '../base/errors.ts';
 import { limits } from '../base/limits.ts';
@@ -14,16 +15,19 @@ import { entryBytes } from '../format/entry.ts';
 import { isNodeMessage, nodeMessageBytes } from '../format/node-message.ts';
 import type { PeerMessage } from '../format/types.ts';
 import { hangUp } from './hang-up.ts';
-import type { Hello } from './hello.ts';
+import { type Hello, removalIndexOf } from './hello.ts';
 import type { Lane } from './lanes.ts';
 import type { PeerContext } from './peer-context.ts';
 import { decodePeerFrame, encodePeerFrame, type PeerFrame, peerSubprotocol } from './peer-frame.ts';
+import { RefusalProbe } from './refusal-probe.ts';
 
 export interface Target {
-  /** Null while only the name is known, before birth. */
+  /** Null before birth. */
   readonly memberId: string | null;
-  readonly name: string;
-  readonly peerAddress: string;
+  /** Null while only the address is known, before birth. */
+  readonly name: string | null;
+  /** At least one; where the last attempt failed, the next one is made elsewhere. */
+  readonly addresses: readonly string[];
 }
 
 /** Messages of one turn go out in frames of at most about this size. */
@@ -36,7 +40,7 @@ type State = 'waiting' | 'dialing' | 'open' | 'greeted' | 'closed';
 
 export class OutgoingLane {
   readonly #context: PeerContext;
-  readonly #target: Target;
+  #target: Target;
   readonly #lane: Lane;
   readonly #greeted: (hello: Hello | null) => void;
   #state: State = 'waiting';
@@ -44,7 +48,12 @@ export class OutgoingLane {
   /** Who answered, while `open` or `greeted`. */
   #hello: Hello | null = null;
   #timer: Timer | null = null;
+  #probe: RefusalProbe | null = null;
   #attempts = 0;
+  /** Counts on whenever an attempt failed: whose turn it is among the addresses. */
+  #turn = 0;
+  /** Where the last attempt went. */
+  #address = '';
   #openedMs = 0;
   #heard = false;
   #silences = 0;
@@ -109,12 +118,37 @@ export class OutgoingLane {
       this.#lose(socket, 'it has fallen silent');
     } else {
       socket.ping();
+      // Not sooner: who refuses this node says so right after the handshake.
+      if (this.#state === 'open') this.#context.content(this.#key);
     }
+  }
+
+  /** A connection to an address that is no longer the target's is made anew. */
+  retarget(target: Target): void {
+    const added = target.addresses.filter((address) => !this.#target.addresses.includes(address));
+    this.#target = target;
+    const isKept = target.addresses.includes(this.#address);
+    if (this.#state === 'closed' || (isKept && this.#state !== 'waiting')) return;
+    if (isKept && added.length === 0) return;
+    const wasShaken = this.#hello !== null;
+    if (this.#socket !== null) this.#drop(this.#socket, 'its address has changed');
+    this.#turn = added[0] === undefined ? 0 : target.addresses.indexOf(added[0]);
+    this.#attempts = 0;
+    this.#dial();
+    this.#tellLoss(wasShaken);
+  }
+
+  /** Dials now instead of later. */
+  wake(): void {
+    if (this.#state !== 'waiting') return;
+    this.#attempts = 0;
+    this.#dial();
   }
 
   close(): void {
     this.#state = 'closed';
     this.#timer?.cancel();
+    this.#probe?.cancel();
     this.#queue = [];
     const socket = this.#socket;
     this.#socket = null;
@@ -124,7 +158,11 @@ export class OutgoingLane {
   #dial(): void {
     this.#state = 'dialing';
     const { clock, timing } = this.#context;
-    const socket = new WebSocket(`ws://${this.#target.peerAddress}/`, peerSubprotocol, {
+    const { addresses } = this.#target;
+    const address = addresses[this.#turn % addresses.length];
+    assert(address !== undefined, 'A peer has an address');
+    this.#address = address;
+    const socket = new WebSocket(`ws://${address}/`, peerSubprotocol, {
       perMessageDeflate: false,
       maxPayload: limits.peerFrameBytesMax,
       maxFragments: 64,
@@ -143,7 +181,11 @@ export class OutgoingLane {
     socket.on('error', (error) => {
       reason = error.message || (error as NodeJS.ErrnoException).code || reason;
     });
-    socket.on('close', () => this.#lose(socket, reason));
+    socket.on('close', () => {
+      const wasOpen = socket === this.#socket && this.#state === 'open';
+      this.#lose(socket, reason);
+      if (wasOpen) this.#suspectEnd();
+    });
     this.#timer?.cancel();
     this.#timer = clock.after(timing.handshakeTimeoutMs, () => {
       if (this.#state === 'dialing') this.#lose(socket, 'it did not finish the handshake');
@@ -156,7 +198,7 @@ export class OutgoingLane {
     try {
       const frame = decodePeerFrame(bytes);
       if (frame.type === 'hello' && this.#hello === null) this.#shakeHands(socket, frame.hello);
-      else if (frame.type === 'refusal') this.#lose(socket, frame.error.message);
+      else if (frame.type === 'refusal') this.#refused(socket, frame.error);
       else if (frame.type === 'birth' && this.#hello !== null && this.#state === 'greeted') {
         this.#context.birth(frame.birth, this.#hello);
       } else this.#lose(socket, `it sent a frame of type ${frame.type} out of turn`);
@@ -184,46 +226,73 @@ export class OutgoingLane {
     this.#openedMs = this.#context.clock.monotonic();
     this.#silences = 0;
     this.#congested = false;
-    // Before its birth a node greets also those who will refuse it.
-    if (verdict.type === 'raft') this.#context.content(this.#key);
-    this.#context.log.debug({ peer: this.#target.name, lane: this.#lane }, 'Connected to peer');
+    this.#probe?.cancel();
+    this.#context.log.debug({ peer: hello.name, lane: this.#lane }, 'Connected to peer');
     this.#greeted(hello);
   }
 
   #isWanted(hello: Hello): boolean {
     const { memberId, name } = this.#target;
-    return memberId === null ? hello.name === name : hello.memberId === memberId;
+    if (memberId !== null) return hello.memberId === memberId;
+    return name === null || hello.name === name;
+  }
+
+  #refused(socket: WebSocket, error: RollcallError): void {
+    const index = this.isOpen ? removalIndexOf(error) : null;
+    this.#lose(socket, error.message);
+    if (index !== null) this.#context.removed(index);
   }
 
   /** Gives the connection up, whatever its state, and dials again later. */
   #lose(socket: WebSocket, reason: string): void {
     if (socket !== this.#socket) return;
-    this.#socket = null;
     const { clock, random, timing } = this.#context;
+    const wasShaken = this.#hello !== null;
+    this.#drop(socket, reason);
+    if (this.#lane === 'control') {
+      const peer = this.#target.name;
+      const address = this.#address;
+      const who = peer === null ? 'a member' : `"${peer}"`;
+      const message = `No connection to ${who} at ${address}: ${reason}`;
+      this.#context.complain(this.#key, { peer, address }, message);
+    }
+    const ceiling = Math.min(timing.backoffMsMax, timing.backoffMsMin * 2 ** this.#attempts++);
+    this.#timer = clock.after(ceiling * (0.5 + random() / 2), () => this.#dial());
+    this.#tellLoss(wasShaken);
+  }
+
+  #drop(socket: WebSocket, reason: string): void {
+    const { clock, timing } = this.#context;
+    this.#socket = null;
     // A refusal that was just written still has to leave.
     hangUp(socket, clock, 1002, reason);
-    const wasShaken = this.#hello !== null;
-    if (wasShaken && clock.monotonic() - this.#openedMs >= timing.backoffMsMax) this.#attempts = 0;
+    if (this.#hello === null) this.#turn++;
+    else if (clock.monotonic() - this.#openedMs >= timing.backoffMsMax) this.#attempts = 0;
     this.#state = 'waiting';
     this.#queue = [];
     this.#hello = null;
-    if (this.#lane === 'control') {
-      const { name, peerAddress } = this.#target;
-      this.#context.complain(
-        this.#key,
-        { peer: name, address: peerAddress },
-        `No connection to "${name}" at ${peerAddress}: ${reason}`,
-      );
-    }
-    const ceiling = Math.min(timing.backoffMsMax, timing.backoffMsMin * 2 ** this.#attempts++);
     this.#timer?.cancel();
-    this.#timer = clock.after(ceiling * (0.5 + random() / 2), () => this.#dial());
+  }
+
+  #tellLoss(wasShaken: boolean): void {
     if (wasShaken) this.#greeted(null);
     if (this.#target.memberId !== null) this.#context.unreachable(this.#target.memberId);
   }
 
+  /** The other side closed the control connection: was that the end of its process? */
+  #suspectEnd(): void {
+    const { memberId } = this.#target;
+    // What the loss was told to may have closed or moved this lane.
+    if (this.#lane !== 'control' || memberId === null || this.#state !== 'waiting') return;
+    const { clock, timing } = this.#context;
+    this.#probe?.cancel();
+    this.#probe = new RefusalProbe(this.#address, clock, timing.goneMs, () =>
+      this.#context.gone(memberId),
+    );
+  }
+
   get #key(): string {
-    return `to ${this.#target.name} ${this.#lane}`;
+    return `to ${this.#target.name ?? this.#address} ${this.#lane}`;
   }
 
   #hear(): void {

@@ -3,7 +3,7 @@ import type { Clock } from '../base/clock.ts';
 import type { Log, LogFields } from '../base/log.ts';
 import type { Random } from '../base/prng.ts';
 import type { Birth } from '../format/identity.ts';
-import type { PeerMessage } from '../format/types.ts';
+import type { Index, PeerMessage } from '../format/types.ts';
 import type { Hello, Verdict } from './hello.ts';
 import type { Lane } from './lanes.ts';
 
@@ -15,6 +15,8 @@ export interface PeerTiming {
   readonly silencesMax: number;
   readonly backoffMsMin: number;
   readonly backoffMsMax: number;
+  /** A peer that refuses a new connection so soon after it closed one is gone. */
+  readonly goneMs: number;
 }
 
 export const defaultTiming: PeerTiming = {
@@ -23,6 +25,7 @@ export const defaultTiming: PeerTiming = {
   silencesMax: 3,
   backoffMsMin: 20,
   backoffMsMax: 1000,
+  goneMs: 20,
 };
 
 export interface PeerContext {
@@ -35,7 +38,13 @@ export interface PeerContext {
   deliver(messages: readonly PeerMessage[]): void;
   /** Whatever was in flight to or from this member may be lost. */
   unreachable(memberId: string): void;
+  /** The member's process has ended: it closed its control connection and refuses a new one. */
+  gone(memberId: string): void;
   birth(birth: Birth, from: Hello): void;
+  /** A node that is not born asks to be taken in; repeated while it is connected. */
+  knock(hello: Hello): void;
+  /** A member says that the configuration at this log index is without this node. */
+  removed(configurationIndex: Index): void;
   /** Warns once, and again only when the reason under this key has changed. */
   complain(key: string, fields: LogFields, reason: string): void;
   /** The cause for complaints under this key is gone. */

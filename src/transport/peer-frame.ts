@@ -9,7 +9,7 @@ import { pack, unpack } from '../wire/pack.ts';
 import { decodeHello, encodeHello, type Hello, isDialable } from './hello.ts';
 
 export const peerSubprotocol = 'rollcall-peer.v1';
-const version = 1;
+const version = 2;
 
 export type PeerFrame =
   /** The first frame in both directions. */

@@ -6,20 +6,22 @@
 import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
-import { formatAddress } from '../base/address.ts';
+import { formatAddress, parseAddress } from '../base/address.ts';
 import type { Clock, Timer } from '../base/clock.ts';
 import { limits } from '../base/limits.ts';
 import type { Log } from '../base/log.ts';
 import type { Random } from '../base/prng.ts';
 import type { Birth } from '../format/identity.ts';
-import type { Member, PeerMessage } from '../format/types.ts';
+import type { Configuration, Index, PeerMessage } from '../format/types.ts';
 import { Complaints } from './complaints.ts';
-import { type Hello, helloOf, judge, type PeerSelf } from './hello.ts';
+import type { Hello, PeerSelf } from './hello.ts';
 import { closeServer, createGuardedServer, listen, refuseUpgrade } from './http-guard.ts';
 import { IncomingConnection } from './incoming-connection.ts';
-import { type Lane, laneOf, lanes } from './lanes.ts';
-import { OutgoingLane, type Target } from './outgoing-lane.ts';
+import { laneOf } from './lanes.ts';
+import { Link } from './link.ts';
+import type { OutgoingLane, Target } from './outgoing-lane.ts';
 import { defaultTiming, type PeerContext, type PeerTiming } from './peer-context.ts';
+import { PeerDirectory } from './peer-directory.ts';
 import { peerSubprotocol } from './peer-frame.ts';
 
 export interface PeerHooks {
@@ -40,9 +42,26 @@ export interface PeersOptions {
   readonly timing?: Partial<PeerTiming>;
 }
 
+/** What a node says of itself in its handshake. */
+export interface Greeting {
+  readonly id: string;
+  readonly name: string;
+  readonly peerAddress: string;
+  readonly clientAddress: string;
+  readonly featureLevel: number;
+}
+
 interface PeerHandlers {
   readonly message: (message: PeerMessage) => void;
   readonly unreachable: (peer: string) => void;
+  /** The peer's process has ended: it closed its control connection and refuses a new one. */
+  readonly gone: (peer: string) => void;
+  /** A node that is not born asks to be taken in; repeated every `keepAliveMs` while it does. */
+  readonly knock: (applicant: Greeting) => void;
+  /** What a member of the configuration says of itself; again after every handshake. */
+  readonly greeted: (member: Greeting) => void;
+  /** The cluster goes on without this node, surely: ids never come back. May come more than once. */
+  readonly removed: (configurationIndex: Index) => void;
 }
 
 /** Resolves once the port is open; throws `addressInUse`. */
@@ -59,8 +78,7 @@ export class Peers {
   readonly #hooks: PeerHooks;
   readonly #complaints = new Complaints();
   readonly #incoming = new Set<IncomingConnection>();
-  #self: PeerSelf;
-  #members: readonly Member[];
+  readonly #directory: PeerDirectory;
   #links: readonly Link[] = [];
   #linkOf = new Map<string, Link>();
   readonly #dirty = new Set<OutgoingLane>();
@@ -70,8 +88,7 @@ export class Peers {
   #closing: Promise<void> | null = null;
 
   constructor(options: PeersOptions) {
-    this.#self = options.self;
-    this.#members = options.self.birth?.configuration.members ?? [];
+    this.#directory = new PeerDirectory(options.self);
     this.#hooks = options.hooks;
     this.#context = this.#createContext(options);
     const { handshakeTimeoutMs } = this.#context.timing;
@@ -106,12 +123,18 @@ export class Peers {
 
   async open(address: string): Promise<void> {
     this.#address = formatAddress(await listen(this.#server, address));
+    const { peerAddress } = this.#directory.self;
+    if (parseAddress(peerAddress).port === 0) this.#directory.moved(this.#address);
     this.#dialAll();
     this.#scheduleKeepAlive();
   }
 
+  /** What members have said before is told at the end of the turn. */
   attach(handlers: PeerHandlers): void {
     this.#handlers = handlers;
+    this.#context.clock.soon(() => {
+      for (const hello of this.#directory.greetings) handlers.greeted(greetingOf(hello));
+    });
   }
 
   /** Queued until `flush`; dropped when the member cannot be reached now. */
@@ -132,24 +155,38 @@ export class Peers {
     return this.#links.flatMap(({ hello }) => (hello === null ? [] : [hello]));
   }
 
+  /** This node as its peers see it. */
+  get self(): PeerSelf {
+    return this.#directory.self;
+  }
+
+  /** Everybody who was a member at this node's birth or is one now. */
+  get names(): ReadonlySet<string> {
+    return this.#directory.names;
+  }
+
   /** From now on this node belongs to a cluster: every connection is made anew and says so. */
   born(birth: Birth): void {
-    this.#self = { ...this.#self, birth };
-    this.#members = birth.configuration.members;
+    this.#directory.born(birth);
     if (this.#closing !== null) return;
     this.#hangUp();
     this.#dialAll();
   }
 
-  /** The members of the newest configuration: whoever left is hung up on, whoever is new is dialed. */
-  setMembers(members: readonly Member[]): void {
-    this.#members = members;
+  /**
+   * The newest **committed** configuration, with its log index or a later one at which it is still in
+   * force: whoever left is told so and hung up on, whoever is new is dialed and, if it waits for that,
+   * born. An older one than the one that is known does nothing.
+   */
+  setConfiguration(configuration: Configuration, index: Index): void {
+    const before = new Set(this.#directory.greetings);
+    if (!this.#directory.maybeSetConfiguration(configuration, index)) return;
     if (this.#closing !== null) return;
-    for (const connection of this.#incoming) {
-      const { hello } = connection;
-      if (hello !== null && members.every(({ id }) => id !== hello.memberId)) connection.close();
-    }
+    for (const connection of this.#incoming) connection.review();
     this.#dialAll();
+    for (const hello of this.#directory.greetings) {
+      if (!before.has(hello)) this.#handlers?.greeted(greetingOf(hello));
+    }
   }
 
   close(): Promise<void> {
@@ -171,32 +208,37 @@ export class Peers {
     this.#dirty.clear();
   }
 
-  /** Keeps the links whose target is still the same. */
+  /** Keeps the links to those who are still peers. */
   #dialAll(): void {
-    const isBorn = this.#self.birth !== null;
+    const isBorn = this.#directory.self.birth !== null;
     const old = new Set(this.#links);
-    this.#links = this.#targets().map((target) => {
-      const kept = this.#links.find((link) => link.leadsTo(target));
-      if (kept !== undefined) old.delete(kept);
-      return (
-        kept ?? new Link(this.#context, target, isBorn, (hello) => this.#hooks.onHandshake(hello))
-      );
+    const kept: (readonly [Link, Target])[] = [];
+    this.#links = this.#directory.targets().map((target) => {
+      const link = this.#links.find((one) => one.leadsTo(target));
+      if (link === undefined) {
+        return new Link(this.#context, target, isBorn, (hello) => this.#answered(hello));
+      }
+      old.delete(link);
+      kept.push([link, target]);
+      return link;
     });
-    for (const link of old) link.close();
     this.#linkOf = new Map(
       this.#links.flatMap((link) => (link.memberId === null ? [] : [[link.memberId, link]])),
     );
+    for (const link of old) link.close();
+    for (const [link, target] of kept) link.retarget(target);
   }
 
-  #targets(): readonly Target[] {
-    if (this.#self.birth === null) {
-      return this.#self.initialCluster
-        .filter(({ name }) => name !== this.#self.name)
-        .map(({ name, peerAddress }) => ({ memberId: null, name, peerAddress }));
-    }
-    return this.#members
-      .filter(({ id }) => id !== this.#self.memberId)
-      .map(({ id, name, peerAddress }) => ({ memberId: id, name, peerAddress }));
+  #answered(hello: Hello): void {
+    if (this.#directory.self.birth !== null && hello.clusterId !== null) this.#meet(hello);
+    this.#hooks.onHandshake(hello);
+  }
+
+  /** A peer of this cluster has shaken hands on its control lane. */
+  #meet(hello: Hello): void {
+    this.#directory.meet(hello);
+    this.#dialAll();
+    if (this.#directory.isMember(hello.memberId)) this.#handlers?.greeted(greetingOf(hello));
   }
 
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
@@ -214,25 +256,37 @@ export class Peers {
 
   #accept(socket: WebSocket, remote: string): void {
     const connection = new IncomingConnection(this.#context, socket, remote, (hello) =>
-      this.#replace(connection, hello),
+      this.#shaken(connection, hello),
     );
     this.#incoming.add(connection);
-    socket.on('close', () => this.#incoming.delete(connection));
+    socket.on('close', () => {
+      this.#incoming.delete(connection);
+      this.#parted(connection);
+    });
   }
 
-  /** A member has one connection per lane: a new one means that it has given up the old one. */
-  #replace(connection: IncomingConnection, hello: Hello): void {
+  #shaken(connection: IncomingConnection, hello: Hello): void {
+    // A member has one connection per lane: a new one means that it has given up the old one.
     for (const other of this.#incoming) {
-      if (other === connection) continue;
-      if (other.hello?.memberId === hello.memberId && other.hello.lane === hello.lane)
-        other.close();
+      if (other !== connection && isSameLane(other.hello, hello)) other.close();
     }
+    if (!connection.isOpen || hello.lane !== 'control') return;
+    this.#meet(hello);
+    this.#linkOf.get(hello.memberId)?.wake();
+  }
+
+  #parted({ hello }: IncomingConnection): void {
+    if (this.#closing !== null || hello?.lane !== 'control') return;
+    if ([...this.#incoming].some((other) => isSameLane(other.hello, hello))) return;
+    this.#directory.part(hello.memberId);
+    this.#dialAll();
   }
 
   #hint(): string {
+    const { name, clientAddress } = this.#directory.self;
     return (
-      `This is the peer port of "${this.#self.name}" and speaks ${peerSubprotocol}; ` +
-      `clients connect to ${this.#self.clientAddress}`
+      `This is the peer port of "${name}" and speaks ${peerSubprotocol}; ` +
+      `clients connect to ${clientAddress}`
     );
   }
 
@@ -251,14 +305,17 @@ export class Peers {
       random,
       log,
       timing: { ...defaultTiming, ...timing },
-      hello: (lane) => helloOf(this.#self, lane),
-      judge: (hello) => judge(this.#self, this.#members, hello),
+      hello: (lane) => this.#directory.hello(lane),
+      judge: (hello) => this.#directory.judge(hello),
       deliver: (messages) => {
         for (const message of messages) this.#handlers?.message(message);
       },
       unreachable: (memberId) => {
         if (this.#closing === null) this.#handlers?.unreachable(memberId);
       },
+      gone: (memberId) => this.#handlers?.gone(memberId),
+      knock: (hello) => this.#handlers?.knock(greetingOf(hello)),
+      removed: (configurationIndex) => this.#handlers?.removed(configurationIndex),
       birth: (birth, from) => this.#hooks.onBirth(birth, from),
       complain: (key, fields, reason) => {
         if (this.#closing === null && this.#complaints.isNews(key, reason))
@@ -271,44 +328,11 @@ export class Peers {
   }
 }
 
-/** The lanes to one member. Before birth only the control lane is there, for the handshake. */
-class Link {
-  readonly #target: Target;
-  readonly lanes: Readonly<Partial<Record<Lane, OutgoingLane>>>;
-  /** Who answered on the control lane, while it is connected. */
-  hello: Hello | null = null;
+function isSameLane(one: Hello | null, other: Hello): boolean {
+  return one?.memberId === other.memberId && one.lane === other.lane;
+}
 
-  constructor(
-    context: PeerContext,
-    target: Target,
-    isBorn: boolean,
-    greeted: (hello: Hello) => void,
-  ) {
-    this.#target = target;
-    const open = (lane: Lane): OutgoingLane =>
-      new OutgoingLane(context, target, lane, (hello) => {
-        if (lane !== 'control') return;
-        this.hello = hello;
-        if (hello !== null) greeted(hello);
-      });
-    const needed = isBorn ? lanes : lanes.filter((lane) => lane === 'control');
-    this.lanes = Object.fromEntries(needed.map((lane) => [lane, open(lane)]));
-  }
-
-  get memberId(): string | null {
-    return this.#target.memberId;
-  }
-
-  leadsTo({ memberId, name, peerAddress }: Target): boolean {
-    const own = this.#target;
-    return own.memberId === memberId && own.name === name && own.peerAddress === peerAddress;
-  }
-
-  keepAlive(): void {
-    for (const lane of Object.values(this.lanes)) lane.keepAlive();
-  }
-
-  close(): void {
-    for (const lane of Object.values(this.lanes)) lane.close();
-  }
+function greetingOf(hello: Hello): Greeting {
+  const { memberId: id, name, peerAddress, clientAddress, featureLevel } = hello;
+  return { id, name, peerAddress, clientAddress, featureLevel };
 }

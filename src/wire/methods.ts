@@ -274,6 +274,11 @@ export interface NodeStatus {
   readonly memberId: string;
   readonly name: string;
   readonly role: 'follower' | 'preCandidate' | 'candidate' | 'leader';
+  /**
+   * `joining` and `leaving`: on its way to become a voter or to be one no longer, also before birth.
+   * `removed`: the cluster goes on without this node, which serves nothing any more.
+   */
+  readonly standing: 'voter' | 'learner' | 'joining' | 'leaving' | 'removed';
   readonly term: number;
   readonly leaderId: string | null;
   readonly leaderName: string | null;

@@ -213,6 +213,7 @@ export class PeerNode {
       memberId: this.memberId,
       name: this.name,
       role: leader === this ? 'leader' : 'follower',
+      standing: 'voter',
       term,
       leaderId: leader?.memberId ?? null,
       leaderName: leader?.name ?? null,

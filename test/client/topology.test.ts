@@ -9,6 +9,7 @@ function status(member: number, term: number, leader: number | null): NodeStatus
     memberId: `m${member}`,
     name: `n${member}`,
     role: member === leader ? 'leader' : 'follower',
+    standing: 'voter',
     term,
     leaderId: leader === null ? null : `m${leader}`,
     leaderName: leader === null ? null : `n${leader}`,

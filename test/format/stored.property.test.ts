@@ -50,7 +50,9 @@ const header: fc.Arbitrary<CheckpointHeader> = fc.record({
 const identity: fc.Arbitrary<Identity> = fc.record({
   memberId: id,
   name: fc.string(),
-  birth: fc.option(fc.record({ clusterId: id, incarnation: id, configuration })),
+  birth: fc.option(
+    fc.record({ clusterId: id, incarnation: id, configuration, configurationIndex: count }),
+  ),
   walBegun: fc.boolean(),
 });
 
@@ -102,9 +104,25 @@ test('a configuration from before members said what they are there for is still 
   reader.end();
 });
 
+test('an identity of the first version was of a member that began its cluster', () => {
+  fc.assert(
+    fc.property(identity, (value) => {
+      const birth = value.birth === null ? null : { ...value.birth, configurationIndex: 0 };
+      const writer = new ByteWriter();
+      encodeIdentity(writer, { ...value, birth });
+      const bytes = writer.finish();
+      const old = birth === null ? bytes : bytes.subarray(0, -1);
+      old[0] = 1;
+      const reader = new ByteReader(old);
+      expect(decodeIdentity(reader)).toEqual({ ...value, birth });
+      reader.end();
+    }),
+  );
+});
+
 test('a version that is not known is refused', () => {
   const tooNew = expect.objectContaining({ code: 'formatTooNew' });
-  expect(() => decodeIdentity(new ByteReader(Uint8Array.of(2)))).toThrow(tooNew);
+  expect(() => decodeIdentity(new ByteReader(Uint8Array.of(3)))).toThrow(tooNew);
   expect(() => decodeConfiguration(new ByteReader(Uint8Array.of(3)))).toThrow(tooNew);
   expect(() => decodeCheckpointHeader(new ByteReader(Uint8Array.of(2)))).toThrow(tooNew);
 });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { createPrng } from '../../src/base/prng.ts';
-import { decideBirth, isListed, mintBirth } from '../../src/server/birth.ts';
+import { decideBirth, isForeign, isListed, mintBirth } from '../../src/server/birth.ts';
 import type { Hello, InitialMember, PeerSelf } from '../../src/transport/hello.ts';
 
 const list: readonly InitialMember[] = ['a', 'b', 'c'].map((name) => ({
@@ -20,14 +20,16 @@ function selfOf(name: string, changes: Partial<PeerSelf> = {}): PeerSelf {
     clientAddress: `${name}:4640`,
     featureLevel: 1,
     initialCluster: list,
+    join: [],
     birth: null,
     ...changes,
   };
 }
 
 function helloOf(name: string, changes: Partial<Hello> = {}): Hello {
-  const { birth: _birth, ...self } = selfOf(name);
-  return { ...self, clusterId: null, incarnation: null, lane: 'control', ...changes };
+  const { birth: _birth, join: _join, ...self } = selfOf(name);
+  const unborn = { clusterId: null, incarnation: null, configurationIndex: 0, members: [] };
+  return { ...self, ...unborn, lane: 'control', ...changes };
 }
 
 function reason(self: PeerSelf, ...greeted: readonly Hello[]): string {
@@ -99,5 +101,38 @@ describe('a birth', () => {
     expect(one.clusterId).not.toBe(one.incarnation);
     expect(isListed(one, idOf('b'))).toBe(true);
     expect(isListed(one, idOf('d'))).toBe(false);
+  });
+});
+
+describe('a node beside a cluster that exists', () => {
+  const clusterId = '00000000000000cc';
+  const members = list.map(({ name, peerAddress }) => ({ name, peerAddress }));
+  const born = helloOf('b', { clusterId, incarnation: '0000000000000001', members });
+  const joining = selfOf('d', { initialCluster: [], join: ['b:4641', 'c:4641'] });
+
+  test('waits to be added, or to take the place of the member of its name', () => {
+    expect(reason(joining, born)).toContain('run `rollcall member add d`');
+    expect(reason(selfOf('c'), born)).toContain('in the place of the member "c"');
+    expect(reason({ ...joining, name: 'c' }, born)).toContain('in the place of the member "c"');
+  });
+
+  test('never makes a cluster when it was to join one', () => {
+    expect(reason(joining)).toContain('an answer from a member');
+    expect(reason(joining, helloOf('b'), helloOf('c'))).toContain('b:4641 or c:4641');
+  });
+
+  test('does not count on one that joins as an initial member', () => {
+    const other = helloOf('b', { initialCluster: [] });
+    expect(reason(selfOf('a'), other, helloOf('c'))).toContain('"b", which was started to join');
+  });
+});
+
+describe('a directory', () => {
+  test('is of another cluster only if nobody of the list was ever seen in it', () => {
+    const seen = new Set(['a', 'b', 'x']);
+    expect(isForeign(seen, 'a', list)).toBe(false);
+    expect(isForeign(new Set(['a', 'x']), 'a', list)).toBe(true);
+    expect(isForeign(new Set(['a']), 'a', list.slice(0, 1))).toBe(false);
+    expect(isForeign(new Set(['a']), 'a', [])).toBe(false);
   });
 });

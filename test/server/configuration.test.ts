@@ -40,6 +40,10 @@ const refused: readonly [string, Partial<ServerOptions>, string, RegExp][] = [
   ['a line with two', { initialCluster: 'n1=h:1=h:2' }, 'invalidArgument', /NAME=HOST:PORT/],
   ['an empty list', { initialCluster: '' }, 'invalidArgument', /NAME=HOST:PORT/],
   ['a host that is no host', { initialCluster: 'n1=1.2.3.4.5:1' }, 'invalidArgument', /dialed/],
+  ['a list and a cluster to join', { join: 'h:1' }, 'invalidArgument', /not both/],
+  ['nobody to join', { initialCluster: undefined, join: '' }, 'invalidArgument', /HOST:PORT/],
+  ['port 0 to join', { initialCluster: undefined, join: 'h:0' }, 'invalidArgument', /port 0/],
+  ['two peer addresses', { peerAddress: 'h:1' }, 'invalidArgument', /not h:1/],
   ['an unknown log level', { logLevel: 'loud' }, 'invalidArgument', /log level/],
 ];
 
@@ -56,6 +60,7 @@ describe('the configuration', () => {
         { name: 'n1', peerAddress: '127.0.0.1:4641' },
         { name: 'n2', peerAddress: '127.0.0.1:4651' },
       ],
+      join: [],
       allowedHosts: ['127.0.0.1'],
       logLevel: 'info',
     });
@@ -64,6 +69,18 @@ describe('the configuration', () => {
   test('without a list means a cluster of one', () => {
     const { initialCluster } = checkConfiguration({ ...sound, initialCluster: undefined });
     expect(initialCluster).toEqual([{ name: 'n1', peerAddress: '127.0.0.1:4641' }]);
+  });
+
+  test('may name members of a cluster to join instead', () => {
+    const { initialCluster: _, ...alone } = sound;
+    expect(checkConfiguration({ ...alone, join: 'h:1, h:2,h:1' })).toMatchObject({
+      peerAddress: '127.0.0.1:4641',
+      initialCluster: [],
+      join: ['h:1', 'h:2'],
+    });
+    const everywhere = { ...alone, peerListen: '0.0.0.0:4641', insecure: true, join: 'h:1' };
+    expect(checkConfiguration({ ...everywhere, peerAddress: 'me:9' }).peerAddress).toBe('me:9');
+    expect(() => checkConfiguration(everywhere)).toThrow(/--peer-address/);
   });
 
   test.each(refused)('refuses %s', (_name, changes, code, message) => {

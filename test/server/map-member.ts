@@ -32,6 +32,7 @@ export class MapMember implements MemberApi {
     memberId: '00000000000000a1',
     name: 'a',
     role: 'leader',
+    standing: 'voter',
     term: 3,
     leaderId: '00000000000000a1',
     leaderName: 'a',

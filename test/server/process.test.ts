@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Log } from '../../src/base/log.ts';
+import type { Applicant, PeerTransport } from '../../src/node/types.ts';
 import type { ServerOptions } from '../../src/server/configuration.ts';
 import { type MemberParts, type RunningServer, startServer } from '../../src/server/process.ts';
 import { Inbox } from '../transport/inbox.ts';
@@ -14,11 +15,14 @@ let directory: string;
 let ports: readonly number[];
 const running: RunningServer[] = [];
 const opened = new Map<string, MemberParts>();
+const members = new Map<string, MapMember>();
 
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), 'rollcall-process-'));
   ports = await freePorts(3);
   opened.clear();
+  members.clear();
+  told.all.length = 0;
 });
 
 afterEach(async () => {
@@ -53,6 +57,15 @@ function optionsOf(name: string, names: readonly string[] = ['a', 'b', 'c']): Se
   };
 }
 
+const deaf: Parameters<PeerTransport['attach']>[0] = {
+  message() {},
+  unreachable() {},
+  gone() {},
+  knock() {},
+  greeted() {},
+  removed() {},
+};
+
 const told = new Inbox<string>();
 const log: Log = {
   debug() {},
@@ -61,12 +74,17 @@ const log: Log = {
   error: (_fields, message) => told.push(message),
 };
 
-async function start(options: ServerOptions): Promise<RunningServer> {
+async function start(
+  options: ServerOptions,
+  close: () => Promise<void> = async () => {},
+): Promise<RunningServer> {
   const server = await startServer(
     options,
     async (parts) => {
       opened.set(options.name, parts);
-      return Object.assign(new MapMember(), { close: async () => {} });
+      const member = new MapMember();
+      members.set(options.name, member);
+      return Object.assign(member, { close });
     },
     log,
   );
@@ -111,7 +129,7 @@ describe('a server', () => {
       members: [a, b, c].map(({ name, clientAddress }) => ({ name, clientAddress })),
     });
     await new Promise<void>((resolve) => {
-      opened.get('b')?.transport.attach({ message: () => resolve(), unreachable() {} });
+      opened.get('b')?.transport.attach({ ...deaf, message: () => resolve() });
       const beat = (): void => {
         const transport = opened.get('a')?.transport;
         const envelope = { from: a.memberId, to: b.memberId, term: 1 };
@@ -121,19 +139,6 @@ describe('a server', () => {
       };
       beat();
     });
-  });
-
-  test('that lost its directory never becomes a member again by itself', async () => {
-    const three = ['a', 'b', 'c'] as const;
-    const servers = await Promise.all(three.map((name) => start(optionsOf(name))));
-    await Promise.all(servers.map(({ born }) => born));
-    await servers[2]?.close();
-    await rm(join(directory, 'c'), { recursive: true });
-    opened.delete('c');
-    const emptied = await start(optionsOf('c'));
-    await told.take((text) => text.includes(`no member with the id ${emptied.memberId}`));
-    expect(await statusOf(emptied)).toBe(503);
-    expect(opened.has('c')).toBe(false);
   });
 
   test('with another list than the others is told apart', async () => {
@@ -149,6 +154,123 @@ describe('a server', () => {
     opened.get('a')?.onFatal(failure);
     expect(await server.ended).toBe(failure);
     await expect(fetch(`http://${server.clientAddress}/livez`)).rejects.toThrow();
+  });
+});
+
+describe('a server that ends', () => {
+  test('lets its member hand over while all ports are open', async () => {
+    const seen: unknown[] = [];
+    const server = await start(optionsOf('a', ['a']), async () => {
+      seen.push((await fetch(`http://${server.clientAddress}/livez`)).status);
+      seen.push((await fetch(`http://${server.peerAddress}/`)).status);
+    });
+    await server.born;
+    await server.close();
+    expect(seen).toEqual([200, 400]);
+  });
+
+  test('for its cluster goes on to say so', async () => {
+    const server = await start(optionsOf('a', ['a']));
+    await server.born;
+    members.get('a')?.change({ standing: 'removed', leaderId: null });
+    await told.take((text) => text.includes('Node "a" was removed from cluster'));
+    const client = await new RawClient(server.clientAddress).opened();
+    await client.statuses.take(({ standing }) => standing === 'removed');
+    client.socket.terminate();
+    members.get('a')?.change({ term: 9 });
+    expect(told.all.filter((text) => text.includes('was removed'))).toEqual([]);
+  });
+});
+
+const three = ['a', 'b', 'c'] as const;
+
+async function startThree(): Promise<readonly RunningServer[]> {
+  const servers = await Promise.all(three.map((name) => start(optionsOf(name))));
+  await Promise.all(servers.map(({ born }) => born));
+  return servers;
+}
+
+/** What the node hears of whoever asks to be taken in. */
+function knocks(name: string): Inbox<Applicant> {
+  const inbox = new Inbox<Applicant>();
+  const knock = (applicant: Applicant): void => inbox.push(applicant);
+  opened.get(name)?.transport.attach({ ...deaf, knock });
+  return inbox;
+}
+
+/** As a committed change would. */
+function takeIn(name: string, { id, ...applicant }: Applicant): void {
+  const { transport, birth } = opened.get(name) as MemberParts;
+  const { configuration } = birth;
+  const member = { ...applicant, id, replaces: null, autoPromote: true };
+  transport.setConfiguration(
+    { ...configuration, members: [...configuration.members, member], learners: [id] },
+    7,
+  );
+}
+
+describe('a server beside a cluster that exists', () => {
+  test('asks to be taken in again when its directory was lost, and is', async () => {
+    const servers = await startThree();
+    await servers[2]?.close();
+    await rm(join(directory, 'c'), { recursive: true });
+    opened.delete('c');
+    const asked = knocks('a');
+    const emptied = await start(optionsOf('c'));
+    await told.take((text) => text.includes('in the place of the member "c" that it replaces'));
+    expect(await statusOf(emptied)).toBe(503);
+    const applicant = await asked.take();
+    expect(applicant).toMatchObject({ id: emptied.memberId, name: 'c' });
+    expect(opened.has('c')).toBe(false);
+    takeIn('a', applicant);
+    await emptied.born;
+    expect(opened.get('c')?.birth).toMatchObject({
+      clusterId: opened.get('a')?.birth.clusterId,
+      configurationIndex: 7,
+      configuration: { learners: [emptied.memberId] },
+    });
+    await emptied.close();
+    const again = await start(optionsOf('c'));
+    await again.born;
+    expect(again.memberId).toBe(emptied.memberId);
+  });
+
+  test('joins it when it is told where it is, and says what is missing until then', async () => {
+    const [a, b] = await startThree();
+    const asked = knocks('b');
+    const joining: ServerOptions = {
+      name: 'd',
+      dataDirectory: join(directory, 'd'),
+      clientListen: '127.0.0.1:0',
+      peerListen: '127.0.0.1:0',
+      join: `${a?.peerAddress},${b?.peerAddress}`,
+    };
+    const d = await start(joining);
+    await told.take((text) => text.includes('run `rollcall member add d`'));
+    const applicant = await asked.take();
+    expect(applicant).toEqual({
+      id: d.memberId,
+      name: 'd',
+      peerAddress: d.peerAddress,
+      clientAddress: d.clientAddress,
+      featureLevel: 1,
+    });
+    takeIn('b', applicant);
+    await d.born;
+    await d.close();
+    await (await start(joining)).born;
+  });
+
+  test('waits for an answer of the cluster that it joins', async () => {
+    const join = `127.0.0.1:${ports[0]}`;
+    const { initialCluster: _, ...other } = optionsOf('b');
+    await start({ ...other, join });
+    await told.take((text) => text.includes(`an answer from a member`) && text.includes(join));
+    // Also while only another one that joins is there.
+    const { initialCluster: __, ...first } = optionsOf('a');
+    await start({ ...first, join: `127.0.0.1:${ports[1]}` });
+    await told.take((text) => text.includes('Node "a" waits for an answer'));
+    expect(opened.size).toBe(0);
   });
 });
 
@@ -193,6 +315,19 @@ describe('a server that cannot start', () => {
       code: 'dataDirectory',
       message: expect.stringContaining('"a"'),
     });
+  });
+
+  test('because its directory is of another cluster says so', async () => {
+    const alone = await start(optionsOf('a', ['a']));
+    await alone.born;
+    await alone.close();
+    await expect(start(optionsOf('a'))).rejects.toMatchObject({
+      code: 'clusterMismatch',
+      message: expect.stringContaining(`${opened.get('a')?.birth.clusterId}`),
+    });
+    const { initialCluster: _, ...unlisted } = optionsOf('a');
+    const joining = { ...unlisted, join: `127.0.0.1:${ports[1]}` };
+    await (await start(joining)).born;
   });
 
   test('because its member cannot open closes everything again', async () => {

@@ -53,6 +53,7 @@ export class SimCluster {
     this.#birth = {
       clusterId: randomId(this.random),
       incarnation: randomId(this.random),
+      configurationIndex: 0,
       configuration: {
         members,
         voters: members.map(({ id }) => id),

@@ -34,6 +34,7 @@ export const birth: Birth = {
   clusterId: '00000000000000c1',
   incarnation: '00000000000000e1',
   configuration,
+  configurationIndex: 0,
 };
 
 export interface MachineHooks {

@@ -13,7 +13,7 @@ import {
   peerSubprotocol,
 } from '../../src/transport/peer-frame.ts';
 import { Inbox } from './inbox.ts';
-import { birthOf, deliver, idOf, introduce, type Node, openNode } from './nodes.ts';
+import { birthOf, configure, deliver, idOf, introduce, type Node, openNode } from './nodes.ts';
 
 const birth = birthOf(['a', 'b', 'c']);
 let a: Node;
@@ -24,7 +24,7 @@ beforeEach(async () => {
   a = await openNode('a', { birth, timing });
   b = await openNode('b', { birth });
   introduce(a, b);
-  a.peers.setMembers([...birth.configuration.members.filter(({ name }) => name === 'c')]);
+  configure([a], [...birth.configuration.members.filter(({ name }) => name === 'c')]);
 });
 
 afterEach(async () => {
@@ -58,6 +58,8 @@ function helloOf(changes: Partial<Hello> = {}): Uint8Array {
     featureLevel: 1,
     lane: 'control',
     initialCluster: [],
+    configurationIndex: 0,
+    members: [],
     ...changes,
   };
   return encodePeerFrame({ type: 'hello', hello });
@@ -70,8 +72,7 @@ function heartbeat(changes: Partial<Message> = {}): Message {
 
 /** The node must go on as if nothing had happened. */
 async function expectUnharmed(): Promise<void> {
-  const members = [...birth.configuration.members];
-  a.peers.setMembers(members);
+  configure([a], birth.configuration.members);
   const { socket, frames } = await dial();
   socket.send(helloOf());
   await frames.take(({ type }) => type === 'hello');
@@ -124,6 +125,8 @@ const broken: readonly [string, () => readonly (Uint8Array | string)[]][] = [
     ],
   ],
   ['a foreign cluster id', () => [helloOf({ clusterId: '00000000000000ee' })]],
+  ['a name that is none', () => [helloOf({ name: 'Not A Name' })]],
+  ['an address that is none', () => [helloOf({ peerAddress: 'h h:1' })]],
   ['an unknown id', () => [helloOf({ memberId: '00000000000000ee' })]],
   ["the node's own id", () => [helloOf({ memberId: idOf('a') })]],
 ];

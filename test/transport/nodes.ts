@@ -1,11 +1,12 @@
 /** Peers of a test cluster, on ports that the system chooses. */
 import type { Log } from '../../src/base/log.ts';
 import type { Birth } from '../../src/format/identity.ts';
-import type { Member, Message } from '../../src/format/types.ts';
+import { isNodeMessage } from '../../src/format/node-message.ts';
+import type { Configuration, Member, Message } from '../../src/format/types.ts';
 import { systemClock, systemRandom } from '../../src/server/system-clock.ts';
 import type { Hello, InitialMember } from '../../src/transport/hello.ts';
 import type { PeerTiming } from '../../src/transport/peer-context.ts';
-import { openPeers, type Peers } from '../../src/transport/peers.ts';
+import { type Greeting, openPeers, type Peers } from '../../src/transport/peers.ts';
 import { Inbox } from './inbox.ts';
 
 export interface Node {
@@ -14,6 +15,10 @@ export interface Node {
   readonly peers: Peers;
   readonly messages: Inbox<Message>;
   readonly unreachable: Inbox<string>;
+  readonly gone: Inbox<string>;
+  readonly knocks: Inbox<Greeting>;
+  readonly greeted: Inbox<Greeting>;
+  readonly removed: Inbox<number>;
   readonly hellos: Inbox<Hello>;
   readonly births: Inbox<Birth>;
   readonly warnings: Inbox<string>;
@@ -23,6 +28,7 @@ export interface NodeOptions {
   readonly listen?: string;
   readonly id?: string;
   readonly birth?: Birth | null;
+  readonly join?: readonly string[];
   readonly initialCluster?: readonly InitialMember[];
   readonly timing?: Partial<PeerTiming>;
 }
@@ -47,14 +53,22 @@ export function birthOf(names: readonly string[], changes: Partial<Birth> = {}):
   return {
     clusterId: '00000000000c1a55',
     incarnation: '0000000000000001',
-    configuration: {
-      members: names.map((name) => memberAt(name, '127.0.0.1:1')),
-      voters: names.map(idOf),
-      votersOutgoing: [],
-      learners: [],
-      learnersNext: [],
-    },
+    configuration: configurationOf(names.map((name) => memberAt(name, '127.0.0.1:1'))),
+    configurationIndex: 0,
     ...changes,
+  };
+}
+
+/** Those who have not the id of their name joined later, as learners. */
+export function configurationOf(members: readonly Member[]): Configuration {
+  const ids = members.map(({ id }) => id);
+  const named = new Set(members.map(({ name }) => idOf(name)));
+  return {
+    members,
+    voters: ids.filter((id) => named.has(id)),
+    votersOutgoing: [],
+    learners: ids.filter((id) => !named.has(id)),
+    learnersNext: [],
   };
 }
 
@@ -62,6 +76,10 @@ export async function openNode(name: string, options: NodeOptions = {}): Promise
   const inboxes = {
     messages: new Inbox<Message>(),
     unreachable: new Inbox<string>(),
+    gone: new Inbox<string>(),
+    knocks: new Inbox<Greeting>(),
+    greeted: new Inbox<Greeting>(),
+    removed: new Inbox<number>(),
     hellos: new Inbox<Hello>(),
     births: new Inbox<Birth>(),
     warnings: new Inbox<string>(),
@@ -78,10 +96,11 @@ export async function openNode(name: string, options: NodeOptions = {}): Promise
     self: {
       memberId: id,
       name,
-      peerAddress: '127.0.0.1:1',
+      peerAddress: '127.0.0.1:0',
       clientAddress: '127.0.0.1:4640',
       featureLevel: 1,
       initialCluster: options.initialCluster ?? [],
+      join: options.join ?? [],
       birth: options.birth === undefined ? birthOf([name]) : options.birth,
     },
     clock: systemClock,
@@ -94,16 +113,42 @@ export async function openNode(name: string, options: NodeOptions = {}): Promise
     ...(options.timing === undefined ? {} : { timing: options.timing }),
   });
   peers.attach({
-    message: (message) => inboxes.messages.push(message),
+    message: (message) => {
+      if (!isNodeMessage(message)) inboxes.messages.push(message);
+    },
     unreachable: (peer) => inboxes.unreachable.push(peer),
+    gone: (peer) => inboxes.gone.push(peer),
+    knock: (applicant) => inboxes.knocks.push(applicant),
+    greeted: (member) => inboxes.greeted.push(member),
+    removed: (index) => inboxes.removed.push(index),
   });
   return { id, name, peers, ...inboxes };
 }
 
+let configurationIndex = 0;
+
+/** A newer configuration for each of the nodes. */
+export function configure(nodes: readonly Node[], members: readonly Member[]): number {
+  const index = ++configurationIndex;
+  for (const { peers } of nodes) peers.setConfiguration(configurationOf(members), index);
+  return index;
+}
+
+/** As a member, under the id that it has. */
+export function asMember({ id, name, peers }: Node): Member {
+  return { ...memberAt(name, peers.address), id };
+}
+
 /** Tells each node where the others listen. */
 export function introduce(...nodes: readonly Node[]): void {
-  const members = nodes.map(({ name, peers }) => memberAt(name, peers.address));
-  for (const { peers } of nodes) peers.setMembers(members);
+  configure(
+    nodes,
+    nodes.map(({ name, peers }) => memberAt(name, peers.address)),
+  );
+}
+
+export function heartbeat(from: Node, to: Node, term: number): Message {
+  return { type: 'heartbeat', from: from.id, to: to.id, term, leaderCommit: 3, readRound: 0 };
 }
 
 /** Sends until it arrives: a lane that is still dialing drops what it is given. */

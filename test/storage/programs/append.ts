@@ -22,7 +22,12 @@ const configuration = {
   learners: [],
   learnersNext: [],
 };
-const birth = { clusterId: memberId, incarnation: memberId, configuration };
+const birth = {
+  clusterId: memberId,
+  incarnation: memberId,
+  configuration,
+  configurationIndex: 0,
+};
 
 const clock: Clock = {
   monotonic: () => performance.now(),

@@ -1,0 +1,140 @@
+/**
+ * Who the peers of this node are and where they may be found.
+ *
+ * - Before birth: the initial members by their names, or whoever listens at the addresses to join.
+ * - Afterwards: the members of the newest configuration that is known to be committed, whether this
+ *   node got it with its birth or has applied it since. So a joiner that replays old configurations
+ *   stays with the members that took it in.
+ * - Besides: *guests*, which belong to this cluster and know a newer configuration (see `judge`).
+ *
+ * A member is looked for where the configuration says and where it says itself that it is. When the
+ * change of its address needs its own vote to be committed, nothing else would find it.
+ */
+import type { Birth } from '../format/identity.ts';
+import type { Configuration, Index, Member } from '../format/types.ts';
+import {
+  type Hello,
+  helloOf,
+  judge,
+  type KnownConfiguration,
+  type PeerSelf,
+  type Verdict,
+} from './hello.ts';
+import type { Lane } from './lanes.ts';
+import type { Target } from './outgoing-lane.ts';
+
+/** More than can be there unless somebody invents them; the oldest is forgotten. */
+const guestsMax = 16;
+
+export class PeerDirectory {
+  #self: PeerSelf;
+  /** Null exactly before birth. */
+  #known: KnownConfiguration | null;
+  /** What members and guests last said of themselves, in order of its arrival. */
+  readonly #met = new Map<string, Hello>();
+
+  constructor(self: PeerSelf) {
+    this.#self = self;
+    this.#known = self.birth === null ? null : knownAtBirth(self.birth);
+  }
+
+  get self(): PeerSelf {
+    return this.#self;
+  }
+
+  /** What members of the cluster have said of themselves. */
+  get greetings(): readonly Hello[] {
+    return [...this.#met.values()].filter(({ memberId }) => this.isMember(memberId));
+  }
+
+  /** Everybody who was a member at birth or is one now. */
+  get names(): ReadonlySet<string> {
+    const atBirth = this.#self.birth?.configuration.members ?? [];
+    return new Set([...atBirth, ...this.#members].map(({ name }) => name));
+  }
+
+  isMember(id: string): boolean {
+    return this.#members.some((member) => member.id === id);
+  }
+
+  hello(lane: Lane): Hello {
+    return helloOf(this.#self, this.#known, lane);
+  }
+
+  judge(hello: Hello): Verdict {
+    return judge(this.#self, this.#known, hello);
+  }
+
+  /** Where this node really listens. */
+  moved(peerAddress: string): void {
+    this.#self = { ...this.#self, peerAddress };
+  }
+
+  born(birth: Birth): void {
+    this.#self = { ...this.#self, birth };
+    this.#known = knownAtBirth(birth);
+  }
+
+  /** Does nothing, and returns false, if a newer configuration is known. */
+  maybeSetConfiguration(configuration: Configuration, index: Index): boolean {
+    if (this.#known === null || index < this.#known.index) return false;
+    this.#known = { configuration, index };
+    for (const [id, { configurationIndex }] of this.#met) {
+      if (!this.isMember(id) && configurationIndex <= index) this.#met.delete(id);
+    }
+    return true;
+  }
+
+  /** Notes what a peer of this cluster says of itself. */
+  meet(hello: Hello): void {
+    const { memberId } = hello;
+    this.#met.delete(memberId);
+    this.#met.set(memberId, hello);
+    const guests = [...this.#met.keys()].filter((id) => !this.isMember(id));
+    for (const id of guests.slice(0, -guestsMax)) this.#met.delete(id);
+  }
+
+  /** The peer's connection has ended: a guest is not looked for. */
+  part(memberId: string): void {
+    if (!this.isMember(memberId)) this.#met.delete(memberId);
+  }
+
+  targets(): readonly Target[] {
+    if (this.#known === null) return this.#targetsBeforeBirth();
+    const members = this.#members.filter(({ id }) => id !== this.#self.memberId);
+    const guests = [...this.#met.values()].filter(({ memberId }) => !this.isMember(memberId));
+    return [
+      ...members.map((member) => this.#targetOf(member)),
+      ...guests.map(({ memberId, name, peerAddress }) => ({
+        memberId,
+        name,
+        addresses: [peerAddress],
+      })),
+    ];
+  }
+
+  get #members(): readonly Member[] {
+    return this.#known?.configuration.members ?? [];
+  }
+
+  #targetOf({ id, name, peerAddress }: Member): Target {
+    const said = this.#met.get(id)?.peerAddress ?? peerAddress;
+    return { memberId: id, name, addresses: [...new Set([peerAddress, said])] };
+  }
+
+  #targetsBeforeBirth(): readonly Target[] {
+    const { name: ownName, peerAddress: ownAddress, initialCluster, join } = this.#self;
+    return [
+      ...initialCluster
+        .filter(({ name }) => name !== ownName)
+        .map(({ name, peerAddress }) => ({ memberId: null, name, addresses: [peerAddress] })),
+      ...join
+        .filter((address) => address !== ownAddress)
+        .map((address) => ({ memberId: null, name: null, addresses: [address] })),
+    ];
+  }
+}
+
+function knownAtBirth({ configuration, configurationIndex }: Birth): KnownConfiguration {
+  return { configuration, index: configurationIndex };
+}
