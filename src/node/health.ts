@@ -3,13 +3,13 @@
  * stuck, or its state is lost and on its way.
  */
 import type { RollcallError } from '../base/errors.ts';
-import type { Index, Input, Status } from '../raft/types.ts';
+import type { Input, Status } from '../raft/types.ts';
 import { DiskWatch } from './disk-watch.ts';
 import { removedError, stateMissingError } from './refusals.ts';
 
 export interface HealthOptions {
   readonly step: (input: Input) => void;
-  readonly status: () => Pick<Status, 'role' | 'configurationIndex'>;
+  readonly status: () => Pick<Status, 'role'>;
   /** For how long the append that is out has been out. */
   readonly pendingAppendMs: () => number;
   readonly diskStallMs: number;
@@ -42,12 +42,9 @@ export class Health {
     return this.#options.isStateMissing() ? stateMissingError() : null;
   }
 
-  /**
-   * Another member says that this node is not in the configuration of that index. Its word counts if
-   * that is newer than the newest one of this node.
-   */
-  toldRemoved(configurationIndex: Index): void {
-    if (this.#isRemoved || configurationIndex <= this.#options.status().configurationIndex) return;
+  /** Another member, whose configuration is not older than this node's, says that it is not in there. */
+  toldRemoved(): void {
+    if (this.#isRemoved) return;
     this.#isRemoved = true;
     this.#update();
     this.#options.removed();

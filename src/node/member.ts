@@ -164,7 +164,7 @@ export class Member implements MemberApi {
       gone: (peer) => this.#onGone(peer),
       knock: (applicant) => this.#governance.knock(applicant),
       greeted: (member) => this.#governance.greeted(member),
-      removed: (configurationIndex) => this.#health.toldRemoved(configurationIndex),
+      removed: () => this.#health.toldRemoved(),
     });
     const { configuration, last } = this.#options.storage.start;
     this.#options.transport.setConfiguration(configuration, last.index);

@@ -85,11 +85,12 @@ export class Membership {
   }
 
   report(status: Status): MembershipReport {
-    const { configuration, lastIndex } = status;
+    const { members } = status.configuration;
+    const applicants = Array.from(this.#applicants.values(), ({ applicant }) => applicant);
     return {
-      members: configuration.members.map((member) => reportOf(member, status)),
-      applicants: Array.from(this.#applicants.values(), ({ applicant }) => applicant),
-      lastIndex,
+      members: members.map((member) => reportOf(member, status)),
+      applicants: applicants.filter(({ id }) => members.every((member) => member.id !== id)),
+      lastIndex: status.lastIndex,
     };
   }
 

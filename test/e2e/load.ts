@@ -52,6 +52,7 @@ export class Load {
         this.#count++;
       } catch (error) {
         if (!(error instanceof RollcallError)) throw error;
+        if (error.code === 'closed') return;
       }
     }
   }
