@@ -7,18 +7,22 @@ export interface Address {
   readonly port: number;
 }
 
+export function isAddress(text: string): boolean {
+  return read(text) !== null;
+}
+
 /** Throws `invalidArgument`. Port 0 lets the system choose and is only good for listening. */
 export function parseAddress(text: string): Address {
+  const address = read(text);
+  if (address !== null) return address;
+  throw new RollcallError('invalidArgument', `"${text.slice(0, 300)}" is not an address HOST:PORT`);
+}
+
+function read(text: string): Address | null {
   const found = /^(?:\[([0-9a-fA-F:.]{2,45})\]|([A-Za-z0-9._-]{1,253})):([0-9]{1,5})$/.exec(text);
   const host = found?.[1] ?? found?.[2];
   const port = Number(found?.[3]);
-  if (host === undefined || port > 65_535) {
-    throw new RollcallError(
-      'invalidArgument',
-      `"${text.slice(0, 300)}" is not an address HOST:PORT`,
-    );
-  }
-  return { host, port };
+  return host === undefined || port > 65_535 ? null : { host, port };
 }
 
 export function formatAddress({ host, port }: Address): string {

@@ -1,6 +1,8 @@
 /** Parsers of arguments. What they refuse is a usage error. */
 import { InvalidArgumentError } from 'commander';
 import { isName } from '../base/limits.ts';
+import type { KeySelector } from '../client/index.ts';
+import { UsageError } from './usage-error.ts';
 
 export function parseLeaseId(text: string): string {
   if (/^[0-9a-f]{16}$/.test(text) && !/^0+$/.test(text)) return text;
@@ -15,11 +17,25 @@ export function parseRevision(text: string): number {
   throw new InvalidArgumentError('A revision is a whole number from 1.');
 }
 
+export function parseKey(text: string): string {
+  if (text !== '') return text;
+  throw new InvalidArgumentError('A key has at least one byte.');
+}
+
+/** Keys of a command with `--prefix`, where an empty one means every key. */
+export function selectorOf(key: string, prefix: boolean): KeySelector {
+  if (prefix) return { prefix: key };
+  if (key !== '') return key;
+  throw new UsageError('An empty KEY means every key with --prefix only');
+}
+
 export function parseAddress(text: string): string {
   const match = /^(?:\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+):(\d{1,5})$/.exec(text);
   const port = Number(match?.[1] ?? 0);
   if (match !== null && port >= 1 && port <= 65_535) return text;
-  throw new InvalidArgumentError('An address is HOST:PORT, an IPv6 host in brackets.');
+  throw new InvalidArgumentError(
+    'An address is HOST:PORT, an IPv6 host in brackets, the port from 1 to 65535.',
+  );
 }
 
 /** As an address, but port 0 lets the system choose. */
@@ -38,8 +54,12 @@ export function parseName(text: string): string {
   );
 }
 
-/** An option that may stand several times. */
-export function collect(text: string, previous: readonly string[] | undefined): readonly string[] {
+/** A tag; the option may stand several times. */
+export function collectTags(
+  text: string,
+  previous: readonly string[] | undefined,
+): readonly string[] {
+  if (text === '') throw new InvalidArgumentError('A tag has at least one character.');
   return [...(previous ?? []), text];
 }
 

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { Instance, ServiceSnapshot } from '../client/index.ts';
 import { parseName } from './argument.ts';
+import { withOutages } from './outage.ts';
 import {
   type ClientOptions,
   clientCommand,
@@ -33,7 +34,9 @@ export function discoverCommand(run: Run): Command {
           const view = client.registry.discover(service);
           signal.addEventListener('abort', () => view.close(), { once: true });
           if (signal.aborted) return;
-          for await (const snapshot of view) showSnapshot(run, options, snapshot);
+          await withOutages(run, client, async () => {
+            for await (const snapshot of view) showSnapshot(run, options, snapshot);
+          });
         }),
       );
     });

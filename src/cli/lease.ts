@@ -13,7 +13,7 @@ import {
   untilStopped,
   withClient,
 } from './session.ts';
-import { renderTable } from './table.ts';
+import { lineOf, renderTable } from './table.ts';
 
 export function leaseCommand(run: Run): Command {
   return new Command('lease')
@@ -105,11 +105,11 @@ function ttlCommand(run: Run): Command {
       const { grantedTtlMs, remainingMs, revision } = status;
       const keys = options.keys ? { keys: status.keys.map((key) => textOrBase64('key', key)) } : {};
       const lines = [
-        `${leaseId} has ${formatDuration(remainingMs)} of ${formatDuration(grantedTtlMs)} left`,
-        ...status.keys.map((key) => new TextDecoder().decode(key)),
+        `${leaseId} has ${formatDuration(remainingMs)} of ${formatDuration(grantedTtlMs)} left\n`,
+        ...status.keys.map(lineOf),
       ];
       const document = { leaseId, grantedTtlMs, remainingMs, revision, ...keys };
-      show(run, options, document, `${lines.join('\n')}\n`);
+      show(run, options, document, lines.join(''));
     });
 }
 

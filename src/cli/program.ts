@@ -1,12 +1,13 @@
 /** The program `rollcall`: its commands, and how they end. */
 import { Command, CommanderError, Help, type Option } from 'commander';
-import { RollcallError } from '../client/index.ts';
+import { type ErrorCode, RollcallError } from '../client/index.ts';
 import { version } from '../server/version.ts';
 import { delCommand } from './del.ts';
 import { deregisterCommand } from './deregister.ts';
 import { devCommand } from './dev.ts';
 import { discoverCommand } from './discover.ts';
 import { getCommand } from './get.ts';
+import { jsonLine } from './json.ts';
 import { leaseCommand } from './lease.ts';
 import { memberCommand } from './member.ts';
 import { putCommand } from './put.ts';
@@ -39,11 +40,16 @@ const commands: readonly ((run: Run) => Command)[] = [
 ];
 
 const exitCodes = { failed: 1, usage: 2 } as const;
+/** Refusals of what the command line says, whoever noticed it. */
+const usageCodes: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'invalidArgument',
+  'insecureAddress',
+]);
 
 /**
  * Runs one command line (without the program's own name) and resolves with the exit code: 0 for
  * success, 1 for an operation that failed, 2 for a command line that makes no sense. Errors go to
- * standard error as `error: <code>: <message>`.
+ * standard error as `error: <code>: <message>`, with `--json` as `{"error": {code, message, definite}}`.
  */
 export async function main(args: readonly string[], terminal: Terminal): Promise<number> {
   const run: Run = { terminal, args, exitCode: 0 };
@@ -51,7 +57,7 @@ export async function main(args: readonly string[], terminal: Terminal): Promise
     await createProgram(run).parseAsync(args, { from: 'user' });
     return run.exitCode;
   } catch (error) {
-    return report(terminal, error);
+    return report(run, error);
   }
 }
 
@@ -64,14 +70,15 @@ function createProgram(run: Run): Command {
     .configureOutput({
       writeOut: (text) => run.terminal.print(text),
       writeErr: (text) => run.terminal.warn(text),
-      outputError: (text, write) => write(text.replace(/^error: /, 'error: usage: ')),
+      outputError: (text) => warn(run, 'usage', text.replace(/^error: /, '').trimEnd()),
     })
+    .showHelpAfterError(hint(run, 'rollcall'))
     .addHelpText(
       'after',
       examples('put config/color blue', 'get --prefix config/', 'register --help', 'dev'),
     )
     .addHelpText('after', 'Exit codes: 0 success, 1 the operation failed, 2 a wrong command line.');
-  for (const create of commands) adopt(program, create(run));
+  for (const create of commands) adopt(run, program, create(run));
   return program;
 }
 
@@ -83,25 +90,45 @@ function describe(option: Option): string {
 }
 
 /** Commands that are made on their own do not take over the program's settings by themselves. */
-function adopt(parent: Command, command: Command): void {
+function adopt(run: Run, parent: Command, command: Command): void {
   parent.addCommand(command);
-  inherit(parent, command);
+  inherit(run, 'rollcall', parent, command);
 }
 
-function inherit(parent: Command, command: Command): void {
-  command.copyInheritedSettings(parent);
-  for (const inner of command.commands) inherit(command, inner);
+function inherit(run: Run, path: string, parent: Command, command: Command): void {
+  const name = `${path} ${command.name()}`;
+  command.copyInheritedSettings(parent).showHelpAfterError(hint(run, name));
+  for (const inner of command.commands) inherit(run, name, command, inner);
 }
 
-function report(terminal: Terminal, error: unknown): number {
+/** What follows a usage error, for people. */
+function hint(run: Run, path: string): string | false {
+  return wantsJson(run) ? false : `See: ${path} --help`;
+}
+
+function report(run: Run, error: unknown): number {
   // Commander has said it already.
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : exitCodes.usage;
   if (error instanceof UsageError) {
-    terminal.warn(`error: usage: ${error.message}\n`);
+    warn(run, 'usage', error.message);
     return error.exitCode;
   }
   if (!(error instanceof RollcallError)) throw error;
-  terminal.warn(`error: ${error.code}: ${error.message}\n`);
-  if (!error.definite) terminal.warn('It may have happened all the same.\n');
-  return exitCodes.failed;
+  warn(run, error.code, error.message, error.definite);
+  return usageCodes.has(error.code) ? exitCodes.usage : exitCodes.failed;
+}
+
+function warn({ terminal, args }: Run, code: string, message: string, definite = true): void {
+  if (wantsJson({ args })) {
+    terminal.warn(jsonLine({ error: { code, message, definite } }));
+    return;
+  }
+  terminal.warn(`error: ${code}: ${message}\n`);
+  if (!definite) terminal.warn('It may have happened all the same.\n');
+}
+
+/** Also of a command line that can't be parsed. */
+function wantsJson({ args }: Pick<Run, 'args'>): boolean {
+  const end = args.indexOf('--');
+  return (end === -1 ? args : args.slice(0, end)).includes('--json');
 }

@@ -6,9 +6,10 @@ import {
   type RegistrationEnd,
   RollcallError,
 } from '../client/index.ts';
-import { collect, collectPairs, parseAddress, parseName } from './argument.ts';
+import { collectPairs, collectTags, parseAddress, parseName } from './argument.ts';
 import { Child } from './child.ts';
 import { leaseTtl } from './duration.ts';
+import { withOutages } from './outage.ts';
 import {
   type ClientOptions,
   clientCommand,
@@ -47,7 +48,7 @@ export function registerCommand(run: Run): Command {
         .argParser(leaseTtl)
         .default(10_000, '10s'),
     )
-    .option('--tag <tag>', 'a tag; may stand several times', collect)
+    .option('--tag <tag>', 'a tag; may stand several times', collectTags)
     .option('--meta <name=value>', 'metadata; may stand several times', collectPairs)
     .addHelpText(
       'after',
@@ -94,7 +95,7 @@ async function registerUntilStopped(
     registration.on('lost', (reason) => tell('lost', { reason }));
     registration.on('restored', () => tell('restored'));
     const ended = new Promise<RegistrationEnd>((resolve) => registration.once('ended', resolve));
-    const end = await Promise.race([ended, aborted(signal)]);
+    const end = await withOutages(run, client, () => Promise.race([ended, aborted(signal)]));
     if (end !== null) {
       tell('ended', { reason: end });
       throw new RollcallError(endCodes[end], `${service}/${id} ${endTexts[end]}`);
@@ -129,8 +130,8 @@ async function registerWhile(
       client === null
         ? null
         : await register(client, service, options, over.signal).catch(unless(over.signal));
-    if (registration === null) return await ended;
-    return await keepWhile(run, service, registration, ended);
+    if (client === null || registration === null) return await ended;
+    return await withOutages(run, client, () => keepWhile(run, service, registration, ended));
   } catch (error) {
     child.stop();
     await ended.catch(() => {});

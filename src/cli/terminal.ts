@@ -1,4 +1,4 @@
-import type { Readable, Writable } from 'node:stream';
+import type { Readable } from 'node:stream';
 import { isatty } from 'node:tty';
 
 export type StopSignal = 'SIGINT' | 'SIGTERM' | 'SIGHUP';
@@ -8,6 +8,8 @@ export interface Terminal {
   readonly environment: { readonly ROLLCALL_ENDPOINTS?: string | undefined };
   /** Whether the user types Ctrl-C to the whole process group. */
   readonly interactive: boolean;
+  /** Standard input, as it comes. */
+  readInput(): AsyncIterable<Uint8Array>;
   /** To standard output. */
   print(text: string | Uint8Array): void;
   /** To standard error. */
@@ -29,13 +31,23 @@ const stopSignals: readonly StopSignal[] = ['SIGINT', 'SIGTERM', 'SIGHUP'];
 /** The terminal of this process. */
 export function processTerminal(): Terminal {
   const closed = new AbortController();
-  ignoreBrokenPipe(process.stdout, () => closed.abort());
-  ignoreBrokenPipe(process.stderr, () => {});
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    // `rollcall watch … | head -1` ends without a complaint, and so does what a closed terminal ran.
+    if (error.code === 'EPIPE' || error.code === 'EIO') {
+      closed.abort();
+      return;
+    }
+    process.stderr.write(`error: output: ${error.message}\n`);
+    process.exit(1);
+  });
+  // Nobody is left to be told.
+  process.stderr.on('error', () => {});
   const hasTerminal = [0, 1, 2].some(isatty);
   const input: Readable & { isTTY?: boolean } = process.stdin;
   return {
     environment: process.env,
     interactive: input.isTTY === true,
+    readInput: () => process.stdin,
     print: (text) => {
       if (!closed.signal.aborted) process.stdout.write(text);
     },
@@ -54,12 +66,4 @@ export function processTerminal(): Terminal {
     },
     exit: (code) => process.exit(code),
   };
-}
-
-/** `rollcall watch … | head -1` ends without a complaint, and so does what a closed terminal ends. */
-function ignoreBrokenPipe(stream: Writable, closed: () => void): void {
-  stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE' && error.code !== 'EIO') throw error;
-    closed();
-  });
 }

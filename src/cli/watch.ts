@@ -1,7 +1,8 @@
 import type { Command } from 'commander';
 import type { WatchBatch } from '../client/index.ts';
-import { parseRevision } from './argument.ts';
+import { parseRevision, selectorOf } from './argument.ts';
 import { batchDocument } from './json.ts';
+import { withOutages } from './outage.ts';
 import {
   type ClientOptions,
   clientCommand,
@@ -31,13 +32,16 @@ export function watchCommand(run: Run): Command {
       examples('watch config/color', 'watch --prefix config/ --json', 'watch --prefix "" --rev 1'),
     )
     .action(async (key: string, options: WatchCommandOptions) => {
+      const keys = selectorOf(key, options.prefix);
       await untilStopped(run.terminal, (signal) =>
         withClient(options, async (client) => {
-          const keys = options.prefix ? { prefix: key } : key;
           const startRevision = options.rev ?? 0;
-          for await (const batch of client.watch(keys, { startRevision, signal })) {
-            show(run, options, batchDocument(batch), batchText(batch));
-          }
+          const watch = client.watch(keys, { startRevision, signal });
+          await withOutages(run, client, async () => {
+            for await (const batch of watch) {
+              show(run, options, batchDocument(batch), batchText(batch));
+            }
+          });
         }),
       );
     });

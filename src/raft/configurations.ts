@@ -30,6 +30,13 @@ export class Configurations {
     return this.#newest.index;
   }
 
+  /** The one that the entries up to `index` end with, at or above the log's base. */
+  at(index: Index): Configuration {
+    const step = this.#steps.findLast((one) => one.index <= index);
+    assert(step !== undefined, () => `No configuration is known at ${index}`);
+    return step.configuration;
+  }
+
   append(index: Index, configuration: Configuration): void {
     assert(
       index > this.#newest.index,

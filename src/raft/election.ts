@@ -28,9 +28,14 @@ export function tickElection(core: Core): void {
   else if (core.leaderId !== null) core.becomeFollower(core.currentTerm, null);
 }
 
-/** Also who is not in its own configuration waits for the others: it was not or no longer is one of them. */
-function mayCampaign(core: Core): boolean {
-  return core.isEligible && isVoter(core.log.configuration, core.id);
+/**
+ * A learner does not campaign, nor who is not in its own configuration. But as long as the change that
+ * takes its vote is not known to be committed, it may be the only one with a log that the others'
+ * votes can elect, so it still does; its own vote does not count then (thesis §4.2.2).
+ */
+function mayCampaign({ isEligible, log, commitIndex, id }: Core): boolean {
+  if (!isEligible) return false;
+  return isVoter(log.configuration, id) || isVoter(log.configurationAt(commitIndex), id);
 }
 
 function campaign(core: Core, cause: 'timeout' | 'leaderGone'): void {

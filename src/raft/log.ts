@@ -53,6 +53,11 @@ export class Log {
     return this.#configurations.currentIndex;
   }
 
+  /** The newest at or before `index`, which is not below the base. */
+  configurationAt(index: Index): Configuration {
+    return this.#configurations.at(index);
+  }
+
   /** Null where this log has no entry in memory to tell. */
   termAt(index: Index): Term | null {
     if (index === this.#base.index) return this.#base.term;

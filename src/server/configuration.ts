@@ -1,5 +1,5 @@
 /** What a server is started with, checked as a whole before anything is opened. */
-import { isLoopback, parseAddress } from '../base/address.ts';
+import { isAddress, isLoopback, parseAddress } from '../base/address.ts';
 import { RollcallError } from '../base/errors.ts';
 import { isName } from '../base/limits.ts';
 import { type InitialMember, isDialable } from '../transport/hello.ts';
@@ -132,10 +132,10 @@ export function parseCluster(text: string): readonly InitialMember[] {
 
 function parseMember(text: string): InitialMember {
   const [name = '', peerAddress = '', ...rest] = text.trim().split('=');
-  if (!isName(name) || rest.length > 0) {
-    throw invalid(`"${text.slice(0, 300)}" is not a member NAME=HOST:PORT`);
+  if (!isName(name) || !isAddress(peerAddress) || rest.length > 0) {
+    const found = `"${text.slice(0, 300)}" is not a member NAME=HOST:PORT`;
+    throw invalid(`The initial cluster is a list of NAME=HOST:PORT, and ${found}`);
   }
-  parseAddress(peerAddress);
   if (!isDialable(peerAddress)) throw invalid(`"${peerAddress}" cannot be dialed`);
   return { name, peerAddress };
 }

@@ -4,6 +4,7 @@ import type { StopSignal, Terminal } from '../../src/cli/terminal.ts';
 export class FakeTerminal implements Terminal {
   readonly environment: { readonly ROLLCALL_ENDPOINTS?: string };
   interactive = false;
+  input: readonly Uint8Array[] = [];
   warned = '';
   exited: number | null = null;
   readonly #printed: Uint8Array[] = [];
@@ -33,6 +34,10 @@ export class FakeTerminal implements Terminal {
       .split('\n')
       .filter((line) => line !== '')
       .map((line) => JSON.parse(line));
+  }
+
+  async *readInput(): AsyncGenerator<Uint8Array> {
+    yield* this.input;
   }
 
   print(text: string | Uint8Array): void {

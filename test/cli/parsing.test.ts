@@ -100,6 +100,17 @@ describe('output', () => {
     expect(renderTable([{ title: 'id' }], [])).toBe('ID\n');
   });
 
+  test('tables are aligned by the columns of a terminal', () => {
+    const cells = ['日本語', 'e\u0301', '👩‍👩‍👧', '❤️', 'ｱ', '한'];
+    const table = renderTable(
+      [{ title: 'a' }, { title: 'b' }],
+      cells.map((cell) => [cell, 'x']),
+    );
+    expect(table).toBe(
+      'A       B\n日本語  x\ne\u0301       x\n👩‍👩‍👧      x\n❤️      x\nｱ       x\n한      x\n',
+    );
+  });
+
   test('bytes that are not UTF-8 are written in base64 under another name', () => {
     expect(textOrBase64('key', Uint8Array.of(0xc3, 0xa9))).toEqual({ key: 'é' });
     expect(textOrBase64('key', Uint8Array.of(0xff))).toEqual({ keyBase64: '/w==' });

@@ -68,6 +68,26 @@ describe('watch', () => {
   });
 });
 
+test('who watches is told when the cluster goes away and comes back', async () => {
+  const ended = main(['watch', 'a', '--rev', '2'], terminal);
+  const discovered = new FakeTerminal(cluster.endpoints);
+  const discovering = main(['discover', 'api', '--watch'], discovered);
+  await discovered.shows(/ID/);
+  await cluster.stop();
+  await Promise.all(
+    [terminal, discovered].map((one) =>
+      one.shows(/^rollcall: the cluster is away, and still waited for: .*ECONNREFUSED/m),
+    ),
+  );
+  await cluster.node(0).start();
+  await Promise.all([terminal, discovered].map((one) => one.shows(/^rollcall: .* is back\n/m)));
+  put('a', '1');
+  await terminal.shows(/2 put a 1/);
+  for (const one of [terminal, discovered]) one.signal('SIGINT');
+  expect(await ended).toBe(0);
+  expect(await discovering).toBe(0);
+});
+
 describe('lease keep-alive', () => {
   test('renews until it is stopped', async () => {
     const id = cluster.store.grant(null, 600);

@@ -17,6 +17,17 @@ describe('a command line that makes no sense', () => {
     [['get', 'a', '--rev', '0']],
     [['get', 'a', '--endpoints', 'nonsense']],
     [['put', 'a']],
+    [['put', '', 'v']],
+    [['get', '']],
+    [['del', '']],
+    [['watch', '']],
+    [['get', 'a', '--timeout', '0ms']],
+    [['get', 'a', '--timeout', '999999h']],
+    [['lease', 'grant', '--ttl', '1ms']],
+    [['register', 'api', '--address', 'a:1', '--ttl', '1ms']],
+    [['register', 'api', '--address', 'a:1', '--tag', '']],
+    [['register', 'api', '--address', 'a:65536']],
+    [['register', 'api', '--address', 'a:1', '--']],
     [['put', 'a', 'b', '--lease', 'xyz']],
     [['lease', 'frobnicate']],
     [['lease', 'grant']],
@@ -39,6 +50,39 @@ describe('a command line that makes no sense', () => {
   test('is told what is wrong with it', async () => {
     expect((await rollcall('lease', 'grant', '--ttl', '10')).warned).toContain('It has no unit');
     expect((await rollcall('gett', 'a')).warned).toContain('Did you mean get?');
+    const { warned } = await rollcall('lease', 'grant', '--ttl', '1ms');
+    expect(warned).toMatch(/'--ttl <duration>'.*It must be from 500ms to 2500000h\.\n/);
+    expect((await rollcall('get', 'a', '--timeout', '999999h')).warned).toMatch(
+      /'--timeout <duration>'.*It must be from 1ms to 596h\.\n/,
+    );
+    expect((await rollcall('discover', 'a', '--endpoints', 'h:65536')).warned).toContain(
+      'the port from 1 to 65535',
+    );
+  });
+});
+
+describe('a wrong command line', () => {
+  test('is told where help is', async () => {
+    expect((await rollcall('frobnicate')).warned).toBe(
+      "error: usage: unknown command 'frobnicate'\nSee: rollcall --help\n",
+    );
+    expect((await rollcall('lease', 'grant')).warned).toMatch(
+      /\nSee: rollcall lease grant --help\n$/,
+    );
+  });
+
+  test('of a server is no failure of the server', async () => {
+    const server = ['server', '--name', 'n1', '--data-dir', 'd'];
+    const cases = [
+      [['--initial-cluster', 'nonsense'], '"nonsense" is not a member NAME=HOST:PORT'],
+      [['--initial-cluster', 'n1=foo'], '"n1=foo" is not a member NAME=HOST:PORT'],
+      [['--client-listen', '0.0.0.0:1'], '--insecure'],
+    ] as const;
+    for (const [options, message] of cases) {
+      const { code, warned } = await rollcall(...server, ...options);
+      expect(warned).toContain(message);
+      expect(code).toBe(2);
+    }
   });
 
   test('also in the environment', async () => {
@@ -86,6 +130,31 @@ describe('help', () => {
       code: 0,
       printed: expect.stringMatching(/^\d+\.\d+\.\d+\n$/),
     });
+  });
+});
+
+describe('errors with --json', () => {
+  test('are one document on standard error', async () => {
+    const cases = [
+      [['frobnicate', '--json'], 2, 'usage', "unknown command 'frobnicate'"],
+      [['put', 'a', '--json'], 2, 'usage', 'A value is missing'],
+      [['get', 'a', '--json', '--timeout', '50ms'], 1, 'unreachable', 'No endpoint'],
+    ] as const;
+    for (const [args, code, name, message] of cases) {
+      const ending = await rollcall(...args);
+      expect(ending).toMatchObject({ code, printed: '' });
+      expect(JSON.parse(ending.warned)).toEqual({
+        error: { code: name, message: expect.stringContaining(message), definite: true },
+      });
+    }
+  });
+
+  test('belong to this program, not to the one that it runs', async () => {
+    const { code, warned } = await rollcall(
+      ...['register', 'api', '--address', 'a:1', '--', 'no-such-command-anywhere', '--json'],
+    );
+    expect(code).toBe(127);
+    expect(warned).toMatch(/^error: usage: /);
   });
 });
 

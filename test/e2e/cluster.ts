@@ -91,8 +91,8 @@ export class TestCluster {
     return join(this.directory, node.name);
   }
 
-  startNode(node: TestNode): ChildProcess {
-    const child = spawn(process.execPath, [program, ...this.serverArguments(node)], {
+  startNode(node: TestNode, parameters = this.serverArguments(node)): ChildProcess {
+    const child = spawn(process.execPath, [program, ...parameters], {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     for (const stream of [child.stdout, child.stderr]) {

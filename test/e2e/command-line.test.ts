@@ -3,8 +3,8 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { eventually, readStatus, TestCluster } from './cluster.ts';
-import { type Ending, Program, runProgram } from './program.ts';
+import { eventually, program, readStatus, TestCluster } from './cluster.ts';
+import { type Ending, Program, runCommand, runProgram } from './program.ts';
 
 let cluster: TestCluster;
 let scratch = '';
@@ -35,6 +35,12 @@ function start(...parameters: readonly string[]): Program {
   return program;
 }
 
+/** Runs a line of a shell in which `rollcall` is the program. */
+function shell(line: string): Promise<Ending> {
+  const script = `rollcall() { '${process.execPath}' '${program}' "$@"; }\n${line}`;
+  return runCommand('bash', ['-c', script], environment());
+}
+
 /** The output of a command that has to succeed and to say nothing else. */
 async function output(...parameters: readonly string[]): Promise<string> {
   const ending = await run(...parameters);
@@ -54,11 +60,14 @@ function parse(text: string): unknown[] {
     .map((line) => JSON.parse(line));
 }
 
-/** The error of a command that has to fail: one line on standard error, nothing on standard output. */
+/**
+ * The error of a command that has to fail: one line on standard error, and perhaps where to find help;
+ * nothing on standard output.
+ */
 async function failure(code: 1 | 2, ...parameters: readonly string[]): Promise<string> {
   const ending = await run(...parameters);
   expect(ending, parameters.join(' ')).toMatchObject({ code, output: '' });
-  expect(ending.errors).toMatch(/^error: \w+: [^\n]+\n$/);
+  expect(ending.errors).toMatch(/^error: \w+: [^\n]+\n(See: rollcall [a-z -]*--help\n)?$/);
   return ending.errors;
 }
 
@@ -102,6 +111,40 @@ describe('keys', () => {
     expect(await output('del', 'c/a')).toBe('0\n');
     expect(await failure(1, 'get', 'c/a')).toBe('error: keyNotFound: There is no key c/a\n');
     expect(await failure(1, 'get', 'c/a', '--rev', '999999')).toMatch(/^error: futureRevision: /);
+  });
+});
+
+describe('values', () => {
+  test('of any bytes come from files and pipes, and go back as they were', async () => {
+    const file = join(scratch, 'bytes');
+    const bytes = Buffer.from(Array.from({ length: 256 }, (_, byte) => byte));
+    await writeFile(file, bytes);
+    await output('put', 'v/file', '--file', file);
+    const piped = await shell(`rollcall put v/pipe - < '${file}' && rollcall get --raw v/pipe`);
+    expect(piped.code).toBe(0);
+    const copy = join(scratch, 'copy');
+    for (const key of ['v/file', 'v/pipe']) {
+      expect((await shell(`rollcall get --raw ${key} > '${copy}'`)).code).toBe(0);
+      expect(await readFile(copy)).toEqual(bytes);
+    }
+  });
+
+  test('that cannot be written out are an error of one line', async () => {
+    await output('put', 'v/full', 'x');
+    for (const command of ['get v/full', 'get v/full --json', 'watch v/full --rev 1', 'status']) {
+      const { code, errors } = await shell(`rollcall ${command} > /dev/full`);
+      expect(errors).toMatch(/^error: output: ENOSPC[^\n]*\n$/);
+      expect(code).toBe(1);
+    }
+  });
+
+  test('of many keys are deleted in steps where that is said', async () => {
+    const client = await cluster.connect();
+    await Promise.all(Array.from({ length: 4200 }, (_, at) => client.put(`many/${at}`, 'x')));
+    await client.close();
+    expect(await failure(1, 'del', '--prefix', 'many/')).toMatch(/^error: tooManyKeys: /);
+    expect((await run('del', '--prefix', '--chunked', 'many/')).output).toBe('4200\n');
+    expect(await output('get', '--prefix', 'many/')).toBe('');
   });
 });
 

@@ -116,7 +116,9 @@ describe('The directory of rollcall dev', () => {
         return dev;
       }),
     );
-    expect(loser.errors).toMatch(/^error: dataDirectory: .* is in use by another .*\n$/);
+    expect(JSON.parse(loser.errors)).toMatchObject({
+      error: { code: 'dataDirectory', message: expect.stringContaining('is in use by another') },
+    });
     expect(loser.output).toBe('');
     const winner = pair.find((dev) => dev !== loser);
     expect((await winner?.document())?.nodes).toHaveLength(3);

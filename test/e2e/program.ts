@@ -15,8 +15,13 @@ export class Program {
   errors = '';
   readonly ended: Promise<Ending>;
 
-  constructor(parameters: readonly string[], options: SpawnOptions = {}) {
-    const child = spawn(process.execPath, [program, ...parameters], {
+  constructor(
+    parameters: readonly string[],
+    options: SpawnOptions = {},
+    command: readonly string[] = [process.execPath, program],
+  ) {
+    const [file = '', ...first] = command;
+    const child = spawn(file, [...first, ...parameters], {
       ...options,
       stdio: ['ignore', 'pipe', 'pipe'],
     });
@@ -48,6 +53,15 @@ export class Program {
     this.process.kill(signal);
     return this.ended;
   }
+}
+
+/** Runs another program to its end. */
+export function runCommand(
+  command: string,
+  parameters: readonly string[],
+  options?: SpawnOptions,
+): Promise<Ending> {
+  return new Program(parameters, options, [command]).ended;
 }
 
 /** Runs it to its end. */

@@ -2,10 +2,10 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile, rm, writeFile } from 'node:fs/promises';
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { errorCodes } from '../../src/base/errors.ts';
-import { program, TestCluster } from './cluster.ts';
+import { program, TestCluster, type TestNode } from './cluster.ts';
 
 const root = resolve(import.meta.dirname, '../..');
 const localEndpoints = ['127.0.0.1:4640', '127.0.0.1:4650', '127.0.0.1:4660'];
@@ -20,9 +20,11 @@ beforeAll(async () => {
 
 afterAll(() => cluster.close());
 
-function block(language: string): string {
-  const found = new RegExp(`\`\`\`${language}\\n([^]*?)\`\`\``).exec(readme)?.[1];
-  if (found === undefined) throw new Error(`The README has no ${language} block`);
+/** The first block of the language, or the first that holds the text. */
+function block(language: string, text = ''): string {
+  const blocks = readme.matchAll(new RegExp(`\`\`\`${language}\\n([^]*?)\`\`\``, 'g'));
+  const found = [...blocks].find(([, content = '']) => content.includes(text))?.[1];
+  if (found === undefined) throw new Error(`The README has no ${language} block with "${text}"`);
   return found;
 }
 
@@ -88,15 +90,56 @@ test('the first session prints what the README shows', async () => {
   expect(normalized(withoutJobs)).toBe(normalized(session));
 }, 60_000);
 
-test('the SDK example runs', async () => {
-  // Inside the package, so that it finds itself by its name.
+/** What the program prints, which lies inside the package, so that it finds itself by its name. */
+async function outputOf(source: string): Promise<string> {
   const path = resolve(root, `dist/readme-example-${process.pid}.mjs`);
-  await writeFile(path, localized(block('js')));
+  await writeFile(path, source);
   try {
-    const output = await run(process.execPath, [path]);
-    expect(output).toBe("[ '127.0.0.1:8080' ]\n[ 'config/color = blue' ]\n");
+    return await run(process.execPath, [path]);
   } finally {
     await rm(path);
+  }
+}
+
+test('the SDK example runs', async () => {
+  const output = await outputOf(localized(block('js')));
+  expect(output).toBe("[ '127.0.0.1:8080' ]\n[ 'config/color = blue' ]\n");
+}, 60_000);
+
+test('the example of a node in a program runs', async () => {
+  const data = join(cluster.directory, 'embedded');
+  const source = block('js', 'rollcall/server')
+    .replace('data/n1', data)
+    .replace(/127\.0\.0\.1:\d+/g, '127.0.0.1:0');
+  expect(await outputOf(source)).toBe('hello\n');
+}, 60_000);
+
+test('the commands for three machines make a cluster', async () => {
+  const [name, ...parameters] = block('sh', '--initial-cluster')
+    .replace(/^npx /, '')
+    .replaceAll('\\\n', '')
+    .trim()
+    .split(/ +/);
+  expect(name).toBe('rollcall');
+  const three = await TestCluster.prepare(3);
+  try {
+    for (const [at, node] of three.nodes.entries()) {
+      const own = parameters.map((parameter) =>
+        parameter
+          .replace(/^n1$/, node.name)
+          .replace('data/n1', three.dataDirectory(node))
+          .replace(/^10\.0\.0\.1:/, `10.0.0.${at + 1}:`)
+          .replaceAll(/10\.0\.0\.(\d):464([01])/g, (_, machine, kind) => {
+            const { clientAddress, peerAddress } = three.nodes[Number(machine) - 1] as TestNode;
+            return kind === '0' ? clientAddress : peerAddress;
+          }),
+      );
+      expect(own).toEqual(expect.arrayContaining(three.serverArguments(node)));
+      three.startNode(node, own);
+    }
+    expect((await three.leader()).name).toMatch(/^n[123]$/);
+  } finally {
+    await three.close();
   }
 }, 60_000);
 

@@ -2,7 +2,13 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { RollcallError } from '../../src/base/errors.ts';
 import { decodeMessages, encodeMessages } from '../../src/format/message.ts';
-import type { Configuration, Entry, EntryId, Message } from '../../src/format/types.ts';
+import type {
+  Configuration,
+  Entry,
+  EntryId,
+  Message,
+  PeerMessage,
+} from '../../src/format/types.ts';
 
 const number = fc.integer({ min: 0, max: Number.MAX_SAFE_INTEGER });
 const id = fc.stringMatching(/^[0-9a-f]{16}$/).filter((text) => text.length === 16);
@@ -97,11 +103,43 @@ const message: fc.Arbitrary<Message> = fc.oneof(
   fc.record({ type: fc.constant('installSnapshot' as const), ...envelope, last: entryId }),
 );
 
-const plain = (messages: readonly Message[]) => JSON.parse(JSON.stringify(messages));
+const digest = fc.record({ high: fc.nat(0xffffffff), low: fc.nat(0xffffffff) });
+const key = fc.uint8Array({ maxLength: 20 }).map((bytes) => String.fromCharCode(...bytes));
+const header = fc.record({
+  applied: entryId,
+  configuration,
+  clusterId: id,
+  incarnation: id,
+  featureLevel: number,
+  revision: number,
+  logTimeMs: number,
+  wallTimeMs: number,
+  compactRevisions: fc.array(number, { maxLength: 3 }),
+  digest,
+});
+const route = { from: id, to: id };
+const nodeMessage: fc.Arbitrary<PeerMessage> = fc.oneof(
+  fc.record({ type: fc.constant('snapshotRequest' as const), ...route, transfer: id, after: key }),
+  fc.record({
+    type: fc.constant('snapshotChunk' as const),
+    ...route,
+    ...{ transfer: id, after: key, term: number, header: fc.option(header), isLast: fc.boolean() },
+    records: fc.array(fc.tuple(key, fc.uint8Array({ maxLength: 40 })), { maxLength: 4 }),
+  }),
+  fc.record({ type: fc.constant('snapshotRefusal' as const), ...route, transfer: id }),
+  fc.record({
+    type: fc.constant('digestReport' as const),
+    ...route,
+    ...{ index: number, digest, asks: fc.boolean() },
+  }),
+);
+const anyMessage = fc.oneof(message, nodeMessage);
+
+const plain = (messages: readonly PeerMessage[]) => JSON.parse(JSON.stringify(messages));
 
 test('messages come back as they were sent', () => {
   fc.assert(
-    fc.property(fc.array(message, { maxLength: 4 }), (messages) => {
+    fc.property(fc.array(anyMessage, { maxLength: 4 }), (messages) => {
       expect(plain(decodeMessages(encodeMessages(messages)))).toEqual(plain(messages));
     }),
   );
@@ -110,7 +148,7 @@ test('messages come back as they were sent', () => {
 test('a frame cut anywhere, or with a byte changed, is refused or read, and never breaks anything', () => {
   fc.assert(
     fc.property(
-      fc.array(message, { minLength: 1, maxLength: 3 }),
+      fc.array(anyMessage, { minLength: 1, maxLength: 3 }),
       fc.nat(),
       fc.nat(255),
       fc.boolean(),
@@ -155,4 +193,16 @@ test('entries with a gap or a falling term never reach the core', () => {
   for (const list of [gap, falling, notAfterPrev, future]) {
     expect(() => decodeMessages(encodeMessages([append(list)]))).toThrow(RollcallError);
   }
+});
+
+test('a state whose records were changed on the way is refused', () => {
+  const chunk: PeerMessage = {
+    ...{ type: 'snapshotChunk', from: 'a'.repeat(16), to: 'b'.repeat(16) },
+    ...{ transfer: 'c'.repeat(16), after: '', term: 1, header: null, isLast: true },
+    records: [['key', new TextEncoder().encode('the value')]],
+  };
+  const bytes = encodeMessages([chunk]);
+  const at = Buffer.from(bytes).indexOf('the value');
+  const changed = bytes.with(at, (bytes[at] as number) ^ 1);
+  expect(() => decodeMessages(changed)).toThrow(/changed on its way/);
 });

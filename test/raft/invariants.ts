@@ -13,9 +13,11 @@ import type {
   Message,
   NodeId,
   Ready,
+  SnapshotMetadata,
   Status,
   Term,
 } from '../../src/raft/types.ts';
+import type { Member } from './member.ts';
 
 class InvariantViolation extends Error {
   override readonly name = 'InvariantViolation';
@@ -29,6 +31,9 @@ export function must(condition: boolean, text: () => string): asserts condition 
 interface Mark {
   readonly term: Term;
   readonly hash: number;
+  /** The newest up to here; null is the one of birth. */
+  readonly configuration: Configuration | null;
+  readonly configurationIndex: Index;
 }
 
 interface Observed {
@@ -51,6 +56,11 @@ export class Invariants {
   /** The committed log, by index − 1. */
   readonly #committed: Mark[] = [];
   #commitIndex: Index = 0;
+  readonly #birth: Configuration;
+
+  constructor(birth: Configuration) {
+    this.#birth = birth;
+  }
 
   /** The highest index that any member has ever called committed. */
   get commitIndex(): Index {
@@ -58,9 +68,20 @@ export class Invariants {
   }
 
   /** A member starts, at birth or again: from what its disk holds, and no more. */
-  started(id: NodeId, hardState: HardState, stored: readonly Entry[], lastApplied: Index): void {
+  started(
+    id: NodeId,
+    {
+      hardState,
+      stored,
+      storedBase,
+      checkpoint,
+    }: Pick<Member, 'hardState' | 'stored' | 'storedBase' | 'checkpoint'>,
+  ): void {
     const known = this.#members.get(id);
-    const log: Mark[] = [];
+    // What is not stored any more was committed.
+    this.#checkPoint(id, storedBase);
+    this.#checkPoint(id, checkpoint);
+    const log = this.#committed.slice(0, storedBase.last.index);
     for (const entry of stored) log.push(markAfter(log.at(-1), entry));
     for (const [at, mark] of log.entries()) this.#checkMatching(id, at + 1, mark);
     if (known !== undefined) {
@@ -74,7 +95,7 @@ export class Invariants {
       log,
       durable: [...log],
       durableState: hardState,
-      appliedIndex: lastApplied,
+      appliedIndex: checkpoint.last.index,
       status: null,
     });
   }
@@ -82,6 +103,7 @@ export class Invariants {
   /** A write is done, whether the core has heard of it or not. */
   persisted(id: NodeId, append: Append): void {
     const member = this.#member(id);
+    if (append.snapshot !== null) this.#install(member.durable, append.snapshot);
     write(member.durable, append.entries);
     member.durableState = append.hardState ?? member.durableState;
   }
@@ -93,6 +115,7 @@ export class Invariants {
     this.#checkDelta(member, status);
     if (status.role === 'leader') this.#checkLeader(member, status);
     for (const message of ready.messages) this.#checkMessage(member, message, status);
+    if (ready.restored !== null) this.#checkRestored(member, ready.restored, status);
     for (const entry of ready.committedEntries) this.#checkApplied(member, entry, status);
     member.status = status;
     this.#commitIndex = Math.max(this.#commitIndex, status.commitIndex);
@@ -105,7 +128,13 @@ export class Invariants {
 
   #checkAppend(member: Observed, append: Append, status: Status): void {
     const { id } = status;
+    const { snapshot } = append;
     const first = append.entries[0];
+    if (snapshot !== null) {
+      this.#checkPoint(id, snapshot);
+      must(status.role !== 'leader', () => `Leader ${id} takes a snapshot`);
+      this.#install(member.log, snapshot);
+    }
     if (first !== undefined) {
       must(
         first.index <= member.log.length + 1,
@@ -131,7 +160,60 @@ export class Invariants {
         mark.term <= status.currentTerm,
         () => `${id} in term ${status.currentTerm} writes an entry of term ${mark.term}`,
       );
+      if (mark.configurationIndex === mark.index) this.#checkChange(member, mark.index, status);
     }
+  }
+
+  /**
+   * Config safety: each configuration is one step from the one before, so that their quorums overlap,
+   * and a leader begins no step before it knows that the last one is over.
+   */
+  #checkChange(member: Observed, index: Index, status: Status): void {
+    const { id, role, currentTerm, commitIndex } = status;
+    const mark = member.log[index - 1] as Mark;
+    const before = member.log[index - 2];
+    checkStep(before?.configuration ?? this.#birth, mark.configuration ?? this.#birth);
+    if (role !== 'leader' || mark.term !== currentTerm) return;
+    must(
+      (before?.configurationIndex ?? 0) <= commitIndex,
+      () => `${id} changes the configuration at ${index}, the one before is not committed`,
+    );
+    must(
+      member.log[commitIndex - 1]?.term === currentTerm,
+      () => `${id} changes the configuration before an entry of its term is committed`,
+    );
+  }
+
+  /** A point at which a log begins is a committed one, with the configuration that is in force there. */
+  #checkPoint(id: NodeId, { last, configuration }: SnapshotMetadata): void {
+    if (last.index === 0) return;
+    const mark = this.#committed[last.index - 1];
+    must(
+      mark?.term === last.term,
+      () => `${id} begins after ${last.term}.${last.index}, which is not committed`,
+    );
+    must(
+      idsOf(mark.configuration ?? this.#birth) === idsOf(configuration),
+      () => `${id} begins after ${last.index} with another configuration`,
+    );
+  }
+
+  #install(log: Mark[], { last }: SnapshotMetadata): void {
+    if (log[last.index - 1]?.term === last.term) return;
+    log.splice(0, log.length, ...this.#committed.slice(0, last.index));
+  }
+
+  #checkRestored(member: Observed, { last }: SnapshotMetadata, status: Status): void {
+    const { id } = status;
+    must(
+      last.index > member.appliedIndex,
+      () => `${id} goes on from ${last.index}, applied up to ${member.appliedIndex}`,
+    );
+    must(
+      member.durable[last.index - 1]?.hash === this.#committed[last.index - 1]?.hash,
+      () => `${id} goes on from ${last.index}, which is not on its disk`,
+    );
+    member.appliedIndex = last.index;
   }
 
   /** Log matching: one term and index, one log up to there. */
@@ -174,17 +256,20 @@ export class Invariants {
     if (before?.role !== 'leader' || before.currentTerm !== currentTerm) return;
     if (commitIndex === before.commitIndex) return;
     // The followers' disks may be ahead of the leader's own.
-    const { voters: all, votersOutgoing: outgoing } = configuration;
-    const marks = [...all, ...outgoing].map((voter) => this.#durableAt(voter, commitIndex));
-    const mark = marks.find((held) => held?.term === currentTerm);
-    must(mark !== undefined, () => `${id} commits ${commitIndex} of an old term by counting`);
-    const holders = (voters: readonly NodeId[]): number =>
-      voters.filter((voter) => this.#durableAt(voter, commitIndex)?.hash === mark.hash).length;
+    // A change may have begun since it was committed, with the same Ready.
     must(
-      isMajority(holders(all), all) &&
-        (outgoing.length === 0 || isMajority(holders(outgoing), outgoing)),
-      () => `${id} commits ${commitIndex}, which ${holders(all)} of ${all} hold`,
+      [before.configuration, configuration].some((one) => this.#isHeldBy(one, commitIndex, status)),
+      () => `${id} commits ${commitIndex} of its term, which no majority of ${configuration} holds`,
     );
+  }
+
+  /** Does a majority, or each of two, have an entry of the leader's own term at the index? */
+  #isHeldBy(configuration: Configuration, index: Index, { currentTerm }: Status): boolean {
+    return [configuration.voters, configuration.votersOutgoing].every((voters) => {
+      const marks = voters.map((voter) => this.#durableAt(voter, index));
+      const holders = marks.filter((mark) => mark?.term === currentTerm).length;
+      return voters.length === 0 || isMajority(holders, voters);
+    });
   }
 
   /** Leader completeness: whatever was committed is in the log of each new leader. */
@@ -204,6 +289,15 @@ export class Invariants {
   #checkMessage(member: Observed, message: Message, status: Status): void {
     const { id } = status;
     const { durableState, durable } = member;
+    if (message.type === 'requestVote') {
+      const committed = member.log[status.commitIndex - 1]?.configuration ?? this.#birth;
+      must(
+        [status.configuration, committed].some(
+          ({ voters, votersOutgoing }) => voters.includes(id) || votersOutgoing.includes(id),
+        ),
+        () => `${id} campaigns, but is no voter of its configuration`,
+      );
+    }
     if (message.type === 'requestVote' && !message.preVote) {
       this.#checkVote(id, message.term, id, durableState);
     } else if (message.type === 'requestVoteResponse' && !message.preVote && message.voteGranted) {
@@ -276,7 +370,38 @@ function markAfter(before: Mark | undefined, entry: Entry): Mark {
   let hash = Math.imul((before?.hash ?? 0x811c9dc5) ^ entry.term, 0x01000193);
   hash = Math.imul(hash ^ entry.index, 0x01000193);
   for (const byte of contentOf(entry)) hash = Math.imul(hash ^ byte, 0x01000193);
-  return { term: entry.term, hash: hash >>> 0 };
+  const { configuration, configurationIndex } =
+    entry.type === 'configuration'
+      ? { configuration: entry.configuration, configurationIndex: entry.index }
+      : { configuration: null, configurationIndex: 0, ...before };
+  return { term: entry.term, hash: hash >>> 0, configuration, configurationIndex };
+}
+
+/** One step: into a joint configuration, out of it, or one that leaves the voters as they are. */
+function checkStep(before: Configuration, after: Configuration): void {
+  const { voters, votersOutgoing, learners, learnersNext, members } = after;
+  const deciding = new Set([...voters, ...votersOutgoing]);
+  const known = members.map(({ id }) => id);
+  const text = (): string => `from ${idsOf(before)} to ${idsOf(after)}`;
+  must(voters.length > 0, () => `No voters ${text()}`);
+  must(new Set(known).size === known.length, () => `An id stands twice ${text()}`);
+  must(
+    known.sort().join() === [...new Set([...deciding, ...learners])].sort().join(),
+    () => `Members are not those who vote or learn ${text()}`,
+  );
+  must(!learners.some((id) => deciding.has(id)), () => `A learner votes ${text()}`);
+  must(
+    learnersNext.every((id) => votersOutgoing.includes(id) && !voters.includes(id)),
+    () => `A voter is to become a learner, but was none before or stays ${text()}`,
+  );
+  const isEntered = votersOutgoing.length > 0 && isSame(votersOutgoing, before.voters);
+  const isLeft = votersOutgoing.length === 0 && isSame(voters, before.voters);
+  must(isEntered || isLeft, () => `Not one step ${text()}`);
+  must(!isEntered || before.votersOutgoing.length === 0, () => `Two joint phases ${text()}`);
+}
+
+function isSame(left: readonly NodeId[], right: readonly NodeId[]): boolean {
+  return [...left].sort().join() === [...right].sort().join();
 }
 
 function contentOf(entry: Entry): Uint8Array {
@@ -290,8 +415,10 @@ function contentOf(entry: Entry): Uint8Array {
   }
 }
 
-function idsOf({ voters, votersOutgoing, learners }: Configuration): string {
-  return [voters, votersOutgoing, learners].map((ids) => ids.join()).join(';');
+function idsOf({ members, ...sets }: Configuration): string {
+  const { voters, votersOutgoing, learners, learnersNext } = sets;
+  const ids = members.map(({ id }) => id);
+  return [ids, voters, votersOutgoing, learners, learnersNext].map((set) => set.join()).join(';');
 }
 
 function isMajority(count: number, voters: readonly NodeId[]): boolean {

@@ -16,6 +16,7 @@ import type {
   RaftOptions,
   ReadState,
   Ready,
+  Refused,
   SnapshotMetadata,
   Term,
 } from '../../src/raft/types.ts';
@@ -77,11 +78,12 @@ export class Member {
   readonly id: NodeId;
   readonly options: RaftOptions;
   raft: Raft;
-  /** What a crash leaves. The stored log is whole; a restart takes up what follows the checkpoint. */
+  /** What a crash leaves. A restart takes up of the stored log what follows the checkpoint. */
   hardState: HardState;
   stored: readonly Entry[];
+  /** Where the stored log begins: at birth, or after what was released or came as a snapshot. */
+  storedBase: SnapshotMetadata;
   checkpoint: SnapshotMetadata;
-  readonly #birth: Configuration;
   /** The append that is on its way to the disk. */
   pending: Append | null = null;
   applied: Entry[] = [];
@@ -90,12 +92,13 @@ export class Member {
   readStates: ReadState[] = [];
   accepted: Accepted[] = [];
   dropped: Dropped[] = [];
+  refused: Refused[] = [];
   logReads: LogRead[] = [];
 
   constructor(id: NodeId, setup: Setup) {
     this.id = id;
     this.options = { ...defaultOptions, ...setup.options, id };
-    this.#birth = configurationOf(setup.voters, setup.votersOutgoing, setup.learners);
+    const birth = configurationOf(setup.voters, setup.votersOutgoing, setup.learners);
     const log = setup.log ?? [];
     this.stored = log.map((term, at) => command(term, at + 1, `${term}.${at + 1}`));
     this.hardState = {
@@ -103,7 +106,8 @@ export class Member {
       votedFor: setup.votedFor ?? null,
       commitIndex: setup.commitIndex ?? 0,
     };
-    this.checkpoint = { last: { term: 0, index: 0 }, configuration: this.#birth };
+    this.checkpoint = { last: { term: 0, index: 0 }, configuration: birth };
+    this.storedBase = this.checkpoint;
     this.raft = this.#start();
   }
 
@@ -141,11 +145,13 @@ export class Member {
       if (this.pending !== null) throw new Error(`${this.id} has two appends out`);
       this.pending = ready.append;
     }
+    if (ready.restored !== null) this.applied = [];
     this.applied.push(...ready.committedEntries);
     this.messages.push(...ready.messages);
     this.readStates.push(...ready.readStates);
     this.accepted.push(...ready.accepted);
     this.dropped.push(...ready.dropped);
+    this.refused.push(...ready.refused);
     this.logReads.push(...ready.logReads);
     return ready;
   }
@@ -162,6 +168,14 @@ export class Member {
 
   /** Makes an append durable without telling the core: what a crash may find done. */
   write(append: Append): void {
+    const { snapshot } = append;
+    if (snapshot !== null) {
+      this.stored = this.#has(snapshot.last)
+        ? this.stored.filter(({ index }) => index > snapshot.last.index)
+        : [];
+      this.storedBase = snapshot;
+      this.checkpoint = snapshot;
+    }
     this.stored = writeEntries(this.stored, append.entries);
     this.hardState = append.hardState ?? this.hardState;
   }
@@ -184,22 +198,44 @@ export class Member {
 
   /** Drops the log up to `index` from memory, and restarts from there on. */
   compact(index: Index): void {
-    const { term } = this.stored.find((entry) => entry.index === index) as Entry;
-    this.checkpoint = { last: { term, index }, configuration: this.configurationAt(index) };
+    this.checkpoint = this.pointAt(index);
     this.raft.step({ type: 'compacted', index });
   }
 
-  configurationAt(index: Index): Configuration {
+  /** Drops the log up to the checkpoint from the disk. */
+  release(): void {
+    const { last } = this.checkpoint;
+    if (last.index <= this.storedBase.last.index) return;
+    this.stored = this.stored.filter(({ index }) => index > last.index);
+    this.storedBase = this.checkpoint;
+  }
+
+  /** The state as of now, as another member would receive it. */
+  snapshot(): { readonly snapshot: SnapshotMetadata; readonly term: Term } {
+    const { lastApplied, currentTerm } = this.status;
+    return { snapshot: this.pointAt(lastApplied), term: currentTerm };
+  }
+
+  /** A point of the stored log, and the configuration in force there. */
+  pointAt(index: Index): SnapshotMetadata {
+    const { last, configuration } = this.storedBase;
+    if (index === last.index) return this.storedBase;
+    const { term } = this.stored.find((entry) => entry.index === index) as Entry;
     const newest = this.stored.findLast(
       (entry) => entry.type === 'configuration' && entry.index <= index,
     );
-    return newest?.type === 'configuration' ? newest.configuration : this.#birth;
+    return {
+      last: { term, index },
+      configuration: newest?.type === 'configuration' ? newest.configuration : configuration,
+    };
   }
 
   /** What the stored log answers to a LogRead. */
-  readStored(from: Index): { readonly prev: EntryId; readonly entries: readonly Entry[] } {
+  readStored(from: Index): { readonly prev: EntryId | null; readonly entries: readonly Entry[] } {
+    const { last } = this.storedBase;
+    if (from <= last.index) return { prev: null, entries: [] };
     const before = this.stored.find(({ index }) => index === from - 1);
-    const prev = { term: before?.term ?? 0, index: from - 1 };
+    const prev = { term: before?.term ?? last.term, index: from - 1 };
     return { prev, entries: this.stored.filter(({ index }) => index >= from) };
   }
 
@@ -212,6 +248,10 @@ export class Member {
     this.logReads = [];
     this.raft = this.#start();
     return this;
+  }
+
+  #has({ term, index }: EntryId): boolean {
+    return this.stored.some((entry) => entry.index === index && entry.term === term);
   }
 
   #start(): Raft {

@@ -3,45 +3,25 @@
  * draws which troubles there are and how much of each, then the run: a phase with troubles, in which
  * nothing may go wrong, and one without, in which everything must come right within a bound.
  */
-import { createPrng, type Random, randomBelow } from '../../src/base/prng.ts';
-import type { Index, Message, NodeId, RequestId } from '../../src/raft/types.ts';
+import type {
+  ConfigurationRefusal,
+  Index,
+  Message,
+  NodeId,
+  Ready,
+  RequestId,
+} from '../../src/raft/types.ts';
+import { Dice } from './dice.ts';
 import { Invariants, must } from './invariants.ts';
-import { Member, type Setup } from './member.ts';
+import { Member } from './member.ts';
+import { drawChanges, drawSetup, drawTroubles, noTroubles, type Troubles } from './troubles.ts';
+
+const ids: readonly NodeId[] = ['a', 'b', 'c', 'd', 'e', 'f', 'g'];
 
 const troubledTicks = 400;
 const healedTicksMax = 300;
 /** A window of one message with one entry takes this long for each entry that is missing. */
 const ticksPerEntry = 5;
-
-interface Troubles {
-  readonly loss: number;
-  readonly duplication: number;
-  readonly replay: number;
-  readonly delayMax: number;
-  readonly diskDelayMax: number;
-  readonly crash: number;
-  readonly pause: number;
-  readonly partition: number;
-  readonly lazyReady: number;
-  readonly compaction: number;
-  readonly logReadDelayMax: number;
-  readonly failedLogRead: number;
-}
-
-const noTroubles: Troubles = {
-  loss: 0,
-  duplication: 0,
-  replay: 0,
-  delayMax: 0,
-  diskDelayMax: 0,
-  crash: 0,
-  pause: 0,
-  partition: 0,
-  lazyReady: 0,
-  compaction: 0,
-  logReadDelayMax: 0,
-  failedLogRead: 0,
-};
 
 export interface Outcome {
   readonly committed: Index;
@@ -49,14 +29,20 @@ export interface Outcome {
   readonly reads: number;
   readonly logReads: number;
   readonly crashes: number;
+  /** Changes of the configuration that were taken. */
+  readonly changes: number;
+  readonly refusals: ReadonlySet<ConfigurationRefusal>;
+  readonly transfers: number;
+  readonly earlyCampaigns: number;
+  readonly restored: number;
   /** Differs if anything went another way. */
   readonly fingerprint: string;
 }
 
 export class Simulation {
-  readonly #random: Random;
-  readonly #invariants = new Invariants();
-  readonly #members: Member[] = [];
+  readonly #dice: Dice;
+  readonly #invariants: Invariants;
+  readonly #members: readonly Member[];
   readonly #down = new Map<NodeId, number>();
   /** Stopped until then; what comes in waits for them. */
   readonly #paused = new Map<NodeId, number>();
@@ -74,18 +60,24 @@ export class Simulation {
   #reads = 0;
   #logReads = 0;
   #crashes = 0;
+  #changes = 0;
+  readonly #refusals = new Set<ConfigurationRefusal>();
+  #transfers = 0;
+  #earlyCampaigns = 0;
+  #restored = 0;
   #messages = 0;
+  /** Who fetches a state; one at a time each. */
+  readonly #fetching = new Set<NodeId>();
 
   constructor(seed: number) {
-    this.#random = createPrng(seed);
-    this.#troubles = this.#drawTroubles();
-    const setup = this.#drawSetup();
-    const { voters, votersOutgoing = [], learners = [] } = setup;
-    for (const id of new Set([...voters, ...votersOutgoing, ...learners])) {
-      const member = new Member(id, setup);
-      this.#members.push(member);
-      this.#drift.set(id, this.#chance(0.5) ? this.#random() / 2 : 0);
-      this.#invariants.started(id, member.hardState, member.stored, 0);
+    this.#dice = new Dice(seed);
+    this.#troubles = drawTroubles(this.#dice);
+    const setup = drawSetup(this.#dice, ids);
+    this.#members = ids.map((id) => new Member(id, setup));
+    this.#invariants = new Invariants((this.#members[0] as Member).status.configuration);
+    for (const member of this.#members) {
+      this.#drift.set(member.id, this.#dice.chance(0.5) ? this.#dice.random() / 2 : 0);
+      this.#invariants.started(member.id, member);
     }
   }
 
@@ -105,73 +97,30 @@ export class Simulation {
       reads: this.#reads,
       logReads: this.#logReads,
       crashes: this.#crashes,
+      changes: this.#changes,
+      refusals: this.#refusals,
+      transfers: this.#transfers,
+      earlyCampaigns: this.#earlyCampaigns,
+      restored: this.#restored,
       fingerprint: `${this.#now} ${this.#messages} ${this.#describe()}`,
     };
   }
 
-  #chance(probability: number): boolean {
-    return this.#random() < probability;
-  }
-
-  #below(bound: number): number {
-    return randomBelow(this.#random, bound);
-  }
-
-  #pick<T>(values: readonly T[]): T {
-    return values[this.#below(values.length)] as T;
-  }
-
-  #drawTroubles(): Troubles {
-    // Each kind is absent in half of the runs: all of them all the time would hide much.
-    const maybe = (most: number): number => (this.#chance(0.5) ? this.#random() * most : 0);
-    return {
-      loss: maybe(0.3),
-      duplication: maybe(0.3),
-      replay: maybe(0.2),
-      delayMax: this.#pick([0, 1, 3, 15]),
-      diskDelayMax: this.#pick([0, 1, 4, 25]),
-      crash: maybe(0.02),
-      pause: maybe(0.02),
-      partition: maybe(0.05),
-      lazyReady: maybe(0.5),
-      compaction: maybe(0.1),
-      logReadDelayMax: this.#pick([0, 4]),
-      failedLogRead: maybe(0.5),
-    };
-  }
-
-  #drawSetup(): Setup {
-    const ids = ['a', 'b', 'c', 'd', 'e'];
-    const shapes: readonly Pick<Setup, 'voters' | 'votersOutgoing' | 'learners'>[] = [
-      { voters: ids.slice(0, 3) },
-      { voters: ids.slice(0, 3) },
-      { voters: ids },
-      { voters: ids.slice(0, 1) },
-      { voters: ids.slice(0, 2) },
-      { voters: ids.slice(0, 3), learners: ids.slice(3) },
-      { voters: ids.slice(0, 3), votersOutgoing: ids.slice(2) },
-    ];
-    return {
-      ...this.#pick(shapes),
-      options: {
-        random: this.#random,
-        entriesPerMessageMax: this.#pick([1, 3, 100]),
-        bytesPerMessageMax: this.#pick([1, 200, 1 << 20]),
-        inflightMessagesMax: this.#pick([1, 2, 16]),
-      },
-    };
-  }
-
   #troubledTick(): void {
-    const { partition, crash, pause, compaction, replay } = this.#troubles;
-    if (this.#chance(partition)) this.#partition();
-    if (this.#chance(crash)) this.#crash(this.#pick(this.#members));
-    if (this.#chance(pause)) this.#pause(this.#leaderOrAny());
-    if (this.#chance(compaction)) this.#compact(this.#pick(this.#members));
-    if (this.#chance(0.5)) this.#propose(this.#pick(this.#members));
-    if (this.#chance(0.2)) for (const member of this.#members) this.#read(member);
-    if (this.#chance(0.02)) this.#upset();
-    if (this.#archive.length > 0 && this.#chance(replay)) this.#deliver(this.#pick(this.#archive));
+    const { partition, crash, pause, compaction, replay, change, strayFetch } = this.#troubles;
+    if (this.#dice.chance(partition)) this.#partition();
+    if (this.#dice.chance(crash)) this.#crash(this.#dice.pick(this.#members));
+    if (this.#dice.chance(pause)) this.#pause(this.#leaderOrAny());
+    if (this.#dice.chance(compaction)) this.#compact(this.#dice.pick(this.#members));
+    if (this.#dice.chance(0.5)) this.#propose(this.#dice.pick(this.#members));
+    if (this.#dice.chance(0.2)) for (const member of this.#members) this.#read(member);
+    if (this.#dice.chance(0.02)) this.#upset();
+    if (this.#dice.chance(change)) this.#change(this.#leaderOrAny());
+    if (this.#dice.chance(this.#troubles.transfer)) this.#transfer(this.#leaderOrAny());
+    if (this.#dice.chance(this.#troubles.falseAlarm)) this.#giveUp(this.#dice.pick(this.#members));
+    if (this.#dice.chance(strayFetch)) this.#fetch(this.#dice.pick(this.#members), 0);
+    if (this.#archive.length > 0 && this.#dice.chance(replay))
+      this.#deliver(this.#dice.pick(this.#archive));
     this.#tick();
   }
 
@@ -179,27 +128,36 @@ export class Simulation {
     this.#now++;
     const due = this.#agenda.get(this.#now) ?? [];
     this.#agenda.delete(this.#now);
-    while (due.length > 0) due.splice(this.#below(due.length), 1)[0]?.();
+    while (due.length > 0) due.splice(this.#dice.below(due.length), 1)[0]?.();
     for (const member of this.#members) {
       const { id } = member;
       if ((this.#down.get(id) ?? 0) > this.#now) continue;
       if (this.#down.delete(id)) this.#restart(member);
       if (this.#isPaused(id)) continue;
-      if (!this.#chance(this.#drift.get(id) ?? 0)) member.tick();
+      if (!this.#dice.chance(this.#drift.get(id) ?? 0)) member.tick();
       this.#work(member);
     }
   }
 
   /** Takes what is ready, at times later than it could. */
   #work(member: Member): void {
-    if (this.#chance(this.#troubles.lazyReady)) return;
+    if (this.#dice.chance(this.#troubles.lazyReady)) return;
     for (let ready = member.take(); ready !== null; ready = member.take()) {
       this.#invariants.ready(member.id, ready, member.status);
       for (const message of member.said()) this.#send(message);
+      this.#changed(member, ready);
       for (const { id, index } of ready.readStates) this.#answered(member, id, index);
       if (ready.append !== null) this.#write(member, ready.append.number);
       for (const { peer, from } of ready.logReads) this.#readLog(member, peer, from);
     }
+  }
+
+  #changed(member: Member, ready: Ready): void {
+    this.#changes +=
+      ready.append?.entries.filter(({ type }) => type === 'configuration').length ?? 0;
+    for (const { reason } of ready.refused) this.#refusals.add(reason);
+    if (ready.restored !== null) this.#restored++;
+    if (ready.snapshotOffer !== null) this.#fetch(member, ready.snapshotOffer.last.index);
   }
 
   #after(delay: number, action: () => void): void {
@@ -211,11 +169,13 @@ export class Simulation {
 
   #send(message: Message): void {
     this.#messages++;
+    if (message.type === 'timeoutNow') this.#transfers++;
+    if (message.type === 'requestVote' && message.isEarly) this.#earlyCampaigns++;
     const { loss, duplication, delayMax } = this.#troubles;
     if (this.#archive.length < 2000) this.#archive.push(message);
-    const copies = (this.#chance(loss) ? 0 : 1) + (this.#chance(duplication) ? 1 : 0);
+    const copies = (this.#dice.chance(loss) ? 0 : 1) + (this.#dice.chance(duplication) ? 1 : 0);
     for (let copy = 0; copy < copies; copy++) {
-      this.#after(this.#below(delayMax + 1), () => this.#deliver(message));
+      this.#after(this.#dice.below(delayMax + 1), () => this.#deliver(message));
     }
   }
 
@@ -238,7 +198,7 @@ export class Simulation {
       member.persist();
       this.#work(member);
     };
-    this.#after(this.#below(this.#troubles.diskDelayMax + 1), finish);
+    this.#after(this.#dice.below(this.#troubles.diskDelayMax + 1), finish);
   }
 
   #readLog(member: Member, peer: NodeId, from: Index): void {
@@ -248,16 +208,60 @@ export class Simulation {
       if (this.#postpone(member.id, finish)) return;
       if (member.raft !== raft || this.#down.has(member.id)) return;
       const { prev, entries } = member.readStored(from);
-      const hasFailed = this.#chance(this.#troubles.failedLogRead);
+      const hasFailed = this.#dice.chance(this.#troubles.failedLogRead);
       raft.step({ type: 'logRead', peer, prev, entries: hasFailed ? [] : entries });
       this.#work(member);
     };
-    this.#after(this.#below(this.#troubles.logReadDelayMax + 1), finish);
+    this.#after(this.#dice.below(this.#troubles.logReadDelayMax + 1), finish);
+  }
+
+  /** A state of at least `from` is fetched from anybody who has one, if it does not fail. */
+  #fetch(member: Member, from: Index): void {
+    const { id } = member;
+    const sources = this.#members.filter(
+      (other) => !this.#isAbsent(other.id) && other.status.lastApplied >= from,
+    );
+    if (this.#fetching.has(id) || this.#isAbsent(id) || sources.length === 0) return;
+    const { snapshot, term } = this.#dice.pick(sources).snapshot();
+    const { raft } = member;
+    this.#fetching.add(id);
+    const finish = (): void => {
+      if (this.#postpone(id, finish)) return;
+      this.#fetching.delete(id);
+      if (member.raft !== raft || this.#down.has(id) || this.#dice.chance(this.#troubles.loss))
+        return;
+      raft.step({ type: 'snapshotReceived', snapshot, term });
+      this.#work(member);
+    };
+    this.#after(this.#dice.below(this.#troubles.fetchDelayMax + 1), finish);
+  }
+
+  #change(member: Member): void {
+    if (this.#isAbsent(member.id)) return;
+    const changes = drawChanges(this.#dice, member.status, ids);
+    member.raft.step({ type: 'changeConfiguration', id: this.#nextRequest++, changes });
+    this.#work(member);
+  }
+
+  #transfer(member: Member): void {
+    if (this.#isAbsent(member.id)) return;
+    const to = this.#dice.chance(0.5) ? null : this.#dice.pick(ids);
+    member.raft.step({ type: 'transferLeadership', to });
+    this.#work(member);
+  }
+
+  /** Takes the leader for gone. */
+  #giveUp(member: Member): void {
+    const { leaderId } = member.status;
+    if (this.#isAbsent(member.id) || leaderId === null) return;
+    member.raft.step({ type: 'leaderGone', leader: leaderId });
+    this.#work(member);
   }
 
   /** The process stops, and later goes on as if nothing had happened. */
   #pause(member: Member): void {
-    if (!this.#isAbsent(member.id)) this.#paused.set(member.id, this.#now + 1 + this.#below(60));
+    if (!this.#isAbsent(member.id))
+      this.#paused.set(member.id, this.#now + 1 + this.#dice.below(60));
   }
 
   #isPaused(id: NodeId): boolean {
@@ -271,41 +275,50 @@ export class Simulation {
   /** Whatever happens to a stopped member happens some time after it goes on. */
   #postpone(id: NodeId, action: () => void): boolean {
     if (!this.#isPaused(id)) return false;
-    this.#after((this.#paused.get(id) ?? 0) - this.#now + this.#below(3), action);
+    this.#after((this.#paused.get(id) ?? 0) - this.#now + this.#dice.below(3), action);
     return true;
   }
 
   #crash(member: Member): void {
     if (this.#down.has(member.id)) return;
     this.#crashes++;
-    this.#down.set(member.id, this.#now + 1 + this.#below(60));
+    this.#down.set(member.id, this.#now + 1 + this.#dice.below(60));
+    for (const other of this.#members) {
+      if (other.status.leaderId !== member.id || other === member) continue;
+      if (!this.#dice.chance(this.#troubles.noticedCrash)) continue;
+      this.#after(this.#dice.below(5), () => {
+        if (other.status.leaderId === member.id) this.#giveUp(other);
+      });
+    }
     // The write that was under way is on the disk or not.
-    if (member.pending === null || this.#chance(0.5)) return;
+    if (member.pending === null || this.#dice.chance(0.5)) return;
     this.#invariants.persisted(member.id, member.pending);
     member.write(member.pending);
   }
 
   #restart(member: Member): void {
     member.restart();
-    const { hardState, stored, checkpoint } = member;
-    this.#invariants.started(member.id, hardState, stored, checkpoint.last.index);
+    this.#fetching.delete(member.id);
+    this.#invariants.started(member.id, member);
   }
 
   #compact(member: Member): void {
     if (this.#isAbsent(member.id)) return;
     const base = member.checkpoint.last.index;
     const { lastApplied } = member.status;
-    if (lastApplied > base) member.compact(base + 1 + this.#below(lastApplied - base));
+    if (lastApplied > base) member.compact(base + 1 + this.#dice.below(lastApplied - base));
+    if (this.#dice.chance(this.#troubles.release)) member.release();
   }
 
   /** Cuts any links, in one direction or both, or one member off, or mends them all. */
   #partition(): void {
     this.#cut.clear();
-    if (this.#chance(0.3)) return;
-    const lonely = this.#chance(0.5) ? this.#leaderOrAny() : null;
+    if (this.#dice.chance(0.3)) return;
+    const lonely = this.#dice.chance(0.5) ? this.#leaderOrAny() : null;
     for (const { id: from } of this.#members) {
       for (const { id: to } of this.#members) {
-        const isCut = lonely === null ? this.#chance(0.3) : from === lonely.id || to === lonely.id;
+        const isCut =
+          lonely === null ? this.#dice.chance(0.3) : from === lonely.id || to === lonely.id;
         if (isCut) this.#cut.add(`${from} ${to}`);
       }
     }
@@ -314,21 +327,21 @@ export class Simulation {
   /** Most trouble comes from cutting off a leader. */
   #leaderOrAny(): Member {
     const leaders = this.#members.filter(({ role }) => role === 'leader');
-    return this.#pick(leaders.length > 0 ? leaders : this.#members);
+    return this.#dice.pick(leaders.length > 0 ? leaders : this.#members);
   }
 
   #upset(): void {
-    const member = this.#pick(this.#members);
+    const member = this.#dice.pick(this.#members);
     if (this.#isAbsent(member.id)) return;
-    const peer = this.#pick(this.#members).id;
-    if (this.#chance(0.5)) member.raft.step({ type: 'peerUnreachable', peer });
-    else member.raft.step({ type: 'eligible', campaign: this.#chance(0.7) });
+    const peer = this.#dice.pick(this.#members).id;
+    if (this.#dice.chance(0.5)) member.raft.step({ type: 'peerUnreachable', peer });
+    else member.raft.step({ type: 'eligible', campaign: this.#dice.chance(0.7) });
     this.#work(member);
   }
 
   #propose(member: Member): void {
     if (this.#isAbsent(member.id)) return;
-    const count = 1 + this.#below(4);
+    const count = 1 + this.#dice.below(4);
     for (let at = 0; at < count; at++) member.propose(`${this.#nextRequest++}`);
     this.#work(member);
   }
