@@ -31,7 +31,8 @@ afterEach(async () => {
 const birth = birthOf(['a', 'b']);
 
 async function node(name: string): Promise<Node> {
-  const opened = await openNode(name, { birth });
+  // However slow the machine is.
+  const opened = await openNode(name, { birth, timing: { goneMs: 10_000 } });
   closers.push(() => opened.peers.close());
   return opened;
 }
