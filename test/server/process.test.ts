@@ -330,6 +330,28 @@ describe('a server that cannot start', () => {
     await (await start(joining)).born;
   });
 
+  test('only because it was born alone, and has seen the others since, is none of these', async () => {
+    const alone = await start(optionsOf('a', ['a']));
+    await alone.born;
+    await alone.close();
+    const server = await startServer(
+      optionsOf('a'),
+      async ({ birth: { configuration }, transport }) => {
+        const newcomers = configuration.members.map((member) => ({
+          ...member,
+          id: '00000000000000bb',
+          name: 'b',
+        }));
+        const members = [...configuration.members, ...newcomers];
+        transport.setConfiguration({ ...configuration, members }, 9);
+        return Object.assign(new MapMember(), { close: async () => {} });
+      },
+      log,
+    );
+    running.push(server);
+    await server.born;
+  });
+
   test('because its member cannot open closes everything again', async () => {
     const alone = optionsOf('a', ['a']);
     const first = await start(alone);

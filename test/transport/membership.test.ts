@@ -195,6 +195,21 @@ describe('connections of members', () => {
     b.peers.setConfiguration(configurationOf([memberAt('x', '127.0.0.1:1')]), 999);
     await deliver(a, b, heartbeat(a, b, 2));
     await deliver(b, a, heartbeat(b, a, 3));
+    expect([...b.peers.names]).toEqual(['a', 'b']);
+  });
+
+  test('are looked for where the configuration says and where they were last', async () => {
+    const birth = birthOf(['a', 'b']);
+    const [a, home] = [await node('a', { birth }), await node('b', { birth })];
+    const members = [asMember(a), asMember(home)];
+    await home.peers.close();
+    const away = await node('b', { birth });
+    configure([a, away], members);
+    await deliver(a, away, heartbeat(a, away, 1));
+    await away.peers.close();
+    // It does not know where the other one is, so it cannot say that it is back.
+    const back = await node('b', { birth, listen: home.peers.address });
+    await deliver(a, back, heartbeat(a, back, 2));
   });
 });
 
