@@ -19,6 +19,7 @@ export class Child {
   readonly #command: string;
   readonly #process: ChildProcess;
   #impatience: NodeJS.Timeout | null = null;
+  #over = false;
 
   constructor(terminal: Terminal, command: string, args: readonly string[]) {
     if (command === '') throw notStarted(command, { code: 'ENOENT' });
@@ -33,6 +34,7 @@ export class Child {
         resolve(code ?? exitCodes.signal + (signal === null ? 0 : constants.signals[signal]));
       });
     }).finally(() => {
+      this.#over = true;
       stopListening();
       if (this.#impatience !== null) clearTimeout(this.#impatience);
     });
@@ -40,9 +42,9 @@ export class Child {
     this.ended.catch(() => {});
   }
 
-  /** Asks it to end, as the first signal does. */
+  /** Asks it to end, as the first signal does; one that has ended is left alone. */
   stop(): void {
-    this.#end('SIGTERM');
+    if (!this.#over) this.#end('SIGTERM');
   }
 
   #pass(signal: StopSignal): void {

@@ -56,6 +56,8 @@ export class Registration extends EventEmitter<RegistrationEvents> {
   /** When a grant of `#leaseId` was first sent whose answer never came; null if there is none such. */
   #grantInDoubtAtMs: number | null = null;
   #end: RegistrationEnd | null = null;
+  /** By its owner, who hears of nothing else from then on. */
+  #takenBack = false;
 
   /** @internal Registrations come from `client.registry.register`. */
   constructor(router: Router, keeper: LeaseKeeper, wish: Wish, ttlMs: number) {
@@ -100,6 +102,7 @@ export class Registration extends EventEmitter<RegistrationEvents> {
    */
   async deregister(options: CallOptions = {}): Promise<void> {
     const leaseId = this.#leaseId;
+    this.#takenBack = true;
     this.abandon(new RollcallError('closed', 'The registration was taken back'));
     if (this.#end !== null) return;
     const { clock } = this.#router;
@@ -164,9 +167,11 @@ export class Registration extends EventEmitter<RegistrationEvents> {
   async #missed(leaseId: string): Promise<void> {
     if (this.#stop.signal.aborted) return;
     this.abandon(new RollcallError('closed', 'The registration was ended by somebody else'));
-    for (let attempt = 0; this.#end === null; attempt++) {
+    for (let attempt = 0; !this.#takenBack; attempt++) {
       try {
-        this.#endBy(await this.#takeOut(leaseId, {}), leaseId);
+        const end = await this.#takeOut(leaseId, {});
+        if (!this.#takenBack) this.#endBy(end, leaseId);
+        return;
       } catch (error) {
         if (!(error instanceof RollcallError)) throw error;
         if (this.#router.closed || !mayMend(error)) return;

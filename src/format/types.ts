@@ -16,5 +16,6 @@ export type {
   Member,
   Message,
   NodeId,
+  SnapshotMetadata,
   Term,
 } from '../raft/types.ts';

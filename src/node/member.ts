@@ -8,7 +8,7 @@ import type { Random } from '../base/prng.ts';
 import { featureLevel } from '../format/feature-level.ts';
 import { isNodeMessage } from '../format/node-message.ts';
 import type { PeerMessage } from '../format/types.ts';
-import type { Configuration, NodeId, Raft, Ready, RequestId } from '../raft/types.ts';
+import type { NodeId, Raft, Ready, RequestId } from '../raft/types.ts';
 import type { StateMachine } from '../state-machine/state-machine.ts';
 import type { Birth, Storage } from '../storage/types.ts';
 import { Applier } from './applier.ts';
@@ -96,8 +96,6 @@ export class Member implements MemberApi {
   #closing: Promise<void> | null = null;
   /** Its last requests are served while it hands over. */
   #isHandingOver = false;
-  /** As it was last told to the transport. */
-  #configuration: Configuration | null = null;
 
   constructor(options: MemberOptions) {
     const { storage, machine, clock, birth } = options;
@@ -138,7 +136,10 @@ export class Member implements MemberApi {
           this.#exchange.digests.applied(entry.index, this.#machine.digest);
           this.#writes.applied(entry, outcomes);
         },
-        configured: (entry, applied) => this.#governance.applied(entry, applied),
+        configured: (entry, applied) => {
+          options.transport.setConfiguration(applied, entry.index);
+          this.#governance.applied(entry, applied);
+        },
         changed: (revisions) => this.#hub.applied(revisions),
       },
     });
@@ -165,7 +166,8 @@ export class Member implements MemberApi {
       greeted: (member) => this.#governance.greeted(member),
       removed: (configurationIndex) => this.#health.toldRemoved(configurationIndex),
     });
-    this.#tellConfiguration();
+    const { configuration, last } = this.#options.storage.start;
+    this.#options.transport.setConfiguration(configuration, last.index);
     this.#scheduleTick();
     this.#loop.schedule();
   }
@@ -423,7 +425,6 @@ export class Member implements MemberApi {
 
   #sweepCluster(): void {
     const { configuration, progress } = this.#raft.status();
-    this.#tellConfiguration();
     this.#governance.sweep();
     this.#exchange.sweep(configuration);
     this.#takeover.sweep();
@@ -433,14 +434,6 @@ export class Member implements MemberApi {
     if (this.#exchange.floor !== null) needed.push(this.#exchange.floor);
     const through = this.#retention.release(storage.logBytes, Math.min(...needed));
     if (through !== null) storage.releaseLog(through).catch(this.#options.onFatal);
-  }
-
-  /** The transport exchanges messages with the members of the newest configuration, committed or not. */
-  #tellConfiguration(): void {
-    const { configuration } = this.#raft.status();
-    if (configuration === this.#configuration) return;
-    this.#configuration = configuration;
-    this.#options.transport.setMembers(configuration.members);
   }
 
   #onMessage(message: PeerMessage): void {
@@ -469,6 +462,7 @@ export class Member implements MemberApi {
     this.#retention.restored(index);
     this.#writes.restored(index);
     this.#hub.restored();
+    this.#options.transport.setConfiguration(header.configuration, index);
     this.#loop.schedule();
   }
 

@@ -310,7 +310,11 @@ describe('register with a command', () => {
     expect(await readFile(told, 'utf8')).toBe('yes');
     expect(await instances('job')).toEqual([]);
     expect((await run(...options, '--', 'sh', '-c', 'kill -KILL $$')).code).toBe(137);
-    expect(await run(...options, '--', '/no/such/command')).toMatchObject({ code: 127 });
+    expect(await run(...options, '--', '/no/such/command')).toEqual({
+      code: 127,
+      output: '',
+      errors: 'error: usage: "/no/such/command": command not found\n',
+    });
   });
 });
 

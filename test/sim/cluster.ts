@@ -13,7 +13,6 @@ import { openStorage } from '../../src/storage/storage.ts';
 import type { Birth } from '../../src/storage/types.ts';
 import { VirtualClock } from './clock.ts';
 import { SimulatedFiles } from './files.ts';
-import { SimulatedLevelStore } from './level.ts';
 import { type NetworkFaults, SimNetwork } from './network.ts';
 import { Power } from './power.ts';
 
@@ -23,7 +22,6 @@ export interface SimNode {
   readonly id: string;
   readonly name: string;
   files: SimulatedFiles;
-  level: SimulatedLevelStore;
   power: Power;
   clock: LifeClock;
   member: Member | null;
@@ -104,7 +102,7 @@ export class SimCluster {
     if (identity?.birth == null) throw new Error(`${node.name} is not born`);
     const opening = openStorage({
       files: node.files,
-      openLevel: node.level.open,
+      openLevel: node.files.openLevel,
       clock,
       identity,
       segmentBytes: 64 * 1024,
@@ -135,7 +133,6 @@ export class SimCluster {
     this.network.detach(node.id);
     const { power, options } = this.#options();
     node.files = node.files.cut('random', this.random, options);
-    node.level = node.level.cut(this.random, { power });
     node.power = power;
   }
 
@@ -179,7 +176,6 @@ export class SimCluster {
     return {
       power,
       files: new SimulatedFiles(options),
-      level: new SimulatedLevelStore({ power }),
     };
   }
 

@@ -1,7 +1,7 @@
 /** The peers' network in one process: delays, losses, repeats and cuts, all from one seed. */
 import { type Random, randomBelow } from '../../src/base/prng.ts';
 import { decodeMessages, encodeMessages } from '../../src/format/message.ts';
-import type { Message, NodeId } from '../../src/format/types.ts';
+import type { NodeId, PeerMessage } from '../../src/format/types.ts';
 import type { PeerTransport } from '../../src/node/types.ts';
 import type { VirtualClock } from './clock.ts';
 
@@ -29,12 +29,13 @@ export class SimNetwork {
 
   /** A life of one member: `detach` when it crashes. */
   transport(id: NodeId): PeerTransport {
-    const queue: Message[] = [];
+    const queue: PeerMessage[] = [];
     return {
       send: (message) => queue.push(message),
       flush: () => {
         for (const message of queue.splice(0)) this.#send(message);
       },
+      setConfiguration() {},
       attach: (handlers) => this.#handlers.set(id, handlers),
     };
   }
@@ -53,7 +54,7 @@ export class SimNetwork {
   }
 
   /** Every message goes through its bytes, as between processes. */
-  #send(message: Message): void {
+  #send(message: PeerMessage): void {
     const bytes = encodeMessages([message]);
     const { loss, repeat, delayMsMax } = this.faults;
     if (this.#random() < loss) return;
@@ -67,7 +68,7 @@ export class SimNetwork {
     }
   }
 
-  #deliver({ from, to }: Message, bytes: Uint8Array, target: Handlers | undefined): void {
+  #deliver({ from, to }: PeerMessage, bytes: Uint8Array, target: Handlers | undefined): void {
     const handlers = this.#handlers.get(to);
     // A frame to a life that has ended is lost with it.
     if (handlers === undefined || handlers !== target) return;
