@@ -317,7 +317,19 @@ describe('a server that cannot start', () => {
     });
   });
 
-  test('because its directory is of another cluster says so', async () => {
+  test('because its member cannot open closes everything again', async () => {
+    const alone = optionsOf('a', ['a']);
+    const first = await start(alone);
+    await first.born;
+    await first.close();
+    const failure = new Error('damaged');
+    await expect(startServer(alone, () => Promise.reject(failure), log)).rejects.toBe(failure);
+    await (await start(alone)).born;
+  });
+});
+
+describe('the directory of a server', () => {
+  test('of another cluster is refused when it is listed among strangers', async () => {
     const alone = await start(optionsOf('a', ['a']));
     await alone.born;
     await alone.close();
@@ -330,7 +342,7 @@ describe('a server that cannot start', () => {
     await (await start(joining)).born;
   });
 
-  test('only because it was born alone, and has seen the others since, is none of these', async () => {
+  test('is its own if it has seen others of the list since its birth', async () => {
     const alone = await start(optionsOf('a', ['a']));
     await alone.born;
     await alone.close();
@@ -350,15 +362,5 @@ describe('a server that cannot start', () => {
     );
     running.push(server);
     await server.born;
-  });
-
-  test('because its member cannot open closes everything again', async () => {
-    const alone = optionsOf('a', ['a']);
-    const first = await start(alone);
-    await first.born;
-    await first.close();
-    const failure = new Error('damaged');
-    await expect(startServer(alone, () => Promise.reject(failure), log)).rejects.toBe(failure);
-    await (await start(alone)).born;
   });
 });
