@@ -317,7 +317,7 @@ class Server implements RunningServer {
       const text =
         leaderId === null
           ? 'No leader is known'
-          : `"${leaderName}" leads${role === 'leader' ? ': this node' : ''}`;
+          : `"${leaderName ?? leaderId}" leads${role === 'leader' ? ': this node' : ''}`;
       this.#log.info({ term, role }, text);
     });
   }
