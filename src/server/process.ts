@@ -302,28 +302,24 @@ class Server implements RunningServer {
   }
 
   #tellOfChanges(member: RunningMember): void {
-    let toldLeader: string | null = null;
-    let isRemoved = false;
-    const tell = (): void => {
+    let told: string | null = null;
+    member.onStatusChange(() => {
       const { clusterId, leaderId, leaderName, role, standing, term } = member.status();
-      if (standing === 'removed') {
-        if (isRemoved) return;
-        isRemoved = true;
+      const isRemoved = standing === 'removed';
+      const news = isRemoved ? standing : `${leaderId} ${term}`;
+      if (news === told) return;
+      told = news;
+      if (isRemoved) {
         const message = `Node "${this.name}" was removed from cluster ${clusterId}: it serves nothing any more`;
         this.#log.warn({ clusterId }, message);
         return;
       }
-      const news = `${leaderId} ${term}`;
-      if (news === toldLeader) return;
-      toldLeader = news;
       const text =
         leaderId === null
           ? 'No leader is known'
-          : `"${leaderName}" leads${role === 'leader' ? ': this node' : ''}`;
+          : `"${leaderName ?? leaderId}" leads${role === 'leader' ? ': this node' : ''}`;
       this.#log.info({ term, role }, text);
-    };
-    member.onStatusChange(tell);
-    tell();
+    });
   }
 
   #fail(error: unknown): void {

@@ -23,6 +23,8 @@ export class IncomingConnection {
   #hello: Hello | null = null;
   /** Null before the handshake and after whatever ended the connection. */
   #verdict: Exclude<Verdict['type'], 'refuse'> | null = null;
+  /** Was open when it was last looked at. */
+  #isProven = false;
   #heard = false;
   #silences = 0;
 
@@ -62,8 +64,10 @@ export class IncomingConnection {
     this.#silences = this.#heard ? 0 : this.#silences + 1;
     this.#heard = false;
     if (this.#silences > this.#context.timing.silencesMax) this.#socket.terminate();
-    else if (this.isOpen) this.#context.content(this.#key);
     else this.#knock();
+    // Not sooner: the other side may refuse this node right after the handshake.
+    if (this.isOpen && this.#isProven) this.#context.content(this.#key);
+    this.#isProven = this.isOpen;
   }
 
   /** To be called when the configuration is another one: judges the other side anew. */

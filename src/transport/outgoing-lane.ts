@@ -119,7 +119,9 @@ export class OutgoingLane {
     } else {
       socket.ping();
       // Not sooner: who refuses this node says so right after the handshake.
-      if (this.#state === 'open') this.#context.content(this.#key);
+      const { clock, timing } = this.#context;
+      const isProven = clock.monotonic() - this.#openedMs >= timing.keepAliveMs;
+      if (this.#state === 'open' && isProven) this.#context.content(this.#key);
     }
   }
 
@@ -248,17 +250,21 @@ export class OutgoingLane {
     if (socket !== this.#socket) return;
     const { clock, random, timing } = this.#context;
     const wasShaken = this.#hello !== null;
+    // Whoever was just born makes all connections anew.
+    const wasBorn = this.#state === 'greeted' && this.#target.memberId !== null;
     this.#drop(socket, reason);
-    if (this.#lane === 'control') {
-      const peer = this.#target.name;
-      const address = this.#address;
-      const who = peer === null ? 'a member' : `"${peer}"`;
-      const message = `No connection to ${who} at ${address}: ${reason}`;
-      this.#context.complain(this.#key, { peer, address }, message);
-    }
+    if (this.#lane === 'control' && !wasBorn) this.#complain(reason);
     const ceiling = Math.min(timing.backoffMsMax, timing.backoffMsMin * 2 ** this.#attempts++);
     this.#timer = clock.after(ceiling * (0.5 + random() / 2), () => this.#dial());
     this.#tellLoss(wasShaken);
+  }
+
+  #complain(reason: string): void {
+    const peer = this.#target.name;
+    const address = this.#address;
+    const who = peer === null ? 'a member' : `"${peer}"`;
+    const message = `No connection to ${who} at ${address}: ${reason}`;
+    this.#context.complain(this.#key, { peer, address }, message);
   }
 
   #drop(socket: WebSocket, reason: string): void {

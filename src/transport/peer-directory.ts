@@ -101,25 +101,31 @@ export class PeerDirectory {
 
   targets(): readonly Target[] {
     if (this.#known === null) return this.#targetsBeforeBirth();
-    const members = this.#members.filter(({ id }) => id !== this.#self.memberId);
     const guests = [...this.#met.values()].filter(({ memberId }) => !this.isMember(memberId));
-    return [
-      ...members.map((member) => this.#targetOf(member)),
+    const targets = [
+      ...this.#members.map(({ id, name, peerAddress }) => {
+        const said = this.#met.get(id)?.peerAddress ?? peerAddress;
+        return { memberId: id, name, addresses: [...new Set([peerAddress, said])] };
+      }),
       ...guests.map(({ memberId, name, peerAddress }) => ({
         memberId,
         name,
         addresses: [peerAddress],
       })),
     ];
+    // Where this node listens there is nobody else, as with the lost member whose place it takes.
+    const { memberId: ownId, peerAddress: ownAddress } = this.#self;
+    return targets
+      .filter(({ memberId }) => memberId !== ownId)
+      .map((target) => ({
+        ...target,
+        addresses: target.addresses.filter((address) => address !== ownAddress),
+      }))
+      .filter(({ addresses }) => addresses.length > 0);
   }
 
   get #members(): readonly Member[] {
     return this.#known?.configuration.members ?? [];
-  }
-
-  #targetOf({ id, name, peerAddress }: Member): Target {
-    const said = this.#met.get(id)?.peerAddress ?? peerAddress;
-    return { memberId: id, name, addresses: [...new Set([peerAddress, said])] };
   }
 
   #targetsBeforeBirth(): readonly Target[] {

@@ -314,7 +314,12 @@ export class Peers {
         if (this.#closing === null) this.#handlers?.unreachable(memberId);
       },
       gone: (memberId) => this.#handlers?.gone(memberId),
-      knock: (hello) => this.#handlers?.knock(greetingOf(hello)),
+      knock: (hello) => {
+        const { memberId, name, peerAddress } = hello;
+        const reason = `"${name}" at ${peerAddress} asks to be taken in`;
+        if (this.#complaints.isNews(`knock ${memberId}`, reason)) log.info({ memberId }, reason);
+        this.#handlers?.knock(greetingOf(hello));
+      },
       removed: (configurationIndex) => this.#handlers?.removed(configurationIndex),
       birth: (birth, from) => this.#hooks.onBirth(birth, from),
       complain: (key, fields, reason) => {

@@ -17,7 +17,8 @@ export class RefusalProbe {
   constructor(address: string, clock: Clock, withinMs: number, refused: () => void) {
     this.#address = parseAddress(address);
     this.#refused = refused;
-    this.#timer = clock.after(withinMs, () => this.cancel());
+    // After a pause of this process, timers come before what waits in the sockets.
+    this.#timer = clock.after(withinMs, () => clock.soon(() => this.cancel()));
     this.#connect();
   }
 

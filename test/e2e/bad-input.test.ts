@@ -393,7 +393,7 @@ describe('a connection', () => {
   });
 
   test('of a false peer carries nothing', async () => {
-    const { memberId, clusterId } = (await readStatus(leader)) ?? {};
+    const { memberId, clusterId, incarnation } = (await readStatus(leader)) ?? {};
     const hello = {
       clusterId: null,
       incarnation: null,
@@ -404,12 +404,14 @@ describe('a connection', () => {
       featureLevel: 1,
       lane: 'control',
       initialCluster: [],
+      configurationIndex: 0,
+      members: [],
     } as const;
     const say = (said: object) =>
       encodePeerFrame({ type: 'hello', hello: { ...hello, ...said } } as never);
     const ends = await Promise.all(
       [
-        say({}),
+        say({ clusterId, incarnation }),
         say({ memberId }),
         say({ clusterId: '1111111111111111', incarnation: '2222222222222222' }),
         say({ clusterId, incarnation: '2222222222222222' }),

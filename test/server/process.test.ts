@@ -317,7 +317,19 @@ describe('a server that cannot start', () => {
     });
   });
 
-  test('because its directory is of another cluster says so', async () => {
+  test('because its member cannot open closes everything again', async () => {
+    const alone = optionsOf('a', ['a']);
+    const first = await start(alone);
+    await first.born;
+    await first.close();
+    const failure = new Error('damaged');
+    await expect(startServer(alone, () => Promise.reject(failure), log)).rejects.toBe(failure);
+    await (await start(alone)).born;
+  });
+});
+
+describe('the directory of a server', () => {
+  test('of another cluster is refused when it is listed among strangers', async () => {
     const alone = await start(optionsOf('a', ['a']));
     await alone.born;
     await alone.close();
@@ -330,13 +342,25 @@ describe('a server that cannot start', () => {
     await (await start(joining)).born;
   });
 
-  test('because its member cannot open closes everything again', async () => {
-    const alone = optionsOf('a', ['a']);
-    const first = await start(alone);
-    await first.born;
-    await first.close();
-    const failure = new Error('damaged');
-    await expect(startServer(alone, () => Promise.reject(failure), log)).rejects.toBe(failure);
-    await (await start(alone)).born;
+  test('is its own if it has seen others of the list since its birth', async () => {
+    const alone = await start(optionsOf('a', ['a']));
+    await alone.born;
+    await alone.close();
+    const server = await startServer(
+      optionsOf('a'),
+      async ({ birth: { configuration }, transport }) => {
+        const newcomers = configuration.members.map((member) => ({
+          ...member,
+          id: '00000000000000bb',
+          name: 'b',
+        }));
+        const members = [...configuration.members, ...newcomers];
+        transport.setConfiguration({ ...configuration, members }, 9);
+        return Object.assign(new MapMember(), { close: async () => {} });
+      },
+      log,
+    );
+    running.push(server);
+    await server.born;
   });
 });

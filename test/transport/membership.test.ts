@@ -67,7 +67,9 @@ describe('a node that asks to be taken in', () => {
     expect(await b.hellos.take()).toMatchObject({ clusterId: birthOf([]).clusterId });
     expect(b.births.all).toEqual([]);
   });
+});
 
+describe('a node that is taken in', () => {
   test('is born over the standing connection as soon as it is listed, and not before', async () => {
     const a = await node('a', { birth: birthOf(['a']) });
     const d = await applicant([a]);
@@ -88,7 +90,7 @@ describe('a node that asks to be taken in', () => {
     await deliver(d, a, heartbeat(d, a, 1));
   });
 
-  test('goes on asking whoever is there, whatever their names', async () => {
+  test('was asking whoever is there, whatever their names', async () => {
     const a = await node('a', { birth: birthOf(['a', 'b']) });
     const b = await node('b', { birth: birthOf(['a', 'b']) });
     const d = await applicant([a, b]);
@@ -99,7 +101,19 @@ describe('a node that asks to be taken in', () => {
     await d.births.take();
   });
 
-  test('exchanges no raft messages', async () => {
+  test('takes the place of a lost member at its address', async () => {
+    const a = await node('a', { birth: birthOf(['a', 'b']) });
+    const b = await applicant([a], { id: freshId });
+    await a.knocks.take();
+    const lost = memberAt('b', b.peers.address);
+    configure([a], [asMember(a), lost, { ...asMember(b), name: 'b' }]);
+    b.peers.born(await b.births.take());
+    await deliver(b, a, heartbeat(b, a, 1));
+    await deliver(a, b, heartbeat(a, b, 2));
+    expect(b.warnings.all).toEqual([]);
+  });
+
+  test('exchanges no raft messages before', async () => {
     const a = await node('a', { birth: birthOf(['a']) });
     const d = await applicant([a]);
     await a.knocks.take();
@@ -195,6 +209,21 @@ describe('connections of members', () => {
     b.peers.setConfiguration(configurationOf([memberAt('x', '127.0.0.1:1')]), 999);
     await deliver(a, b, heartbeat(a, b, 2));
     await deliver(b, a, heartbeat(b, a, 3));
+    expect([...b.peers.names]).toEqual(['a', 'b']);
+  });
+
+  test('are looked for where the configuration says and where they were last', async () => {
+    const birth = birthOf(['a', 'b']);
+    const [a, home] = [await node('a', { birth }), await node('b', { birth })];
+    const members = [asMember(a), asMember(home)];
+    await home.peers.close();
+    const away = await node('b', { birth });
+    configure([a, away], members);
+    await deliver(a, away, heartbeat(a, away, 1));
+    await away.peers.close();
+    // It does not know where the other one is, so it cannot say that it is back.
+    const back = await node('b', { birth, listen: home.peers.address });
+    await deliver(a, back, heartbeat(a, back, 2));
   });
 });
 

@@ -21,6 +21,7 @@ export interface Node {
   readonly removed: Inbox<number>;
   readonly hellos: Inbox<Hello>;
   readonly births: Inbox<Birth>;
+  readonly news: Inbox<string>;
   readonly warnings: Inbox<string>;
 }
 
@@ -82,12 +83,13 @@ export async function openNode(name: string, options: NodeOptions = {}): Promise
     removed: new Inbox<number>(),
     hellos: new Inbox<Hello>(),
     births: new Inbox<Birth>(),
+    news: new Inbox<string>(),
     warnings: new Inbox<string>(),
   };
   const id = options.id ?? idOf(name);
   const log: Log = {
     debug() {},
-    info() {},
+    info: (_fields, message) => inboxes.news.push(message),
     warn: (_fields, message) => inboxes.warnings.push(message),
     error: (_fields, message) => inboxes.warnings.push(message),
   };

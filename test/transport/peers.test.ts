@@ -132,6 +132,15 @@ describe('peers in trouble', () => {
     expect(a.warnings.all.filter((text) => text.includes('ECONNREFUSED'))).toEqual([]);
   });
 
+  test('tell when a member that was away is well again', async () => {
+    const birth = birthOf(['a', 'b']);
+    const a = await node('a', { birth, timing: { keepAliveMs: 20 } });
+    configure([a], [memberAt('a', a.peers.address), memberAt('b', '127.0.0.1:1')]);
+    await a.warnings.take((text) => text.includes('ECONNREFUSED'));
+    introduce(a, await node('b', { birth }));
+    await a.news.take((text) => text.includes('to b control is well again'));
+  });
+
   test('drop appends that nobody reads, say so once, and still beat', async () => {
     const [a, b] = await pair();
     await deliver(a, b, append(a, b, 1, 1));
