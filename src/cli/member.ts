@@ -147,8 +147,8 @@ function showMembers(run: Run, options: ClientOptions, membership: Membership): 
         standingText(member),
         member.peerAddress,
         member.clientAddress,
-        String(member.matchIndex),
-        member.isReachable ? 'reachable' : 'silent',
+        member.matchIndex === null ? '' : String(member.matchIndex),
+        reachText(member),
       ]),
       ...applicants.map(({ name, id, peerAddress, clientAddress }) => [
         name,
@@ -162,6 +162,11 @@ function showMembers(run: Run, options: ClientOptions, membership: Membership): 
     ],
   );
   show(run, options, document, table);
+}
+
+function reachText({ isReachable }: ClusterMember): string {
+  if (isReachable === null) return '';
+  return isReachable ? 'reachable' : 'silent';
 }
 
 function standingText({ standing, leads, replaces }: ClusterMember): string {

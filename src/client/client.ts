@@ -37,6 +37,11 @@ export interface ConnectOptions {
    * 2^31 − 1. Default 5000.
    */
   readonly requestTimeoutMs?: number;
+  /**
+   * Connect to members that the endpoints tell of as well, so that the client follows a cluster whose
+   * members change. Default true; false where clients reach the nodes only under other addresses.
+   */
+  readonly learnEndpoints?: boolean;
   /** Gives up connecting. Afterwards it has no effect. */
   readonly signal?: AbortSignal;
 }
@@ -82,6 +87,7 @@ export async function connectThrough(outside: Outside, options: ConnectOptions):
   const router = new Router({
     endpoints: options.endpoints,
     requestTimeoutMs,
+    learnEndpoints: options.learnEndpoints ?? true,
     outside,
   });
   try {
@@ -138,7 +144,7 @@ export class Client {
     return this.#router.incarnation;
   }
 
-  /** The endpoints as they are known at the moment; those of learned leaders included. */
+  /** The endpoints as they are known at the moment; those of members that were learned from others included. */
   get endpoints(): readonly EndpointState[] {
     const leader = this.#router.leader;
     return this.#router.connections.map(({ address, usable, error }) => ({

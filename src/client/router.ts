@@ -28,13 +28,14 @@ const silentAfterMs = 400;
 /** Nodes speak every second; a socket that stays quiet for longer than this leads nowhere. */
 const deadAfterMs = 2500;
 const heartbeatMs = 500;
-/** Leaders that were learned from the members, beyond the given endpoints. */
+/** Members that were learned from others, beyond the given endpoints. */
 const learnedEndpointsMax = 16;
 const redial = { minMs: 20, maxMs: 1000 };
 
 export interface RouterOptions {
   readonly endpoints: readonly string[];
   readonly requestTimeoutMs: number;
+  readonly learnEndpoints: boolean;
   readonly outside: Outside;
 }
 
@@ -64,6 +65,7 @@ export class Router implements CallOwner, ConnectionEvents {
   readonly #requestTimeoutMs: number;
   readonly #outside: Outside;
   readonly #endpointsMax: number;
+  readonly #learns: boolean;
   #heartbeat: Timer | null = null;
   readonly #closing = new Set<() => void>();
   #sweeper: Timer | null = null;
@@ -84,6 +86,7 @@ export class Router implements CallOwner, ConnectionEvents {
     this.#requestTimeoutMs = options.requestTimeoutMs;
     this.#outside = options.outside;
     this.#topology = new Topology(options.endpoints);
+    this.#learns = options.learnEndpoints;
     this.#endpointsMax = options.endpoints.length + learnedEndpointsMax;
     this.#checkedAtMs = this.clock.monotonic();
     for (const address of this.#topology.addresses) this.#connect(address);
@@ -212,7 +215,7 @@ export class Router implements CallOwner, ConnectionEvents {
     }
     if (status.incarnation !== '') this.#incarnation = status.incarnation;
     this.#topology.observed(connection.address, status);
-    this.#learnLeader();
+    this.#learnEndpoints();
     if (this.#topology.leader !== this.#ledBy) {
       this.#ledBy = this.#topology.leader;
       for (const link of this.#links.values()) this.#recall(link.connection);
@@ -255,11 +258,13 @@ export class Router implements CallOwner, ConnectionEvents {
     connection.dial();
   }
 
-  #learnLeader(): void {
-    const address = this.#topology.unknownLeaderAddress();
-    if (address === null || this.#links.size >= this.#endpointsMax) return;
-    this.#topology.add(address);
-    this.#connect(address);
+  #learnEndpoints(): void {
+    if (!this.#learns) return;
+    for (const address of this.#topology.unknownAddresses()) {
+      if (this.#links.size >= this.#endpointsMax) return;
+      this.#topology.add(address);
+      this.#connect(address);
+    }
   }
 
   /** `except` has just refused the call: it is asked again only after news or at the next sweep. */

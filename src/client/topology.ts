@@ -110,14 +110,15 @@ export class Topology {
     this.#decide();
   }
 
-  /** The address of a leader that is none of the endpoints' members: worth a connection of its own. */
-  unknownLeaderAddress(): string | null {
+  /** Addresses of members that are none of the endpoints' members: worth connections of their own. */
+  unknownAddresses(): readonly string[] {
     const newest = this.#newest();
-    if (newest === null || newest.leaderAddress === null) return null;
-    for (const endpoint of this.#endpoints.values()) {
-      if (endpoint.status?.memberId === newest.leaderId) return null;
-    }
-    return this.#endpoints.has(newest.leaderAddress) ? null : newest.leaderAddress;
+    if (newest === null) return [];
+    const endpoints = [...this.#endpoints.values()];
+    const met = new Set(endpoints.map(({ status }) => status?.memberId));
+    return newest.members
+      .filter(({ id, clientAddress }) => !met.has(id) && !this.#endpoints.has(clientAddress))
+      .map(({ clientAddress }) => clientAddress);
   }
 
   #decide(): void {

@@ -1,11 +1,12 @@
 /**
  * Changes of the configuration between the operator who asked and their end:
  *
- *     begin ──▶ asked ──accepted──▶ logged at an index ──a simple configuration is applied
- *                 │                                      at or after it──▶ reply
- *                 └─ refused
+ *     begin ──▶ asked ──accepted──▶ logged ──its entry is applied──▶ decided ──a configuration that
+ *                 │                   │                                       is not joint──▶ reply
+ *                 └─ refused          └─ another entry took its place: it did not happen
  *
- * What the leader changes by itself has no reply and needs no place here.
+ * The log decides, not the leadership: a leader that removes itself leads no longer when it answers. What
+ * the leader changes by itself has no reply and needs no place here.
  */
 import { RollcallError } from '../base/errors.ts';
 import type {
@@ -23,6 +24,8 @@ interface Waiting {
   readonly sinceMs: number;
   /** Null until it is in the log. */
   readonly entry: EntryId | null;
+  /** Its entry was applied. */
+  readonly isDecided: boolean;
 }
 
 export class ConfigurationChanges {
@@ -34,7 +37,7 @@ export class ConfigurationChanges {
   }
 
   begin(id: RequestId, reply: Reply, nowMs: number): void {
-    this.#waiting.set(id, { reply, sinceMs: nowMs, entry: null });
+    this.#waiting.set(id, { reply, sinceMs: nowMs, entry: null, isDecided: false });
   }
 
   accepted({ id, entry }: Accepted): void {
@@ -56,29 +59,19 @@ export class ConfigurationChanges {
     configuration: Configuration,
     answer: () => { readonly revision: number; readonly report: MembershipReport },
   ): void {
-    if (configuration.votersOutgoing.length > 0) return;
-    for (const [id, { entry, reply }] of [...this.#waiting]) {
+    for (const [id, waiting] of [...this.#waiting]) {
+      const { entry, isDecided } = waiting;
       if (entry === null || entry.index > index) continue;
-      this.#waiting.delete(id);
-      const isSame = entry.term === term;
-      if (!isSame) {
-        reply(
-          new RollcallError('leadershipLost', 'Another leader took over before it was decided'),
-        );
-        continue;
+      if (!isDecided && (entry.index !== index || entry.term !== term)) {
+        const message = 'Another leader took over before it was decided';
+        this.#end(id, new RollcallError('leadershipLost', message, { definite: true }));
+      } else if (configuration.votersOutgoing.length > 0) {
+        this.#waiting.set(id, { ...waiting, isDecided: true });
+      } else {
+        const { revision, report } = answer();
+        this.#waiting.delete(id);
+        waiting.reply({ revision, result: { type: 'memberChange', ...report } });
       }
-      const { revision, report } = answer();
-      reply({ revision, result: { type: 'memberChange', ...report } });
-    }
-  }
-
-  /** The node leads no longer: the log decides, but not for these to hear. */
-  leadershipLost(): void {
-    for (const id of [...this.#waiting.keys()]) {
-      this.#end(
-        id,
-        new RollcallError('leadershipLost', 'The leader changed before it was decided'),
-      );
     }
   }
 

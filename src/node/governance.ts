@@ -40,6 +40,8 @@ export interface GovernanceOptions {
   readonly revision: () => number;
   /** The refusal of what only the leader can do. */
   readonly notLeader: () => RollcallError;
+  /** Nobody has led for longer than an election takes. */
+  readonly isLeaderless: () => boolean;
   readonly timeoutMs: number;
   readonly applicantMs: number;
   readonly retryMs: number;
@@ -115,11 +117,8 @@ export class Governance {
 
   /** Role or leader changed. */
   led(leaderId: NodeId | null): void {
-    const { id, role } = this.#options.status();
-    if (role !== 'leader') this.#changes.leadershipLost();
-    if (leaderId !== null) {
-      this.#handover.led(leaderId, id, this.#options.revision(), this.#nameOf);
-    }
+    if (leaderId === null) return;
+    this.#handover.led(leaderId, this.#options.status().id, this.#options.revision(), this.#nameOf);
   }
 
   /** To be called now and then. */
@@ -127,7 +126,7 @@ export class Governance {
     const status = this.#options.status();
     this.#changes.expire(this.#nowMs);
     const leadsOn = status.role === 'leader' && status.transferee === null;
-    this.#handover.expire(this.#nowMs, leadsOn, this.#options.timeoutMs);
+    this.#handover.expire(leadsOn || this.#options.isLeaderless());
     const changes = this.#membership.next(status, this.#nowMs);
     if (changes === null || this.#own !== null) return;
     this.#own = this.#options.nextId();
@@ -156,7 +155,7 @@ export class Governance {
       this.#later(reply, new RollcallError('transferFailed', message));
       return;
     }
-    this.#handover.begin(targetId, reply, this.#nowMs);
+    this.#handover.begin(targetId, reply);
     this.#options.step({ type: 'transferLeadership', to: targetId });
   }
 

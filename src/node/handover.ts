@@ -10,14 +10,13 @@ interface Waiting {
   /** Null: any other member. */
   readonly to: NodeId | null;
   readonly reply: Reply;
-  readonly sinceMs: number;
 }
 
 export class Handover {
   #waiting: Waiting[] = [];
 
-  begin(to: NodeId | null, reply: Reply, nowMs: number): void {
-    this.#waiting.push({ to, reply, sinceMs: nowMs });
+  begin(to: NodeId | null, reply: Reply): void {
+    this.#waiting.push({ to, reply });
   }
 
   /** Somebody leads: `leaderId`. `ownId` is the one that handed over. */
@@ -35,14 +34,10 @@ export class Handover {
     }
   }
 
-  /** To be looked at now and then. A transfer that the core has given up fails; one that succeeds is told by `led`. */
-  expire(nowMs: number, leadsWithout: boolean, timeoutMs: number): void {
-    const late = this.#waiting.filter(
-      ({ sinceMs }) => leadsWithout || nowMs - sinceMs >= timeoutMs,
-    );
-    if (late.length === 0) return;
-    this.#waiting = this.#waiting.filter((one) => !late.includes(one));
-    for (const { reply } of late) {
+  /** To be called now and then: has the transfer come to nothing, and nobody else leads? */
+  expire(hasFailed: boolean): void {
+    if (!hasFailed) return;
+    for (const { reply } of this.#take()) {
       reply(new RollcallError('transferFailed', 'The other node did not take over in time'));
     }
   }

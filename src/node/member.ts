@@ -224,6 +224,7 @@ export class Member implements MemberApi {
       leaderId,
       leaderName: leader?.name ?? null,
       leaderAddress: leader?.clientAddress ?? null,
+      members: configuration.members.map(({ id, clientAddress }) => ({ id, clientAddress })),
       commitIndex,
       appliedIndex: this.#applier.last.index,
       revision: this.#machine.revision,
@@ -259,12 +260,19 @@ export class Member implements MemberApi {
     await this.#options.storage.close();
   }
 
-  /** A leader that goes gives its place to another voter first, so that nobody has to notice its absence. */
-  #handOver(): Promise<void> {
+  /**
+   * A leader that goes gives its place to another voter first, so that nobody has to notice its absence,
+   * and stays until that one has decided what was begun here.
+   */
+  async #handOver(): Promise<void> {
     this.#isHandingOver = true;
-    return new Promise((resolve) => {
+    await new Promise<void>((resolve) => {
       this.#governance.submit({ type: 'transferLeadership', to: null }, () => resolve());
     });
+    const untilMs = this.#clock.monotonic() + timing.handoverMs;
+    while (!this.#writes.isIdle && this.#clock.monotonic() < untilMs) {
+      await new Promise<void>((resolve) => this.#clock.after(timing.tickMs, resolve));
+    }
   }
 
   #createGovernance(): Governance {
@@ -277,6 +285,7 @@ export class Member implements MemberApi {
       nextId: () => ++this.#requestId,
       revision: () => this.#machine.revision,
       notLeader: () => this.#notLeader(),
+      isLeaderless: () => this.#leaderlessMs() > timing.handoverMs,
     });
   }
 
@@ -477,6 +486,10 @@ export class Member implements MemberApi {
   }
 
   #leaderless(): boolean {
-    return this.#leadership.leaderlessMs(this.#clock.monotonic()) > timing.leaderlessMs;
+    return this.#leaderlessMs() > timing.leaderlessMs;
+  }
+
+  #leaderlessMs(): number {
+    return this.#leadership.leaderlessMs(this.#clock.monotonic());
   }
 }

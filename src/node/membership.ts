@@ -196,8 +196,8 @@ function reportOf(member: Member, status: Status): MemberReport {
     ...{ id, name, peerAddress, clientAddress, featureLevel, autoPromote, replaces },
     standing: standingOf(id, status),
     leads: id === status.leaderId,
-    matchIndex: id === status.id ? status.lastIndex : (progress?.matchIndex ?? 0),
-    isReachable: isHeard(id, status),
+    matchIndex: id === status.id ? status.lastIndex : (progress?.matchIndex ?? null),
+    isReachable: status.role === 'leader' || id === status.id ? isHeard(id, status) : null,
   };
 }
 

@@ -17,6 +17,8 @@ export const timing = {
   leaderlessMs: 1800,
   /** Waits are looked through this often. */
   sweepMs: 100,
+  /** So long a stopping leader waits for the one that takes over, and for what it began. */
+  handoverMs: 600,
   /** A node that asked to join and was not heard of for so long is gone. */
   applicantMs: 5000,
   /** After a refusal the leader tries again so much later to change the configuration by itself. */

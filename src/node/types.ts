@@ -89,9 +89,10 @@ export interface MemberReport extends Applicant {
   /** A learner that becomes a voter once it has caught up. */
   readonly autoPromote: boolean;
   readonly replaces: NodeId | null;
-  /** How far its log is known to equal the leader's. */
-  readonly matchIndex: number;
-  readonly isReachable: boolean;
+  /** How far its log is known to equal the leader's; null on a node that does not lead. */
+  readonly matchIndex: number | null;
+  /** Whether the leader heard of it lately; null on a node that does not lead. */
+  readonly isReachable: boolean | null;
 }
 
 export interface MembershipReport {
@@ -197,6 +198,8 @@ export interface MemberStatus {
   readonly leaderId: NodeId | null;
   readonly leaderName: string | null;
   readonly leaderAddress: string | null;
+  /** Where clients reach the members, this one included. */
+  readonly members: readonly { readonly id: string; readonly clientAddress: string }[];
   readonly commitIndex: number;
   readonly appliedIndex: number;
   readonly revision: Revision;

@@ -179,6 +179,7 @@ export function nodeStatusOf(
     leaderId: null,
     leaderName: null,
     leaderAddress: null,
+    members: [],
     commitIndex: 0,
     appliedIndex: 0,
     revision: 0,

@@ -252,10 +252,10 @@ export interface WireMember extends WireApplicant {
   readonly autoPromote: boolean;
   /** The id of the member whose place a learner takes. */
   readonly replaces: string | null;
-  /** How far its log is known to equal the leader's. */
-  readonly matchIndex: number;
-  /** Whether the leader heard of it lately. */
-  readonly isReachable: boolean;
+  /** How far its log is known to equal the leader's; null when one that leads no longer answers. */
+  readonly matchIndex: number | null;
+  /** Whether the leader heard of it lately; null when one that leads no longer answers. */
+  readonly isReachable: boolean | null;
 }
 
 export interface WireMembership {
@@ -284,6 +284,8 @@ export interface NodeStatus {
   readonly leaderName: string | null;
   /** The leader's client address, `host:port`. */
   readonly leaderAddress: string | null;
+  /** Where clients reach the members, this one included; empty before birth. */
+  readonly members: readonly { readonly id: string; readonly clientAddress: string }[];
   readonly commitIndex: number;
   readonly appliedIndex: number;
   readonly revision: number;

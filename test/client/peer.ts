@@ -218,6 +218,7 @@ export class PeerNode {
       leaderId: leader?.memberId ?? null,
       leaderName: leader?.name ?? null,
       leaderAddress: leader?.address ?? null,
+      members: leader === null ? [] : [{ id: leader.memberId, clientAddress: leader.address }],
       commitIndex: store.revision,
       appliedIndex: store.revision,
       revision: store.revision,

@@ -14,6 +14,7 @@ function status(member: number, term: number, leader: number | null): NodeStatus
     leaderId: leader === null ? null : `m${leader}`,
     leaderName: leader === null ? null : `n${leader}`,
     leaderAddress: leader === null ? null : `h:${leader}`,
+    members: [1, 2, 3].map((at) => ({ id: `m${at}`, clientAddress: `h:${at}` })),
     commitIndex: 0,
     appliedIndex: 0,
     revision: 1,
@@ -92,19 +93,20 @@ describe('the leader', () => {
 });
 
 describe('learning of endpoints', () => {
-  test('a leader that no endpoint stands for is worth a connection', () => {
+  test('members that no endpoint stands for are worth a connection', () => {
     const topology = new Topology(['h:1']);
     topology.observed('h:1', status(1, 5, 2));
-    expect(topology.unknownLeaderAddress()).toBe('h:2');
+    expect(topology.unknownAddresses()).toEqual(['h:2', 'h:3']);
     topology.add('h:2');
-    expect(topology.unknownLeaderAddress()).toBeNull();
+    expect(topology.unknownAddresses()).toEqual(['h:3']);
   });
 
-  test('a leader known under another address is not', () => {
-    const topology = new Topology(['localhost:1', 'h:2']);
+  test('members known under other addresses are not', () => {
+    const topology = new Topology(['localhost:1', 'h:2', 'localhost:3']);
     topology.observed('localhost:1', status(1, 5, 1));
     topology.observed('h:2', status(2, 5, 1));
+    topology.observed('localhost:3', status(3, 5, 1));
     topology.disconnected('localhost:1');
-    expect(topology.unknownLeaderAddress()).toBeNull();
+    expect(topology.unknownAddresses()).toEqual([]);
   });
 });

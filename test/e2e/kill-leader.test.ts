@@ -176,7 +176,11 @@ test('a node left alone refuses writes clearly, and the cluster comes back by it
   ];
   await cluster.stopNode(second, 'SIGKILL');
   await cluster.stopNode(third, 'SIGKILL');
-  const client = await connect({ endpoints: [first.clientAddress], requestTimeoutMs: 1500 });
+  const client = await connect({
+    endpoints: [first.clientAddress],
+    requestTimeoutMs: 1500,
+    learnEndpoints: false,
+  });
   const refusal = await eventually('the refusal', async () => {
     try {
       await client.put('alone', '1');

@@ -37,6 +37,7 @@ export class MapMember implements MemberApi {
     leaderId: '00000000000000a1',
     leaderName: 'a',
     leaderAddress: '127.0.0.1:4640',
+    members: [{ id: '00000000000000a1', clientAddress: '127.0.0.1:4640' }],
     commitIndex: 9,
     appliedIndex: 9,
     revision: 1,
