@@ -10,5 +10,6 @@ export type {
   Member,
   Message,
   NodeId,
+  SnapshotMetadata,
   Term,
 } from '../raft/types.ts';

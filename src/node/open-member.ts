@@ -10,6 +10,10 @@ import { Member, type MemberOptions } from './member.ts';
  */
 export async function openMember(options: Omit<MemberOptions, 'machine'>): Promise<Member> {
   const { storage, birth } = options;
+  if (storage.isStateMissing) {
+    const begin = `the log begins only after entry ${storage.logFirst - 1}`;
+    throw new RollcallError('dataDamaged', `The state is missing, and ${begin}`);
+  }
   const machine = new StateMachine(storage.overlay);
   const header = storage.checkpoint;
   if (header !== null) {

@@ -3,105 +3,133 @@
  * describes the state at its end. So Level is at every instant exactly the state at one index.
  */
 import type { Clock } from '../base/clock.ts';
-import {
-  type CheckpointHeader,
-  decodeCheckpointHeader,
-  encodeCheckpointHeader,
-} from '../format/checkpoint.ts';
-import { damaged } from './damage.ts';
+import type { CheckpointHeader } from '../format/checkpoint.ts';
+import type { Index } from '../format/types.ts';
+import { checkpointChanges, type StoredCheckpoint } from './checkpoint-record.ts';
+import type { ReachFailpoint } from './failpoints.ts';
 import type { GenerationOverlay } from './overlay.ts';
-import { seal, unseal } from './sealed.ts';
 import type { Level, LevelChange } from './types.ts';
 
-export const levelDirectory = 'level';
-
-/** After all records. */
-const headerKey = '\xffcheckpoint';
-const recordsEnd = '\xff';
-
-/** The state that Level holds, or null while it is empty. Records without a header are damage. */
-export async function readCheckpoint(level: Level): Promise<CheckpointHeader | null> {
-  const bytes = level.get(headerKey);
-  if (bytes !== null) return unseal(levelDirectory, bytes, decodeCheckpointHeader);
-  for await (const page of level.pages('', recordsEnd)) {
-    if (page.length === 0) continue;
-    throw damaged(levelDirectory, 0, 'there are records, but their header is missing');
-  }
-  return null;
-}
-
-export interface CheckpointerOptions {
-  readonly level: Level;
-  readonly overlay: GenerationOverlay;
+export interface CheckpointOptions {
   readonly clock: Clock;
   /** A generation of this size is due at once. */
   readonly generationBytesMax: number;
   /** Any generation is due this long after the last one. */
   readonly generationAgeMsMax: number;
+  /** The number of the log's next group: all before it are durable. */
+  readonly sequence: () => number;
+  readonly failpoint: ReachFailpoint;
   readonly onFailure: (error: unknown) => void;
 }
 
 export class Checkpointer {
-  readonly #options: CheckpointerOptions;
+  readonly #options: CheckpointOptions;
+  readonly #level: Level;
+  readonly #overlay: GenerationOverlay;
+  #durable: CheckpointHeader | null;
   #frozenAtMs: number;
   #writing: Promise<void> | null = null;
   #isClosing = false;
+  #hasFailed = false;
   /** Describes the newest entry boundary; null when there was none since the last freeze. */
   #header: (() => CheckpointHeader) | null = null;
 
-  constructor(options: CheckpointerOptions) {
+  constructor(
+    options: CheckpointOptions,
+    level: Level,
+    overlay: GenerationOverlay,
+    durable: CheckpointHeader | null,
+  ) {
     this.#options = options;
+    this.#level = level;
+    this.#overlay = overlay;
+    this.#durable = durable;
     this.#frozenAtMs = options.clock.monotonic();
   }
 
+  /** Describes what Level holds; null while it is empty. */
+  get durable(): CheckpointHeader | null {
+    return this.#durable;
+  }
+
   applied(header: () => CheckpointHeader): void {
-    this.#options.overlay.markBoundary();
+    this.#overlay.markBoundary();
     this.#header = header;
     this.#freezeWhenDue();
   }
 
-  /** Waits for the generation on its way and, unless something failed, writes what is left. */
-  async close(hasFailed: () => boolean): Promise<void> {
+  /** Writes out everything, if the overlay is at an entry boundary. */
+  async flush(): Promise<void> {
+    await this.#writing;
+    if (this.#writing === null && this.#overlay.isAtBoundary) this.#freeze();
+    await this.#writing;
+  }
+
+  /** Waits for the generation on its way. None follows. */
+  async stop(): Promise<void> {
     this.#isClosing = true;
     await this.#writing;
-    if (hasFailed() || this.#header === null || !this.#options.overlay.isAtBoundary) return;
-    this.#freeze(this.#header());
-    await this.#writing;
+  }
+
+  /** Waits for the generation on its way and, unless something failed, writes what is left. */
+  async close(hasFailed: () => boolean): Promise<void> {
+    await this.stop();
+    if (!hasFailed()) await this.flush();
   }
 
   #freezeWhenDue(): void {
-    const { overlay, clock, generationBytesMax, generationAgeMsMax } = this.#options;
-    if (this.#writing !== null || this.#header === null || !overlay.isAtBoundary) return;
+    const { clock, generationBytesMax, generationAgeMsMax } = this.#options;
+    if (this.#writing !== null || !this.#overlay.isAtBoundary) return;
     const isDue =
-      overlay.newestBytes >= generationBytesMax ||
+      this.#overlay.newestBytes >= generationBytesMax ||
       clock.monotonic() - this.#frozenAtMs >= generationAgeMsMax;
-    if (isDue) this.#freeze(this.#header());
+    if (isDue) this.#freeze();
   }
 
-  #freeze(header: CheckpointHeader): void {
-    const { overlay, clock, level, onFailure } = this.#options;
+  #freeze(): void {
+    const header = this.#header?.();
     this.#header = null;
-    this.#frozenAtMs = clock.monotonic();
-    const bytes = seal((writer) => encodeCheckpointHeader(writer, header));
-    this.#writing = level.write(changes(overlay.freeze(), bytes)).then(
+    if (header === undefined || this.#hasFailed) return;
+    // What is applied to a state that an install has replaced is none of this one.
+    if (header.applied.index < appliedIndex(this.#durable)) return;
+    this.#frozenAtMs = this.#options.clock.monotonic();
+    const stored = { header, sequence: this.#options.sequence() };
+    this.#writing = this.#write(this.#overlay.freeze(), stored).then(
       () => {
         this.#writing = null;
-        overlay.drop();
+        this.#durable = header;
+        this.#overlay.drop();
         // A node whose memory is full applies nothing until the next generation has gone as well.
         if (!this.#isClosing) this.#freezeWhenDue();
       },
       (error: unknown) => {
         this.#writing = null;
-        onFailure(error);
+        this.#hasFailed = true;
+        this.#options.onFailure(error);
       },
     );
+  }
+
+  async #write(
+    records: ReadonlyMap<string, Uint8Array | null>,
+    stored: StoredCheckpoint,
+  ): Promise<void> {
+    const { failpoint } = this.#options;
+    await failpoint('checkpoint.begin');
+    await this.#level.write(changes(records, stored));
+    await failpoint('checkpoint.durable');
   }
 }
 
 function* changes(
   records: ReadonlyMap<string, Uint8Array | null>,
-  header: Uint8Array,
+  stored: StoredCheckpoint,
 ): Iterable<LevelChange> {
   yield* records;
-  yield [headerKey, header];
+  yield* checkpointChanges(stored);
+}
+
+/** The last entry that a state described by this header has applied. */
+export function appliedIndex(header: CheckpointHeader | null): Index {
+  return header?.applied.index ?? 0;
 }

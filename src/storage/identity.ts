@@ -18,10 +18,10 @@ export async function loadIdentity(files: Files): Promise<Identity | null> {
   const file = await files.open(path, { create: false });
   if (file === null) {
     if ((await files.list(walDirectory)).length === 0) return null;
-    throw damaged(path, 0, 'it is missing, while a write-ahead log exists');
+    throw damaged('identity', path, 0, 'it is missing, while a write-ahead log exists');
   }
   try {
-    return unseal(path, await file.read(0, await file.size()), decodeIdentity);
+    return unseal('identity', path, await file.read(0, await file.size()), decodeIdentity);
   } finally {
     await file.close();
   }

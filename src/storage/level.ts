@@ -6,7 +6,8 @@
 import { Level as LevelDatabase } from 'level';
 import { RollcallError } from '../base/errors.ts';
 import { damaged } from './damage.ts';
-import type { Level, LevelChange } from './types.ts';
+import { diskError } from './disk-error.ts';
+import type { Level, LevelChange, LevelReading, StoredRecord } from './types.ts';
 
 const mebi = 1024 * 1024;
 const sliceRecords = 1024;
@@ -36,9 +37,9 @@ export async function openLevel(directory: string, options: LevelOptions = {}): 
       throw new RollcallError('dataDirectory', `The database ${directory} is in use`, { cause });
     }
     if (!hasCode(cause, 'LEVEL_CORRUPTION')) {
-      throw new RollcallError('storageFailed', `Cannot open ${directory}`, { cause });
+      throw diskError('open', directory, cause);
     }
-    throw damaged(directory, 0, 'the database cannot be opened', cause);
+    throw damaged('state', directory, 0, 'the database cannot be opened', cause);
   }
   return new NodeLevel(directory, database);
 }
@@ -62,6 +63,8 @@ function plain(bytes: Uint8Array): Uint8Array {
 
 type Database = LevelDatabase<Uint8Array, Uint8Array>;
 
+type Snapshot = ReturnType<Database['snapshot']>;
+
 class NodeLevel implements Level {
   readonly #directory: string;
   readonly #database: Database;
@@ -72,12 +75,7 @@ class NodeLevel implements Level {
   }
 
   get(key: string): Uint8Array | null {
-    try {
-      const found = this.#database.getSync(Buffer.from(key, 'latin1'));
-      return found === undefined ? null : plain(found);
-    } catch (error) {
-      throw this.#failed('read', error);
-    }
+    return read(this.#directory, this.#database, key, undefined);
   }
 
   async write(changes: Iterable<LevelChange>): Promise<void> {
@@ -97,26 +95,19 @@ class NodeLevel implements Level {
       }
       await batch.write({ sync: true });
     } catch (error) {
-      throw this.#failed('write', error);
+      throw failed('write', this.#directory, error);
     }
   }
 
-  async *pages(from: string, to: string): AsyncIterable<(readonly [string, Uint8Array])[]> {
-    const iterator = this.#database.iterator({
-      gte: Buffer.from(from, 'latin1'),
-      lt: Buffer.from(to, 'latin1'),
-      highWaterMarkBytes: pageBytes,
-    });
+  pages(from: string, to: string): AsyncIterable<readonly StoredRecord[]> {
+    return pages(this.#directory, this.#database, from, to, undefined);
+  }
+
+  snapshot(): LevelReading {
     try {
-      for (;;) {
-        const page = await iterator.nextv(pageRecords);
-        if (page.length === 0) return;
-        yield page.map(([key, value]) => [Buffer.from(key).toString('latin1'), plain(value)]);
-      }
+      return new NodeLevelSnapshot(this.#directory, this.#database, this.#database.snapshot());
     } catch (error) {
-      throw this.#failed('read', error);
-    } finally {
-      await iterator.close();
+      throw failed('read', this.#directory, error);
     }
   }
 
@@ -124,11 +115,80 @@ class NodeLevel implements Level {
     try {
       await this.#database.close();
     } catch (error) {
-      throw this.#failed('close', error);
+      throw failed('close', this.#directory, error);
     }
   }
+}
 
-  #failed(operation: string, cause: unknown): RollcallError {
-    return new RollcallError('storageFailed', `Cannot ${operation} ${this.#directory}`, { cause });
+class NodeLevelSnapshot implements LevelReading {
+  readonly #directory: string;
+  readonly #database: Database;
+  readonly #snapshot: Snapshot;
+
+  constructor(directory: string, database: Database, snapshot: Snapshot) {
+    this.#directory = directory;
+    this.#database = database;
+    this.#snapshot = snapshot;
   }
+
+  get(key: string): Uint8Array | null {
+    return read(this.#directory, this.#database, key, this.#snapshot);
+  }
+
+  pages(from: string, to: string): AsyncIterable<readonly StoredRecord[]> {
+    return pages(this.#directory, this.#database, from, to, this.#snapshot);
+  }
+
+  async close(): Promise<void> {
+    try {
+      await this.#snapshot.close();
+    } catch (error) {
+      throw failed('close', this.#directory, error);
+    }
+  }
+}
+
+function read(
+  directory: string,
+  database: Database,
+  key: string,
+  snapshot: Snapshot | undefined,
+): Uint8Array | null {
+  try {
+    const found = database.getSync(Buffer.from(key, 'latin1'), { snapshot });
+    return found === undefined ? null : plain(found);
+  } catch (error) {
+    throw failed('read', directory, error);
+  }
+}
+
+async function* pages(
+  directory: string,
+  database: Database,
+  from: string,
+  to: string,
+  snapshot: Snapshot | undefined,
+): AsyncIterable<readonly StoredRecord[]> {
+  const iterator = database.iterator({
+    gte: Buffer.from(from, 'latin1'),
+    lt: Buffer.from(to, 'latin1'),
+    highWaterMarkBytes: pageBytes,
+    snapshot,
+  });
+  try {
+    for (;;) {
+      const page = await iterator.nextv(pageRecords);
+      if (page.length === 0) return;
+      yield page.map(([key, value]) => [Buffer.from(key).toString('latin1'), plain(value)]);
+    }
+  } catch (error) {
+    throw failed('read', directory, error);
+  } finally {
+    await iterator.close();
+  }
+}
+
+function failed(operation: string, directory: string, cause: unknown): RollcallError {
+  if (!hasCode(cause, 'LEVEL_CORRUPTION')) return diskError(operation, directory, cause);
+  return damaged('state', directory, 0, 'the database cannot be read', cause);
 }

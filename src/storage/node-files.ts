@@ -3,6 +3,7 @@ import * as fs from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { RollcallError } from '../base/errors.ts';
 import { type DirectoryLock, lockDirectory } from './directory-lock.ts';
+import { diskError } from './disk-error.ts';
 import type { File, Files } from './types.ts';
 
 const { O_CREAT, O_DSYNC, O_RDWR } = fs.constants;
@@ -43,7 +44,7 @@ class NodeFiles implements Files {
       return new NodeFile(place, await openDescriptor(place, options.create ? O_CREAT : 0));
     } catch (error) {
       if (!options.create && isMissing(error)) return null;
-      throw failed('open', place, error);
+      throw diskError('open', place, error);
     }
   }
 
@@ -53,7 +54,7 @@ class NodeFiles implements Files {
       return (await fs.promises.readdir(place)).sort();
     } catch (error) {
       if (isMissing(error)) return [];
-      throw failed('list', place, error);
+      throw diskError('list', place, error);
     }
   }
 
@@ -62,7 +63,7 @@ class NodeFiles implements Files {
     try {
       await fs.promises.mkdir(place, { recursive: true, mode: 0o700 });
     } catch (error) {
-      throw failed('create', place, error);
+      throw diskError('create', place, error);
     }
   }
 
@@ -70,7 +71,7 @@ class NodeFiles implements Files {
     try {
       await fs.promises.rename(join(this.#root, from), join(this.#root, to));
     } catch (error) {
-      throw failed('rename', join(this.#root, from), error);
+      throw diskError('rename', join(this.#root, from), error);
     }
   }
 
@@ -78,7 +79,24 @@ class NodeFiles implements Files {
     try {
       await fs.promises.rm(join(this.#root, path), { force: true });
     } catch (error) {
-      throw failed('remove', join(this.#root, path), error);
+      throw diskError('remove', join(this.#root, path), error);
+    }
+  }
+
+  async removeDirectory(path: string): Promise<void> {
+    try {
+      await fs.promises.rm(join(this.#root, path), { recursive: true, force: true });
+    } catch (error) {
+      throw diskError('remove', join(this.#root, path), error);
+    }
+  }
+
+  async freeBytes(): Promise<number> {
+    try {
+      const { bavail, bsize } = await fs.promises.statfs(this.#root);
+      return bavail * bsize;
+    } catch (error) {
+      throw diskError('measure', this.#root, error);
     }
   }
 
@@ -87,7 +105,7 @@ class NodeFiles implements Files {
     try {
       await syncPath(place);
     } catch (error) {
-      throw failed('sync', place, error);
+      throw diskError('sync', place, error);
     }
   }
 
@@ -110,7 +128,7 @@ class NodeFile implements File {
   size(): Promise<number> {
     return new Promise((resolve, reject) => {
       fs.fstat(this.#descriptor, (error, stats) => {
-        if (error) reject(failed('measure', this.#path, error));
+        if (error) reject(diskError('measure', this.#path, error));
         else resolve(stats.size);
       });
     });
@@ -134,7 +152,7 @@ class NodeFile implements File {
 
   async writeDurably(position: number, bytes: Uint8Array): Promise<void> {
     this.#durable ??= openDescriptor(this.#path, O_DSYNC).catch((error: unknown) => {
-      throw failed('open', this.#path, error);
+      throw diskError('open', this.#path, error);
     });
     await this.#writeAll(await this.#durable, position, bytes);
   }
@@ -142,7 +160,7 @@ class NodeFile implements File {
   sync(): Promise<void> {
     return new Promise((resolve, reject) => {
       fs.fdatasync(this.#descriptor, (error) => {
-        if (error) reject(failed('sync', this.#path, error));
+        if (error) reject(diskError('sync', this.#path, error));
         else resolve();
       });
     });
@@ -159,7 +177,7 @@ class NodeFile implements File {
     return new Promise((resolve, reject) => {
       const length = bytes.length - offset;
       fs.read(this.#descriptor, bytes, offset, length, position, (error, count) => {
-        if (error) reject(failed('read', this.#path, error));
+        if (error) reject(diskError('read', this.#path, error));
         else resolve(count);
       });
     });
@@ -170,7 +188,7 @@ class NodeFile implements File {
     return new Promise((resolve, reject) => {
       const next = (done: number): void => {
         fs.write(descriptor, bytes, done, bytes.length - done, position + done, (error, count) => {
-          if (error) reject(failed('write', this.#path, error));
+          if (error) reject(diskError('write', this.#path, error));
           else if (done + count < bytes.length) next(done + count);
           else resolve();
         });
@@ -192,7 +210,7 @@ function openDescriptor(path: string, flags: number): Promise<number> {
 function closeDescriptor(descriptor: number, path: string): Promise<void> {
   return new Promise((resolve, reject) => {
     fs.close(descriptor, (error) => {
-      if (error) reject(failed('close', path, error));
+      if (error) reject(diskError('close', path, error));
       else resolve();
     });
   });
@@ -209,9 +227,4 @@ async function syncPath(directory: string): Promise<void> {
 
 function isMissing(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === 'ENOENT';
-}
-
-function failed(operation: string, path: string, cause: unknown): RollcallError {
-  const reason = cause instanceof Error ? `: ${cause.message}` : '';
-  return new RollcallError('storageFailed', `Cannot ${operation} ${path}${reason}`, { cause });
 }

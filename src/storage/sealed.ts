@@ -2,7 +2,7 @@
 import { crc32 } from 'node:zlib';
 import { ByteReader, ByteWriter } from '../base/bytes.ts';
 import { RollcallError } from '../base/errors.ts';
-import { damaged } from './damage.ts';
+import { type DamagedPart, damaged } from './damage.ts';
 
 export function seal(encode: (writer: ByteWriter) => void): Uint8Array {
   const writer = new ByteWriter();
@@ -12,12 +12,17 @@ export function seal(encode: (writer: ByteWriter) => void): Uint8Array {
 }
 
 /** Throws `dataDamaged`, naming `path`, unless the bytes are what `seal` made. */
-export function unseal<T>(path: string, bytes: Uint8Array, decode: (reader: ByteReader) => T): T {
+export function unseal<T>(
+  part: DamagedPart,
+  path: string,
+  bytes: Uint8Array,
+  decode: (reader: ByteReader) => T,
+): T {
   const length = bytes.length - 4;
-  if (length < 0) throw damaged(path, 0, 'it is cut short');
+  if (length < 0) throw damaged(part, path, 0, 'it is cut short');
   const body = bytes.subarray(0, length);
   if (new ByteReader(bytes, length).u32() !== crc32(body)) {
-    throw damaged(path, 0, 'it fails its checksum');
+    throw damaged(part, path, 0, 'it fails its checksum');
   }
   try {
     const reader = new ByteReader(body);
@@ -26,6 +31,6 @@ export function unseal<T>(path: string, bytes: Uint8Array, decode: (reader: Byte
     return value;
   } catch (error) {
     if (!(error instanceof RollcallError) || error.code !== 'malformedFrame') throw error;
-    throw damaged(path, 0, 'it is malformed', error);
+    throw damaged(part, path, 0, 'it is malformed', error);
   }
 }

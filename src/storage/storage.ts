@@ -1,24 +1,21 @@
-/** The storage of one member: write-ahead log, overlay and Level, opened together. */
-import { AssertionError, assert } from '../base/assert.ts';
+/** Opens the storage of a member: its log and the state that the log names, checked together. */
+import { assert } from '../base/assert.ts';
 import type { Clock } from '../base/clock.ts';
-import { RollcallError } from '../base/errors.ts';
-import type { Append, Entry, EntryId, HardState, Index } from '../format/types.ts';
-import { Checkpointer, levelDirectory, readCheckpoint } from './checkpointer.ts';
-import { damaged } from './damage.ts';
+import { damaged, damagedPart } from './damage.ts';
+import type { ReachFailpoint } from './failpoints.ts';
+import { Failure } from './failure.ts';
 import { loadIdentity, saveWalBegun } from './identity.ts';
-import { GenerationOverlay } from './overlay.ts';
-import type {
-  CheckpointHeader,
-  Files,
-  Identity,
-  Level,
-  OpenLevel,
-  Overlay,
-  Storage,
-} from './types.ts';
-import { beginWal, type OpenedWal, openWal, type Wal } from './wal/wal.ts';
+import { MemberStorage } from './member-storage.ts';
+import { makeState, removeOtherStates, statePath } from './state-directory.ts';
+import { type FoundState, findState, type StateOptions, StoredState } from './stored-state.ts';
+import type { Birth, Files, Identity, OpenLevel, Storage } from './types.ts';
+import { type RecoveredLog, recoverLog } from './wal/recovery.ts';
+import { segmentPath } from './wal/segment.ts';
+import { readCurrentState } from './wal/segments.ts';
+import { beginWal, openWal, type WalOptions } from './wal/wal.ts';
 
 const mebi = 1024 * 1024;
+const firstState = 1;
 
 export interface StorageOptions {
   readonly files: Files;
@@ -34,178 +31,178 @@ export interface StorageOptions {
   readonly generationAgeMsMax?: number;
   /** 32 MiB unless given. */
   readonly valueCacheBytesMax?: number;
+  /** Called at each of `storageFailpoints`. */
+  readonly failpoint?: ReachFailpoint;
 }
 
 /**
  * Opens, or at the first time begins, the storage of a born member. Throws `dataDamaged` without
- * changing anything when what is stored is not what was written, and `formatTooNew` when a newer
- * program wrote it. The caller closes the files after the storage.
+ * changing anything when what is stored is not what was written; its detail `part` says what is
+ * damaged: `log`, whatever the state is like, or `state`, when the log is good. Throws `formatTooNew`
+ * when a newer program wrote it. The caller closes the files after the storage.
  */
 export async function openStorage(options: StorageOptions): Promise<Storage> {
-  const level = await options.openLevel(levelDirectory);
+  const identity = await loadIdentity(options.files);
+  assert(identity?.memberId === options.identity.memberId, 'The identity is not of this directory');
+  const { birth } = identity;
+  assert(birth !== null, () => `Member ${identity.memberId} is not born`);
+  const failure = new Failure();
+  const settings = settingsOf(options, identity.memberId, birth, failure);
+  const found = identity.walBegun
+    ? await findParts(settings, birth)
+    : await beginParts(settings, birth, identity);
   try {
-    return await openOver(level, options);
+    return await openParts(settings, found, failure);
   } catch (error) {
-    await level.close();
+    await found.log.active.file.close().catch(() => undefined);
+    await found.state.level.close().catch(() => undefined);
     throw error;
   }
 }
 
-async function openOver(level: Level, options: StorageOptions): Promise<Storage> {
-  const { files, clock } = options;
-  const identity = await loadIdentity(files);
-  assert(identity?.memberId === options.identity.memberId, 'The identity is not of this directory');
-  const { memberId, birth } = identity;
-  assert(birth !== null, () => `Member ${memberId} is not born`);
-  const checkpoint = await readCheckpoint(level);
-  if (checkpoint !== null && checkpoint.clusterId !== birth.clusterId) {
-    throw damaged(levelDirectory, 0, `it belongs to cluster ${checkpoint.clusterId}`);
-  }
-  const failure = new Failure();
-  const walOptions = {
-    files,
-    clock,
-    base: {
-      memberId,
-      clusterId: birth.clusterId,
-      applied: checkpoint?.applied ?? { term: 0, index: 0 },
-      configuration: checkpoint?.configuration ?? birth.configuration,
+interface Settings {
+  readonly wal: WalOptions;
+  readonly state: Omit<StateOptions, 'sequence'>;
+}
+
+function settingsOf(
+  options: StorageOptions,
+  memberId: string,
+  { clusterId }: Birth,
+  failure: Failure,
+): Settings {
+  const { files, openLevel, clock, failpoint = () => {} } = options;
+  const onFailure = (error: unknown): void => failure.inBackground(error);
+  const segmentBytes = options.segmentBytes ?? 64 * mebi;
+  return {
+    wal: { files, clock, memberId, clusterId, segmentBytes, failpoint, onFailure },
+    state: {
+      ...{ files, openLevel, clock, failpoint, onFailure },
+      generationBytesMax: options.generationBytesMax ?? 16 * mebi,
+      generationAgeMsMax: options.generationAgeMsMax ?? 5000,
+      valueCacheBytesMax: options.valueCacheBytesMax ?? 32 * mebi,
     },
-    segmentBytes: options.segmentBytes ?? 64 * mebi,
-    onFailure: (error: unknown) => failure.inBackground(error),
   };
-  if (!identity.walBegun) {
-    if (checkpoint !== null)
-      throw damaged(levelDirectory, 0, 'it has a state, but no log has begun');
-    await beginWal(walOptions);
-    await saveWalBegun(files, identity);
-  }
-  const opened = await openWal(walOptions);
-  const overlay = new GenerationOverlay(level, options.valueCacheBytesMax ?? 32 * mebi);
-  const checkpointer = new Checkpointer({
-    level,
-    overlay,
-    clock,
-    generationBytesMax: options.generationBytesMax ?? 16 * mebi,
-    generationAgeMsMax: options.generationAgeMsMax ?? 5000,
-    onFailure: walOptions.onFailure,
-  });
-  return new MemberStorage({ level, opened, overlay, checkpointer, failure, checkpoint });
 }
 
-/** The first failure ends all work: what a failed write or sync has left behind is unknown. */
-class Failure {
-  listener: ((error: Error) => void) | null = null;
-  #first: RollcallError | null = null;
-
-  get first(): RollcallError | null {
-    return this.#first;
-  }
-
-  inBackground(error: unknown): void {
-    if (this.#first !== null) return;
-    this.listener?.(this.record(error));
-  }
-
-  record(cause: unknown): RollcallError {
-    this.#first ??=
-      cause instanceof RollcallError && cause.code === 'storageFailed'
-        ? cause
-        : new RollcallError('storageFailed', 'The storage failed', { cause });
-    return this.#first;
-  }
-}
-
+/** The state and the log as they were found; nothing was changed. */
 interface Parts {
-  readonly level: Level;
-  readonly opened: OpenedWal;
-  readonly overlay: GenerationOverlay;
-  readonly checkpointer: Checkpointer;
-  readonly failure: Failure;
-  readonly checkpoint: CheckpointHeader | null;
+  readonly state: FoundState;
+  readonly log: RecoveredLog;
 }
 
-class MemberStorage implements Storage {
-  readonly checkpoint: CheckpointHeader | null;
-  readonly hardState: HardState;
-  readonly #parts: Omit<Parts, 'opened'>;
-  readonly #wal: Wal;
-  #appending: Promise<void> | null = null;
-  #entries: readonly Entry[];
-  #closing: Promise<void> | null = null;
+async function openParts(
+  settings: Settings,
+  { state, log }: Parts,
+  failure: Failure,
+): Promise<Storage> {
+  const { files } = settings.wal;
+  await removeOtherStates(files, state.number);
+  const wal = await openWal(settings.wal, log);
+  const stateOptions = { ...settings.state, sequence: () => wal.sequence };
+  return new MemberStorage({
+    stateOptions,
+    state: new StoredState(stateOptions, state),
+    isStateMissing: state.checkpoint === null && log.start.last.index > 0,
+    wal,
+    recovered: log,
+    failure,
+  });
+}
 
-  constructor(parts: Parts) {
-    this.#parts = parts;
-    this.checkpoint = parts.checkpoint;
-    this.hardState = parts.opened.hardState;
-    this.#wal = parts.opened.wal;
-    this.#entries = parts.opened.entries;
-  }
-
-  get entries(): readonly Entry[] {
-    return this.#entries;
-  }
-
-  get overlay(): Overlay {
-    return this.#parts.overlay;
-  }
-
-  get onFailure(): ((error: Error) => void) | null {
-    return this.#parts.failure.listener;
-  }
-
-  set onFailure(listener: ((error: Error) => void) | null) {
-    this.#parts.failure.listener = listener;
-  }
-
-  async append(append: Append): Promise<void> {
-    this.#entries = [];
-    this.#refuseAfterEnd();
-    this.#appending = this.#wal.append(append);
-    try {
-      await this.#appending;
-    } catch (error) {
-      const failure = this.#parts.failure.record(error);
-      throw error instanceof AssertionError ? error : failure;
+async function beginParts(settings: Settings, birth: Birth, identity: Identity): Promise<Parts> {
+  const { wal } = settings;
+  const { clusterId, configuration } = birth;
+  await makeState(wal.files, firstState);
+  const state = await findState(settings.state, firstState);
+  try {
+    if (state.checkpoint !== null) {
+      throw damaged('identity', 'identity', 0, 'it does not know of the state');
     }
-    // What the background left behind may concern these bytes too.
-    if (this.#parts.failure.first !== null) throw this.#parts.failure.first;
+    await beginWal(wal, {
+      ...{ number: 1, memberId: wal.memberId, clusterId, configuration },
+      ...{ sequence: 1, chain: { high: 0, low: 0 }, last: { term: 0, index: 0 } },
+      hardState: { currentTerm: 0, votedFor: null, commitIndex: 0 },
+      ...{ state: firstState, isInstall: false },
+    });
+    await saveWalBegun(wal.files, identity);
+    return { state, log: await readLog(settings, birth, state) };
+  } catch (error) {
+    await state.level.close();
+    throw error;
   }
+}
 
-  async readLog(
-    from: Index,
-    bytesMax: number,
-  ): Promise<{ readonly prev: EntryId; readonly entries: readonly Entry[] }> {
-    this.#refuseAfterEnd();
-    return await this.#wal.readLog(from, bytesMax);
+/** Damage of the log comes first: as long as it is there, nothing else can be judged. */
+async function findParts(settings: Settings, birth: Birth): Promise<Parts> {
+  const number = await readCurrentState(settings.wal.files);
+  if (number === null) {
+    // No segment has begun: recovery names the one that is to blame.
+    await readLog(settings, birth, null);
+    assert(false, 'A log that names no state was read');
   }
-
-  load(from: string, to: string): AsyncIterable<readonly (readonly [string, Uint8Array])[]> {
-    return this.#parts.level.pages(from, to);
+  const state = await findState(settings.state, number).catch((error: unknown) => {
+    if (damagedPart(error) !== 'state') throw error;
+    return error;
+  });
+  if (!isFound(state)) {
+    const { active } = await readLog(settings, birth, null);
+    await active.file.close();
+    throw state;
   }
-
-  applied(header: () => CheckpointHeader): void {
-    if (this.#parts.failure.first !== null || this.#closing !== null) return;
-    this.#parts.checkpointer.applied(header);
+  try {
+    return { state, log: await readLog(settings, birth, state) };
+  } catch (error) {
+    await state.level.close();
+    throw error;
   }
+}
 
-  close(): Promise<void> {
-    this.#closing ??= this.#close();
-    return this.#closing;
+function isFound(state: unknown): state is FoundState {
+  return !(state instanceof Error);
+}
+
+/** Reads the log that continues this state, and checks the two against each other. */
+async function readLog(
+  { wal }: Settings,
+  birth: Birth,
+  state: FoundState | null,
+): Promise<RecoveredLog> {
+  const header = state?.checkpoint?.header;
+  const log = await recoverLog(wal.files, {
+    memberId: wal.memberId,
+    clusterId: wal.clusterId,
+    applied: header?.applied ?? null,
+    configuration: header?.configuration ?? birth.configuration,
+  });
+  try {
+    if (state !== null) checkMatch(state, log, wal.clusterId);
+    return log;
+  } catch (error) {
+    await log.active.file.close();
+    throw error;
   }
+}
 
-  async #close(): Promise<void> {
-    const { checkpointer, level, failure } = this.#parts;
-    const hasFailed = (): boolean => failure.first !== null;
-    await this.#appending?.catch(() => undefined);
-    await checkpointer.close(hasFailed);
-    for (const part of [() => this.#wal.close(hasFailed()), () => level.close()]) {
-      await part().catch((error: unknown) => failure.record(error));
-    }
+function checkMatch(
+  { number, checkpoint }: FoundState,
+  log: RecoveredLog,
+  clusterId: string,
+): void {
+  if (checkpoint === null) return;
+  const { header, sequence } = checkpoint;
+  const { segment, end } = log.active;
+  if (end.sequence < sequence) {
+    const what = `it ends before group ${sequence}, with which the state was written`;
+    throw damaged('log', segmentPath(segment.number), end.position, what);
   }
-
-  #refuseAfterEnd(): void {
-    if (this.#parts.failure.first !== null) throw this.#parts.failure.first;
-    if (this.#closing !== null) throw new RollcallError('closed', 'The storage was closed');
+  const path = statePath(number);
+  if (header.clusterId !== clusterId) {
+    throw damaged('state', path, 0, `it belongs to cluster ${header.clusterId}`);
+  }
+  const { index } = log.map.base;
+  if (header.applied.index < index) {
+    const what = `it has applied entry ${header.applied.index}, but the log begins after ${index}`;
+    throw damaged('state', path, 0, what);
   }
 }

@@ -22,6 +22,7 @@ export function filesSuite(name: string, make: () => Promise<FilesFixture>): voi
     };
     testBytes(get);
     testNames(get);
+    testDirectories(get);
   });
 }
 
@@ -122,6 +123,15 @@ function testNames(get: () => FilesFixture): void {
     expect(await files.open('some', { create: false })).toBeNull();
   });
 
+  test('an open file can be read after its name is gone', async () => {
+    const { files } = get();
+    const file = await create(files, 'some');
+    await file.write(0, bytes(1, 2));
+    await files.remove('some');
+    expect([...(await file.read(0, 9))]).toEqual([1, 2]);
+    await file.close();
+  });
+
   test('an operation that cannot be done fails as a storage error', async () => {
     const { files } = get();
     await expect(files.open('no/where', { create: true })).rejects.toMatchObject({
@@ -131,6 +141,34 @@ function testNames(get: () => FilesFixture): void {
     await expect(files.rename('nothing', 'something')).rejects.toMatchObject({
       code: 'storageFailed',
     });
+  });
+}
+
+function testDirectories(get: () => FilesFixture): void {
+  test('a directory is renamed with what is in it', async () => {
+    const { files } = get();
+    await files.makeDirectory('deep');
+    await (await create(files, 'deep/some')).close();
+    await files.rename('deep', 'other');
+    expect(await files.list('deep')).toEqual([]);
+    expect(await files.list('other')).toEqual(['some']);
+  });
+
+  test('a removed directory is gone with what is in it, and removing nothing is fine', async () => {
+    const { files } = get();
+    await files.makeDirectory('deep');
+    await files.makeDirectory('deep/er');
+    for (const path of ['deep/some', 'deep/er/some']) await (await create(files, path)).close();
+    await files.removeDirectory('deep');
+    await files.removeDirectory('deep');
+    expect(await files.list('')).not.toContain('deep');
+    expect(await files.list('deep')).toEqual([]);
+  });
+
+  test('the disk tells how much it has left', async () => {
+    const free = await get().files.freeBytes();
+    expect(free).toBeGreaterThan(0);
+    expect(Number.isSafeInteger(free)).toBe(true);
   });
 }
 

@@ -1,6 +1,6 @@
 /** What every implementation of the Level seam does. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { Level } from '../../src/storage/types.ts';
+import type { Level, LevelReading } from '../../src/storage/types.ts';
 
 export interface LevelFixture {
   readonly level: Level;
@@ -100,6 +100,39 @@ function testKeys(get: () => LevelFixture): void {
     expect(seen).toBe(count);
   });
 
+  test('a snapshot stands still', async () => {
+    const { level } = get();
+    await level.write([
+      ['a', bytes(1)],
+      ['b', bytes(2)],
+    ]);
+    const snapshot = level.snapshot();
+    await level.write([
+      ['a', bytes(9)],
+      ['b', null],
+      ['c', bytes(3)],
+    ]);
+    expect(['a', 'b', 'c'].map((key) => plain(snapshot.get(key)))).toEqual([[1], [2], null]);
+    expect(await all(snapshot, '', '\xff')).toEqual([
+      ['a', [1]],
+      ['b', [2]],
+    ]);
+    expect((await all(level, '', '\xff')).map(([key]) => key)).toEqual(['a', 'c']);
+    await snapshot.close();
+  });
+
+  test('a snapshot can be read from the middle of a page that was given up', async () => {
+    const { level } = get();
+    const changes = Array.from({ length: 3000 }, (_, at) => [keyOf(at), bytes(at % 256)] as const);
+    await level.write(changes);
+    const snapshot = level.snapshot();
+    const pages = snapshot.pages('', '\xff')[Symbol.asyncIterator]();
+    expect((await pages.next()).value?.length).toBeGreaterThan(10);
+    await pages.return?.();
+    expect((await all(snapshot, keyOf(2990), '\xff')).length).toBe(10);
+    await snapshot.close();
+  });
+
   test('what was written is there after a restart', async () => {
     const { level } = get();
     await level.write([['a', bytes(1, 2)]]);
@@ -118,7 +151,11 @@ function keyOf(at: number): string {
   return `k${at.toString().padStart(6, '0')}`;
 }
 
-async function all(level: Level, from: string, to: string): Promise<[string, number[] | null][]> {
+async function all(
+  level: LevelReading,
+  from: string,
+  to: string,
+): Promise<[string, number[] | null][]> {
   const found: [string, number[] | null][] = [];
   for await (const page of level.pages(from, to)) {
     for (const [key, value] of page) found.push([key, plain(value)]);

@@ -14,7 +14,7 @@ import {
   truncate,
   writeFile,
 } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { type Client, connect, RollcallError } from '../../src/client/index.ts';
 import { eventually, readStatus, TestCluster, type TestNode } from './cluster.ts';
@@ -263,7 +263,11 @@ const damages: readonly {
     inflict: flipAt(14_000),
   },
   { what: 'a segment without its first pages', place: firstSegment, inflict: flipAt(8192) },
-  { what: 'a lost segment', place: firstSegment, inflict: hide },
+  {
+    what: 'a lost newest segment',
+    place: 'wal/',
+    inflict: (path) => hide(join(path, basename(secondSegment))),
+  },
   { what: 'a lost identity', place: 'identity', inflict: hide },
   {
     what: 'an identity cut short',

@@ -1,11 +1,14 @@
 /**
  * Simulated Files. Nothing survives a power cut but what was synced: bytes by `sync` of their file,
- * names by `syncDirectory` of their directory. The rest survives in any part and combination.
+ * names by `syncDirectory` of their directory. The rest survives in any part and combination. A
+ * directory may hold a database, which goes where the directory goes.
  */
 import { RollcallError } from '../../src/base/errors.ts';
 import type { Random } from '../../src/base/prng.ts';
-import type { File, Files } from '../../src/storage/types.ts';
+import { diskError } from '../../src/storage/disk-error.ts';
+import type { File, Files, OpenLevel } from '../../src/storage/types.ts';
 import { type CutMode, FileContent } from './file-content.ts';
+import { type SimulatedLevelOptions, SimulatedLevelStore } from './level.ts';
 import { Power, powerCut } from './power.ts';
 
 export interface FileOperation {
@@ -15,6 +18,7 @@ export interface FileOperation {
     | 'makeDirectory'
     | 'rename'
     | 'remove'
+    | 'removeDirectory'
     | 'syncDirectory'
     | 'size'
     | 'read'
@@ -24,10 +28,11 @@ export interface FileOperation {
   readonly path: string;
 }
 
-export interface SimulatedFilesOptions {
-  readonly power?: Power;
+export interface SimulatedFilesOptions extends SimulatedLevelOptions {
   /** Called before an operation takes effect. It may wait, and may throw to make the operation fail. */
   readonly before?: (operation: FileOperation) => void | Promise<void>;
+  /** Much unless given. */
+  readonly freeBytes?: () => number;
 }
 
 type Node = FileContent | Directory;
@@ -35,6 +40,8 @@ type Node = FileContent | Directory;
 interface Directory {
   readonly seen: Map<string, Node>;
   readonly durable: Map<string, Node>;
+  /** As durable as LevelDB makes it by itself. */
+  database: SimulatedLevelStore | null;
 }
 
 /** One change of names; all of it survives a power cut or nothing. */
@@ -74,8 +81,18 @@ export class SimulatedFiles implements Files {
     const directory = this.#find(path);
     if (directory === null) return [];
     if (directory instanceof FileContent) throw failed(`${path} is a file`);
-    return [...directory.seen.keys()].sort();
+    const files = directory.database === null ? [] : ['CURRENT'];
+    return [...directory.seen.keys(), ...files].sort();
   }
+
+  readonly openLevel: OpenLevel = async (path) => {
+    this.#power.check();
+    if (this.#find(path) === null) await this.makeDirectory(path);
+    const directory = this.#find(path);
+    if (directory === null || directory instanceof FileContent) throw failed(`${path} is a file`);
+    directory.database ??= new SimulatedLevelStore(this.#options);
+    return await directory.database.open();
+  };
 
   async makeDirectory(path: string): Promise<void> {
     await this.#begin('makeDirectory', path);
@@ -99,6 +116,26 @@ export class SimulatedFiles implements Files {
     this.#change([{ ...this.#place(path), node: null }]);
   }
 
+  async removeDirectory(path: string): Promise<void> {
+    await this.#begin('removeDirectory', path);
+    const directory = this.#find(path);
+    if (directory === null) return;
+    if (directory instanceof FileContent) throw failed(`${path} is a file`);
+    for (const name of [...directory.seen.keys()]) {
+      this.#change([{ directory, name, node: null }]);
+    }
+    if (directory.database !== null) {
+      const isCut = this.#power.change();
+      directory.database.lose();
+      if (isCut) throw powerCut();
+    }
+    this.#change([{ ...this.#place(path), node: null }]);
+  }
+
+  async freeBytes(): Promise<number> {
+    return this.#options.freeBytes?.() ?? 2 ** 40;
+  }
+
   async syncDirectory(path: string): Promise<void> {
     await this.#begin('syncDirectory', path);
     const directory = this.#find(path);
@@ -120,13 +157,19 @@ export class SimulatedFiles implements Files {
       if (mode === 'drop' || (mode === 'random' && random() < 0.5)) continue;
       for (const { directory, name, node } of change) set(directory.durable, name, node);
     }
-    return new SimulatedFiles(options, cutDirectory(this.#root, mode, random));
+    return new SimulatedFiles(options, cutDirectory(this.#root, mode, random, options));
   }
 
   /** Everything in a file, as a reader would see it; null when there is no such file. */
   content(path: string): FileContent | null {
     const node = this.#find(path);
     return node instanceof FileContent ? node : null;
+  }
+
+  /** The database in a directory; null when there is none. */
+  database(path: string): SimulatedLevelStore | null {
+    const node = this.#find(path);
+    return node === null || node instanceof FileContent ? null : node.database;
   }
 
   /** Loses a name for good, as a mistaken operator would. */
@@ -243,16 +286,24 @@ async function begin(
   try {
     await options.before?.({ kind, path });
   } catch (cause) {
-    throw new RollcallError('storageFailed', `Cannot ${kind} ${path}`, { cause });
+    throw diskError(kind, path, cause);
   }
   power.check();
 }
 
-function cutDirectory(directory: Directory, mode: CutMode, random: Random): Directory {
+function cutDirectory(
+  directory: Directory,
+  mode: CutMode,
+  random: Random,
+  options: SimulatedFilesOptions,
+): Directory {
   const cut = emptyDirectory();
+  cut.database = directory.database?.cut(random, options) ?? null;
   for (const [name, node] of directory.durable) {
     const left =
-      node instanceof FileContent ? node.cut(mode, random) : cutDirectory(node, mode, random);
+      node instanceof FileContent
+        ? node.cut(mode, random)
+        : cutDirectory(node, mode, random, options);
     cut.seen.set(name, left);
     cut.durable.set(name, left);
   }
@@ -260,7 +311,7 @@ function cutDirectory(directory: Directory, mode: CutMode, random: Random): Dire
 }
 
 function emptyDirectory(): Directory {
-  return { seen: new Map(), durable: new Map() };
+  return { seen: new Map(), durable: new Map(), database: null };
 }
 
 function set(names: Map<string, Node>, name: string, node: Node | null): void {

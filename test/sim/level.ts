@@ -1,7 +1,9 @@
 /** A model of Level: a sorted map whose batches are there entirely or not at all. */
 import { RollcallError } from '../../src/base/errors.ts';
 import type { Random } from '../../src/base/prng.ts';
-import type { Level, LevelChange } from '../../src/storage/types.ts';
+import { damaged } from '../../src/storage/damage.ts';
+import { diskError } from '../../src/storage/disk-error.ts';
+import type { Level, LevelChange, LevelReading, StoredRecord } from '../../src/storage/types.ts';
 import { Power, powerCut } from './power.ts';
 
 export interface SimulatedLevelOptions {
@@ -16,6 +18,7 @@ export class SimulatedLevelStore {
   readonly #records: Map<string, Uint8Array>;
   readonly #options: SimulatedLevelOptions;
   readonly #power: Power;
+  #isLost = false;
   #batchOut: readonly LevelChange[] | null = null;
 
   constructor(options: SimulatedLevelOptions = {}, records = new Map<string, Uint8Array>()) {
@@ -26,13 +29,34 @@ export class SimulatedLevelStore {
 
   readonly open = async (): Promise<Level> => {
     this.#power.check();
+    if (this.#isLost) throw damaged('state', 'The database', 0, 'it cannot be opened');
     return new SimulatedLevel(this);
   };
+
+  /** Some of its files are gone: it cannot be opened any more. */
+  lose(): void {
+    this.#isLost = true;
+  }
+
+  /** All of its files are gone: it opens as a new one. */
+  clear(): void {
+    this.#records.clear();
+  }
 
   cut(random: Random, options: SimulatedLevelOptions = {}): SimulatedLevelStore {
     this.#power.off();
     if (this.#batchOut !== null && random() < 0.5) this.#apply(this.#batchOut);
-    return new SimulatedLevelStore(options, new Map(this.#records));
+    const left = new SimulatedLevelStore(options, new Map(this.#records));
+    left.#isLost = this.#isLost;
+    return left;
+  }
+
+  /** Everything as it is now, whatever is written later. */
+  copy(): SimulatedLevelStore {
+    return new SimulatedLevelStore(
+      { ...this.#options, power: this.#power },
+      new Map(this.#records),
+    );
   }
 
   get(key: string): Uint8Array | null {
@@ -47,20 +71,22 @@ export class SimulatedLevelStore {
     try {
       await this.#options.beforeWrite?.();
     } catch (cause) {
-      throw new RollcallError('storageFailed', 'Cannot write the database', { cause });
+      throw diskError('write', 'the database', cause);
     }
     if (this.#power.change()) throw powerCut();
     this.#apply(batch);
     this.#batchOut = null;
   }
 
-  async *pages(from: string, to: string): AsyncIterable<(readonly [string, Uint8Array])[]> {
+  async *pages(from: string, to: string): AsyncIterable<readonly StoredRecord[]> {
     const keys = [...this.#records.keys()].filter((key) => key >= from && key < to).sort();
     const values = new Map(this.#records);
     const size = this.#options.pageRecords ?? 1000;
     for (let at = 0; at < keys.length; at += size) {
       this.#power.check();
-      yield keys.slice(at, at + size).map((key) => [key, values.get(key) as Uint8Array]);
+      yield keys
+        .slice(at, at + size)
+        .map((key): StoredRecord => [key, values.get(key) as Uint8Array]);
     }
   }
 
@@ -90,9 +116,14 @@ class SimulatedLevel implements Level {
     await this.#store.write(changes);
   }
 
-  pages(from: string, to: string): AsyncIterable<readonly (readonly [string, Uint8Array])[]> {
+  pages(from: string, to: string): AsyncIterable<readonly StoredRecord[]> {
     this.#checkOpen();
     return this.#store.pages(from, to);
+  }
+
+  snapshot(): LevelReading {
+    this.#checkOpen();
+    return new SimulatedLevel(this.#store.copy());
   }
 
   async close(): Promise<void> {

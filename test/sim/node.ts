@@ -3,7 +3,6 @@ import type { Member } from '../../src/node/member.ts';
 import type { SimDisk } from './disk.ts';
 import type { Endpoint } from './endpoint.ts';
 import type { SimulatedFiles } from './files.ts';
-import type { SimulatedLevelStore } from './level.ts';
 import type { ClockError, NodeClock } from './node-clock.ts';
 import type { Power } from './power.ts';
 import type { Answering, Listener, Served } from './sockets.ts';
@@ -40,7 +39,6 @@ export interface SimNode {
   readonly clockError: ClockError;
   readonly disk: SimDisk;
   files: SimulatedFiles;
-  level: SimulatedLevelStore;
   power: Power;
   /** The newest process, also after its end; null while the machine is without power. */
   life: Life | null;

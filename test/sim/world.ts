@@ -20,7 +20,6 @@ import { drive } from './drive.ts';
 import { Endpoint } from './endpoint.ts';
 import type { CutMode } from './file-content.ts';
 import { type FileOperation, SimulatedFiles } from './files.ts';
-import { SimulatedLevelStore } from './level.ts';
 import { SimNetwork } from './network.ts';
 import { isUp, Life, type SimNode } from './node.ts';
 import { NodeClock } from './node-clock.ts';
@@ -221,7 +220,7 @@ export class World {
     if (identity?.birth == null) throw new Error(`${node.name} is not born`);
     const storage = await openStorage({
       files: node.files,
-      openLevel: node.level.open,
+      openLevel: node.files.openLevel,
       clock,
       identity,
       segmentBytes,
@@ -340,8 +339,8 @@ export class World {
       files: new SimulatedFiles({
         power,
         before: (operation) => this.#beforeFile(disk, operation),
+        beforeWrite: () => disk.beforeBatch(),
       }),
-      level: new SimulatedLevelStore({ power, beforeWrite: () => disk.beforeBatch() }),
       life: null,
       isLost: false,
     };
@@ -361,9 +360,6 @@ export class World {
     node.files = node.files.cut(mode, this.#diskRandom, {
       power,
       before: (operation) => this.#beforeFile(disk, operation),
-    });
-    node.level = node.level.cut(this.#diskRandom, {
-      power,
       beforeWrite: () => disk.beforeBatch(),
     });
     node.power = power;

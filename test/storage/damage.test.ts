@@ -4,7 +4,6 @@ import { createPrng, randomBelow } from '../../src/base/prng.ts';
 import { loadIdentity } from '../../src/storage/identity.ts';
 import { numberSeed, segmentPath } from '../../src/storage/wal/segment.ts';
 import type { FileContent } from '../sim/file-content.ts';
-import { SimulatedLevelStore } from '../sim/level.ts';
 import { Power } from '../sim/power.ts';
 import { appendOf, entriesFrom, entryAt, headerAt, Machine, settle } from './machine.ts';
 
@@ -178,10 +177,26 @@ test('a truncated segment is damage below the slot and a torn tail above it', as
   expect((await above.open()).entries.length).toBe(20);
 });
 
-test('a missing segment is damage', async () => {
+test('a segment that is missing between others is damage', async () => {
+  const machine = new Machine(new Power());
+  const storage = await machine.open();
+  for (let index = 1; index <= 50; index++) {
+    await storage.append(appendOf([entryAt(index, 1, 4000)]));
+  }
+  await storage.close();
+  const cut = machine.cut('keep');
+  cut.files.lose(segmentPath(2));
+  await expectDamaged(cut, segmentPath(2));
+});
+
+test('without its oldest segment the log begins later, and says that the state is missing', async () => {
   const machine = await filled();
   machine.files.lose(segmentPath(1));
-  await expectDamaged(machine, segmentPath(1));
+  const storage = await machine.open();
+  expect(storage.isStateMissing).toBe(true);
+  const { index } = storage.start.last;
+  expect(storage.logFirst).toBe(index + 1);
+  expect(storage.entries).toEqual(entriesFrom(index + 1, 20 - index, 1, 4000));
 });
 
 test('a log that is gone as a whole is damage, unless nothing was ever appended', async () => {
@@ -225,9 +240,9 @@ test('a state of another cluster, or at another term than the log, is damage', a
 
 test('a state without its header is damage', async () => {
   const machine = await filled();
-  const level = await machine.levels.open();
+  const level = await machine.files.openLevel('state/1');
   await level.write([['k', Uint8Array.of(1)]]);
-  await expectDamaged(machine, 'level');
+  await expectDamaged(machine, 'state/1');
 });
 
 test('a lost state is replayed from the log', async () => {
@@ -237,10 +252,8 @@ test('a lost state is replayed from the log', async () => {
   storage.overlay.write('k', Uint8Array.of(1));
   storage.applied(() => headerAt(3));
   await storage.close();
-  const fresh = new Machine(new Power(), {}, (files, levels) => [
-    machine.files.cut('keep', createPrng(1), files),
-    new SimulatedLevelStore(levels),
-  ]);
+  const fresh = machine.cut('keep');
+  fresh.files.database('state/1')?.clear();
   const again = await fresh.open();
   expect(again.checkpoint).toBeNull();
   expect(again.entries).toEqual(entriesFrom(1, 3));
@@ -250,7 +263,7 @@ test('a segment of a newer format is named as such', async () => {
   const machine = await filled();
   const content = contentOf(machine, segmentPath(2));
   const header = 2 * pageBytes;
-  content.corrupt(header + 4, () => 2);
+  content.corrupt(header + 4, () => 3);
   const checksum = crc32(content.read(header, 12), numberSeed(2));
   for (let byte = 0; byte < 4; byte++) {
     content.corrupt(header + 12 + byte, () => (checksum >>> (8 * byte)) & 0xff);

@@ -63,7 +63,7 @@ test('whatever a power cut leaves of LevelDB is the state at one index, and the 
   let torn = 0;
   for (let cut = 0; cut < 15; cut++) {
     await runAndKill(data, witness, random);
-    const place = join(data, 'level');
+    const place = join(data, 'state/1');
     const log =
       (await readdir(place))
         .filter((name) => name.endsWith('.log'))

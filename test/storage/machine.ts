@@ -6,8 +6,7 @@ import { openStorage, type StorageOptions } from '../../src/storage/storage.ts';
 import type { Birth, CheckpointHeader, Storage } from '../../src/storage/types.ts';
 import { VirtualClock } from '../sim/clock.ts';
 import type { CutMode } from '../sim/file-content.ts';
-import { type FileOperation, SimulatedFiles } from '../sim/files.ts';
-import { SimulatedLevelStore } from '../sim/level.ts';
+import { type FileOperation, SimulatedFiles, type SimulatedFilesOptions } from '../sim/files.ts';
 import { Power } from '../sim/power.ts';
 
 export const memberId = '00000000000000a1';
@@ -45,24 +44,19 @@ export class Machine {
   readonly power: Power;
   readonly clock = new VirtualClock();
   readonly files: SimulatedFiles;
-  readonly levels: SimulatedLevelStore;
 
   constructor(
     power: Power,
     hooks: MachineHooks = {},
-    make: (
-      files: ConstructorParameters<typeof SimulatedFiles>[0],
-      levels: ConstructorParameters<typeof SimulatedLevelStore>[0],
-    ) => [SimulatedFiles, SimulatedLevelStore] = (files, levels) => [
-      new SimulatedFiles(files),
-      new SimulatedLevelStore(levels),
-    ],
+    make: (options: SimulatedFilesOptions) => SimulatedFiles = (options) =>
+      new SimulatedFiles(options),
   ) {
     this.power = power;
-    [this.files, this.levels] = make(
-      { power, ...(hooks.beforeFile && { before: hooks.beforeFile }) },
-      { power, ...(hooks.beforeBatch && { beforeWrite: hooks.beforeBatch }) },
-    );
+    this.files = make({
+      power,
+      ...(hooks.beforeFile && { before: hooks.beforeFile }),
+      ...(hooks.beforeBatch && { beforeWrite: hooks.beforeBatch }),
+    });
   }
 
   /** Mints and births the member where a cut left that undone, and opens its storage. */
@@ -72,7 +66,7 @@ export class Machine {
     if (identity.birth === null) identity = await saveBirth(this.files, birth);
     return await openStorage({
       files: this.files,
-      openLevel: this.levels.open,
+      openLevel: this.files.openLevel,
       clock: this.clock,
       identity,
       segmentBytes: 64 * 1024,
@@ -82,10 +76,7 @@ export class Machine {
 
   /** The machine after a power cut. */
   cut(mode: CutMode, random: Random = createPrng(1), hooks: MachineHooks = {}): Machine {
-    return new Machine(new Power(), hooks, (files, levels) => [
-      this.files.cut(mode, random, files),
-      this.levels.cut(random, levels),
-    ]);
+    return new Machine(new Power(), hooks, (options) => this.files.cut(mode, random, options));
   }
 }
 

@@ -1,5 +1,6 @@
 /**
- * A group is what one append wrote: a hard state, entries, or both. Before its body stand 32 bytes:
+ * A group is what one append wrote: a hard state, entries, or both; after an install perhaps neither.
+ * Before its body stand 32 bytes:
  *
  *     0   magic
  *     4   length of the body

@@ -6,9 +6,9 @@ import { crc32 } from 'node:zlib';
 import { ByteReader } from '../../base/bytes.ts';
 import { RollcallError } from '../../base/errors.ts';
 import { entryBytes } from '../../format/entry.ts';
-import type { Entry, EntryId, Index } from '../../format/types.ts';
+import type { Entry, Index } from '../../format/types.ts';
 import { damaged } from '../damage.ts';
-import type { File, Files } from '../types.ts';
+import type { File, Files, LogSlice } from '../types.ts';
 import { decodeGroupEntries, decodeGroupSummary, groupHeaderBytes } from './group.ts';
 import type { LogMap, SegmentRange } from './log-map.ts';
 import { scanGroups } from './scan.ts';
@@ -45,11 +45,8 @@ export class WalReader {
     this.#end = end;
   }
 
-  /** Entries from `from` on, at most about `bytesMax` but at least one, and the id of the one before. */
-  read(
-    from: Index,
-    bytesMax: number,
-  ): Promise<{ readonly prev: EntryId; readonly entries: readonly Entry[] }> {
+  /** As `readLog` of the storage. */
+  read(from: Index, bytesMax: number): Promise<LogSlice> {
     const result = this.#queue.then(() => this.#readStable(from, bytesMax));
     this.#queue = result.catch(() => undefined);
     return result;
@@ -60,24 +57,22 @@ export class WalReader {
     await this.#forget();
   }
 
-  /** Reads again when the log was cut meanwhile: what was read may have been replaced. */
-  async #readStable(
-    from: Index,
-    bytesMax: number,
-  ): Promise<{ readonly prev: EntryId; readonly entries: readonly Entry[] }> {
+  /** Reads again when entries were cut off or given up meanwhile: what was read may have been replaced. */
+  async #readStable(from: Index, bytesMax: number): Promise<LogSlice> {
     for (;;) {
       if (from < 1 || from > this.#map.last.index) {
         throw new RollcallError('invalidArgument', `The log has no entry ${from}`);
       }
-      const cuts = this.#map.cuts;
+      if (from <= this.#map.base.index) return { prev: null, entries: [] };
+      const { changes } = this.#map;
       let entries: readonly Entry[];
       try {
         entries = await this.#readFrom(from, bytesMax);
       } catch (error) {
-        if (cuts === this.#map.cuts) throw error;
+        if (changes === this.#map.changes) throw error;
         continue;
       }
-      if (cuts !== this.#map.cuts) continue;
+      if (changes !== this.#map.changes) continue;
       const prev = { term: this.#map.termAt(from - 1), index: from - 1 };
       return { prev, entries };
     }
@@ -105,13 +100,13 @@ export class WalReader {
     const index = await this.#indexOf(range.segment);
     const at = lastAtOrBelow(index.firsts, from);
     const path = segmentPath(range.segment.number);
-    if (at < 0) throw damaged(path, index.scanned.position, `entry ${from} cannot be read`);
+    if (at < 0) throw damaged('log', path, index.scanned.position, `entry ${from} cannot be read`);
     const position = index.positions[at] as number;
     const next = Math.min(index.firsts[at + 1] ?? range.last + 1, range.last + 1);
     const group = await index.file.read(position, index.lengths[at] as number);
     const entries = decodeGroup(group, range.segment.salt, path, position);
     const wanted = entries.filter((entry) => entry.index >= from && entry.index < next);
-    if (wanted.length === 0) throw damaged(path, position, `entry ${from} cannot be read`);
+    if (wanted.length === 0) throw damaged('log', path, position, `entry ${from} cannot be read`);
     return wanted;
   }
 
@@ -120,7 +115,7 @@ export class WalReader {
       await this.#forget();
       const path = segmentPath(segment.number);
       const file = await this.#files.open(path, { create: false });
-      if (file === null) throw damaged(path, 0, 'the segment is missing');
+      if (file === null) throw damaged('log', path, 0, 'the segment is missing');
       const scanned = segment.begin;
       const groups = { firsts: [], positions: [], lengths: [] };
       this.#index = { segment, file, ...groups, scanned, isComplete: false };
@@ -161,7 +156,8 @@ function addGroup(index: GroupIndex, body: Uint8Array, position: number): void {
 function decodeGroup(group: Uint8Array, salt: number, path: string, position: number): Entry[] {
   const body = group.subarray(groupHeaderBytes);
   const stored = new DataView(group.buffer, group.byteOffset, group.length).getUint32(24, true);
-  if (stored !== crc32(body, salt)) throw damaged(path, position, 'a group fails its checksum');
+  if (stored !== crc32(body, salt))
+    throw damaged('log', path, position, 'a group fails its checksum');
   const reader = new ByteReader(body);
   return decodeGroupEntries(reader, decodeGroupSummary(reader).count);
 }

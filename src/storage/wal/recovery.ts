@@ -1,17 +1,28 @@
 /**
- * Reads the write-ahead log back. Segments are read in order and everything is checked before
- * anything is changed. The first byte that does not belong is
+ * Reads the write-ahead log back. Segments are read in order and everything is checked; nothing is
+ * changed. The first byte that does not belong is
  *
  *   damage       when a slot, a later group or a later segment proves that it had been durable;
  *   a torn tail  otherwise: it belongs to the one append that was out, which nobody was told of.
  *
- * A torn tail is overwritten with zeros, and what stands before it is synced, since a process that was
- * killed may have left it to the operating system; only then is anything of it used.
+ * Before anything of the log is used, `sealTail` overwrites a torn tail with zeros and syncs what
+ * stands before it, since a process that was killed may have left it to the operating system.
+ *
+ * The work is one sequential read of all segments that are kept, whose chain of hashes is checked from
+ * the first one's header on; entries are decoded only from where the state stands. So what bounds it
+ * is how much log is kept for slow followers (`releaseLog`), not how much was ever written.
  */
 import { ByteReader } from '../../base/bytes.ts';
 import { RollcallError } from '../../base/errors.ts';
 import { equalHash } from '../../base/hash.ts';
-import type { Configuration, Entry, EntryId, HardState, NodeId } from '../../format/types.ts';
+import type {
+  Configuration,
+  Entry,
+  EntryId,
+  HardState,
+  NodeId,
+  SnapshotMetadata,
+} from '../../format/types.ts';
 import { damaged } from '../damage.ts';
 import type { File, Files } from '../types.ts';
 import { decodeGroupEntries, decodeGroupSummary, type GroupSummary } from './group.ts';
@@ -21,23 +32,28 @@ import {
   groupSalt,
   type Place,
   pageBytes,
-  readSegmentHeader,
   type Segment,
   type SegmentHeader,
-  segmentNumber,
   segmentPath,
-  walDirectory,
 } from './segment.ts';
+import { listSegments, readBegunSegment } from './segments.ts';
 import { readSlots } from './slot.ts';
+import { LogTail } from './tail.ts';
 
 /** Who the log belongs to, and the state that it continues. */
 export interface LogBase {
   readonly memberId: NodeId;
   readonly clusterId: string;
-  /** The last entry that the state has applied. */
-  readonly applied: EntryId;
-  /** In force at that entry. */
+  /** The last entry that the state has applied; null when there is no state. */
+  readonly applied: EntryId | null;
+  /** In force at that entry, or at the beginning. */
   readonly configuration: Configuration;
+}
+
+/** The log as far as it was read. */
+interface ReadLog {
+  readonly map: LogMap;
+  readonly tail: LogTail;
 }
 
 /** The segment that takes the next group. */
@@ -46,16 +62,26 @@ export interface ActiveSegment {
   readonly file: File;
   readonly end: Place;
   readonly slotCount: number;
+  /** The number of the current state directory. */
+  readonly state: number;
 }
 
 export interface RecoveredLog {
   readonly hardState: HardState;
-  /** What follows the applied entry. */
+  /** Where the core goes on: at the state or, without one, where the log is known to be committed. */
+  readonly start: SnapshotMetadata;
+  /** What follows the start. */
   readonly entries: readonly Entry[];
   readonly map: LogMap;
   readonly active: ActiveSegment;
+  /** Segments before the first one of the log: an earlier release did not come to its end. */
+  readonly dead: readonly number[];
 }
 
+/**
+ * Throws `dataDamaged` when the log is. A state that is older than the beginning of the log counts as
+ * none; the caller sees it by the map's base.
+ */
 export async function recoverLog(files: Files, base: LogBase): Promise<RecoveredLog> {
   const recovery = new Recovery(files, base);
   try {
@@ -66,40 +92,38 @@ export async function recoverLog(files: Files, base: LogBase): Promise<Recovered
   }
 }
 
-/** The numbers of the segments, which must be whole from 1 on; empty when there are none. */
-export async function listSegments(files: Files): Promise<readonly number[]> {
-  const numbers = (await files.list(walDirectory))
-    .map(segmentNumber)
-    .filter((name) => name !== null);
-  for (const [at, number] of numbers.entries()) {
-    if (number === at + 1) continue;
-    throw damaged(segmentPath(at + 1), 0, 'the segment is missing, while later ones exist');
-  }
-  return numbers;
+/** Makes the recovered log durable as it was read, and empty behind its end. */
+export async function sealTail({ file, end }: ActiveSegment): Promise<void> {
+  await zeroRange(file, end.position, await file.size());
 }
 
 class Recovery {
   readonly #files: Files;
   readonly #base: LogBase;
-  readonly #map: LogMap;
+  /** Null before the first segment that the log can begin with. */
+  #log: ReadLog | null = null;
+  readonly #dead: number[] = [];
   #hardState: HardState = { currentTerm: 0, votedFor: null, commitIndex: 0 };
-  readonly #entries: Entry[] = [];
   #active: ActiveSegment | null = null;
 
   constructor(files: Files, base: LogBase) {
     this.#files = files;
     this.#base = base;
-    this.#map = new LogMap(base.applied.index, base.configuration);
   }
 
   async run(): Promise<RecoveredLog> {
     const numbers = await listSegments(this.#files);
-    for (const number of numbers) await this.#readSegment(number, number === numbers.length);
+    for (const number of numbers) await this.#readSegment(number, number === numbers.at(-1));
     const active = this.#active;
-    if (active === null) throw damaged(segmentPath(1), 0, 'the log has no first segment');
-    this.#checkApplied();
-    await zeroRange(active.file, active.end.position, await active.file.size());
-    return { hardState: this.#hardState, entries: this.#entries, map: this.#map, active };
+    const log = this.#log;
+    if (active === null || log === null) {
+      const path = segmentPath(numbers.at(-1) ?? 1);
+      throw damaged('log', path, 0, 'there is no segment that the log could begin with');
+    }
+    this.#checkApplied(log.map, active);
+    const { start, entries } = log.tail;
+    const { map } = log;
+    return { hardState: this.#hardState, start, entries, map, active, dead: this.#dead };
   }
 
   async abandon(): Promise<void> {
@@ -109,18 +133,20 @@ class Recovery {
   async #readSegment(number: number, isLast: boolean): Promise<void> {
     const path = segmentPath(number);
     const file = await this.#files.open(path, { create: false });
-    if (file === null) throw damaged(path, 0, 'the segment is missing');
+    if (file === null) throw damaged('log', path, 0, 'the segment is missing');
     const before = this.#active;
     try {
-      if ((await file.size()) < 3 * pageBytes) throw damaged(path, 0, 'the segment is cut short');
-      const found = await readSegmentHeader(file, number);
+      if ((await file.size()) < 3 * pageBytes) {
+        throw damaged('log', path, 0, 'the segment is cut short');
+      }
+      const found = await readBegunSegment(file, number);
       if (found === null) {
         await this.#expectUnused(file, number, isLast);
         await file.close();
         return;
       }
-      this.#checkHeader(found.header);
-      this.#active = await this.#readGroups(file, found.segment, isLast);
+      this.#begin(found.header, found.segment);
+      this.#active = await this.#readGroups(file, found.segment, found.header.state, isLast);
     } catch (error) {
       await file.close();
       throw error;
@@ -128,7 +154,12 @@ class Recovery {
     await before?.file.close();
   }
 
-  async #readGroups(file: File, segment: Segment, isLast: boolean): Promise<ActiveSegment> {
+  async #readGroups(
+    file: File,
+    segment: Segment,
+    state: number,
+    isLast: boolean,
+  ): Promise<ActiveSegment> {
     const path = segmentPath(segment.number);
     const slot = await readSlots(file, segment.number);
     const size = await file.size();
@@ -136,111 +167,145 @@ class Recovery {
       this.#readGroup(body, segment, position);
     });
     if (slot !== null && slot.place.position > end.position) {
-      throw damaged(path, end.position, `the log was durable up to byte ${slot.place.position}`);
+      const durable = `the log was durable up to byte ${slot.place.position}`;
+      throw damaged('log', path, end.position, durable);
     }
     // The next segment's header checks the end of any other one.
     if (isLast) await this.#expectTornTail(file, segment, end);
-    return { segment, file, end, slotCount: slot?.count ?? 0 };
+    this.#log?.map.fill(end.position);
+    return { segment, file, end, slotCount: slot?.count ?? 0, state };
   }
 
   async #expectTornTail(file: File, segment: Segment, end: Place): Promise<void> {
     const later = await findLaterGroup(file, segment.salt, end.position, end.sequence);
     if (later === null) return;
     const path = segmentPath(segment.number);
-    throw damaged(path, end.position, `a later group stands at byte ${later}`);
+    throw damaged('log', path, end.position, `a later group stands at byte ${later}`);
   }
 
-  #checkHeader(header: SegmentHeader): void {
-    const path = segmentPath(header.number);
-    const { memberId, clusterId } = this.#base;
-    if (header.memberId !== memberId || header.clusterId !== clusterId) {
-      const owner = `member ${header.memberId} of cluster ${header.clusterId}`;
-      throw damaged(path, 2 * pageBytes, `it belongs to ${owner}`);
+  #begin(header: SegmentHeader, segment: Segment): void {
+    this.#checkOwner(header);
+    this.#checkChain(header);
+    if (this.#log === null) {
+      this.#log = this.#firstLog(header);
+      this.#hardState = header.hardState;
+    } else {
+      this.#continue(header, this.#log);
     }
+    this.#log.map.begin(segment, header.last);
+  }
+
+  /** The log as the oldest segment finds it. */
+  #firstLog({ last, configuration }: SegmentHeader): ReadLog {
+    const { applied } = this.#base;
+    const known = applied ?? { term: 0, index: 0 };
+    if (known.index >= last.index) {
+      const map = new LogMap(last, known.index, this.#base.configuration);
+      const start = { last: known, configuration: this.#base.configuration };
+      return { map, tail: new LogTail(start, false) };
+    }
+    const map = new LogMap(last, last.index, configuration);
+    return { map, tail: new LogTail({ last, configuration }, true) };
+  }
+
+  #checkOwner(header: SegmentHeader): void {
+    const { memberId, clusterId } = this.#base;
+    if (header.memberId === memberId && header.clusterId === clusterId) return;
+    const owner = `member ${header.memberId} of cluster ${header.clusterId}`;
+    const path = segmentPath(header.number);
+    throw damaged('log', path, 2 * pageBytes, `it belongs to ${owner}`);
+  }
+
+  #checkChain(header: SegmentHeader): void {
     const end = this.#active?.end;
     if (end === undefined) return;
+    if (header.sequence === end.sequence && equalHash(header.chain, end.chain)) return;
     const previous = segmentPath(header.number - 1);
-    if (header.sequence !== end.sequence || !equalHash(header.chain, end.chain)) {
-      throw damaged(
-        previous,
-        end.position,
-        `segment ${header.number} continues from another place`,
-      );
-    }
-    const last = this.#map.last;
-    if (header.last.index !== last.index || header.last.term !== last.term) {
-      throw damaged(path, 2 * pageBytes, 'it continues another log');
-    }
+    const elsewhere = `segment ${header.number} continues from another place`;
+    throw damaged('log', previous, end.position, elsewhere);
   }
 
-  /** A segment without a header is one that was made ready, or was to be begun by a torn append. */
+  /** Only an install may continue another log than the one that was read: then nothing of that is left. */
+  #continue({ number, last, configuration, isInstall }: SegmentHeader, log: ReadLog): void {
+    const { index, term } = log.map.last;
+    if (last.index === index && last.term === term) return;
+    if (!isInstall) {
+      throw damaged('log', segmentPath(number), 2 * pageBytes, 'it continues another log');
+    }
+    log.map.reset(last, configuration);
+    log.tail.reset(last, configuration);
+  }
+
+  /** A segment that has not begun is one that was made ready, or was to be begun by a torn append. */
   async #expectUnused(file: File, number: number, isLast: boolean): Promise<void> {
     const path = segmentPath(number);
-    const end = this.#active?.end;
-    if (!isLast || end === undefined || (await readSlots(file, number)) !== null) {
-      throw damaged(path, 2 * pageBytes, 'the header is unreadable');
+    const active = this.#active;
+    if (!isLast || active === null || (await readSlots(file, number)) !== null) {
+      throw damaged('log', path, 2 * pageBytes, 'the header is unreadable');
     }
+    const { end } = active;
     const salt = groupSalt(number, end.chain);
     const later = await findLaterGroup(file, salt, 2 * pageBytes, end.sequence);
     if (later !== null) {
-      throw damaged(
-        path,
-        2 * pageBytes,
-        `the header is unreadable before a group at byte ${later}`,
-      );
+      const what = `the header is unreadable before a group at byte ${later}`;
+      throw damaged('log', path, 2 * pageBytes, what);
     }
-    const active = this.#active;
-    if (active !== null) await this.#expectTornTail(active.file, active.segment, end);
+    await this.#expectTornTail(active.file, active.segment, end);
   }
 
   #readGroup(body: Uint8Array, segment: Segment, position: number): void {
     const reader = new ByteReader(body);
     try {
       const summary = decodeGroupSummary(reader);
-      if (summary.hardState !== null) this.#hardState = summary.hardState;
-      if (summary.count === 0) return;
-      if (summary.first > this.#map.last.index + 1) {
-        throw new RollcallError('malformedFrame', `Entry ${summary.first} leaves a gap`);
-      }
-      this.#map.append(segment, summary.first, summary.count, summary.terms);
-      this.#keepEntries(reader, summary);
+      if (summary.count > 0 && this.#log !== null) this.#readEntries(reader, summary, this.#log);
+      if (summary.hardState !== null) this.#readHardState(summary.hardState);
     } catch (error) {
       if (error instanceof RollcallError && error.code === 'malformedFrame') {
-        throw damaged(segmentPath(segment.number), position, 'a group is malformed', error);
+        throw damaged('log', segmentPath(segment.number), position, 'a group is malformed', error);
       }
       throw error;
     }
   }
 
-  #keepEntries(reader: ByteReader, summary: GroupSummary): void {
-    const applied = this.#base.applied.index;
-    if (summary.first <= this.#lastKept()) {
-      this.#entries.length = Math.max(0, summary.first - applied - 1);
+  #readHardState(hardState: HardState): void {
+    this.#hardState = hardState;
+    if (this.#log === null) return;
+    const { map, tail } = this.#log;
+    tail.commit(Math.min(hardState.commitIndex, map.last.index));
+  }
+
+  #readEntries(reader: ByteReader, { first, count, terms }: GroupSummary, log: ReadLog): void {
+    const { map, tail } = log;
+    if (first > map.last.index + 1) {
+      throw new RollcallError('malformedFrame', `Entry ${first} after ${map.last.index}`);
     }
-    if (summary.first + summary.count - 1 <= applied) return;
-    for (const entry of decodeGroupEntries(reader, summary.count)) {
-      if (entry.index <= applied) continue;
-      this.#entries.push(entry);
-      if (entry.type === 'configuration') this.#map.configure(entry.index, entry.configuration);
+    if (first <= map.base.index) {
+      // The log was never made to begin here: older segments are missing because all these were
+      // to go as well.
+      this.#dead.push(...map.numbers);
+      this.#log = null;
+      return;
+    }
+    map.append(first, count, terms);
+    tail.cut(first);
+    if (first + count - 1 <= tail.start.last.index) return;
+    for (const entry of decodeGroupEntries(reader, count)) {
+      tail.push(entry);
+      if (entry.index > tail.start.last.index && entry.type === 'configuration') {
+        map.configure(entry.index, entry.configuration);
+      }
     }
   }
 
-  #lastKept(): number {
-    return this.#base.applied.index + this.#entries.length;
-  }
-
-  #checkApplied(): void {
+  #checkApplied(map: LogMap, { segment, end }: ActiveSegment): void {
     const { applied } = this.#base;
-    const { last } = this.#map;
+    if (applied === null || applied.index < map.base.index || map.holds(applied)) return;
     const name = `the state has applied entry ${applied.index} of term ${applied.term}`;
-    const path = segmentPath(this.#active?.segment.number ?? 1);
-    const position = this.#active?.end.position ?? 0;
-    if (applied.index > last.index) {
-      throw damaged(path, position, `the log ends at entry ${last.index}, but ${name}`);
-    }
-    const term = this.#map.termAt(applied.index);
-    if (term !== applied.term) {
-      throw damaged(path, position, `the log has term ${term} where ${name}`);
-    }
+    const path = segmentPath(segment.number);
+    const what =
+      applied.index > map.last.index
+        ? `the log ends at entry ${map.last.index}, but ${name}`
+        : `the log has term ${map.termAt(applied.index)} where ${name}`;
+    throw damaged('log', path, end.position, what);
   }
 }

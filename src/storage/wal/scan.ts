@@ -66,6 +66,15 @@ function scanWindow(
   return { place, wanted: groupHeaderBytes };
 }
 
+/** Whether a whole group stands at this place. */
+export async function isGroupAt(file: File, salt: number, place: Place): Promise<boolean> {
+  const head = await file.read(place.position, groupHeaderBytes);
+  const header = head.length < groupHeaderBytes ? null : readGroupHeader(head, 0, salt);
+  if (header === null || header.sequence !== place.sequence) return false;
+  const body = await file.read(place.position + groupHeaderBytes, header.length);
+  return body.length === header.length && crc32(body, salt) === header.bodyCrc;
+}
+
 /** Where a group later than `sequence` begins, or null: it proves that all before it was durable. */
 export async function findLaterGroup(
   file: File,

@@ -9,6 +9,11 @@
  * Files are filled with zeros and synced before they are used, so that an append changes bytes in
  * place and the file system has nothing else to write. The header is written together with the first
  * group. The segment's number is part of every checksum: bytes of another segment never pass.
+ *
+ * The header says all that recovery needs of what came before: the log can begin with any segment, and
+ * older ones be removed. It also names the current state directory. An installed state becomes current
+ * by a segment of its own, whose header names the new directory: the commit point of the install is the
+ * one write of that header with its first group, and without a whole first group it did not happen.
  */
 import { crc32 } from 'node:zlib';
 import { ByteReader, ByteWriter } from '../../base/bytes.ts';
@@ -25,7 +30,7 @@ export const walDirectory = 'wal';
 export const pageBytes = 4096;
 const headerAt = 2 * pageBytes;
 
-const version = 1;
+const version = 2;
 const magic = 0x47535352;
 const prefixBytes = 16;
 
@@ -54,13 +59,21 @@ export interface SegmentHeader {
   readonly sequence: number;
   readonly chain: Hash64;
   readonly hardState: HardState;
-  /** The last entry of the log when the segment began: its first entry follows, unless it cuts the log. */
+  /**
+   * The last entry of the log when the segment began: its first entry follows, unless it cuts the log.
+   * In an install that left nothing of the log before, the last entry of the installed state.
+   */
   readonly last: EntryId;
+  /** In force at the last entry. */
   readonly configuration: Configuration;
+  /** The number of the state directory that the log continues. */
+  readonly state: number;
+  /** The segment begins with an install: with it that directory became the current one. */
+  readonly isInstall: boolean;
 }
 
-export function segmentPath(number: number): string {
-  return `${walDirectory}/${number.toString(16).padStart(16, '0')}.log`;
+export function segmentPath(number: number, directory = walDirectory): string {
+  return `${directory}/${number.toString(16).padStart(16, '0')}.log`;
 }
 
 /** Null for names that are not segments. */
@@ -80,6 +93,7 @@ export function encodeSegmentHeader(header: SegmentHeader): {
   encodeHardState(writer, header.hardState);
   encodeEntryId(writer, header.last);
   encodeConfiguration(writer, header.configuration);
+  writer.varint(header.state).boolean(header.isInstall);
   const body = writer.finish();
   const bytes = new Uint8Array(wholePages(prefixBytes + body.length + 4));
   const view = new DataView(bytes.buffer);
@@ -152,9 +166,12 @@ function decodeHeader(reader: ByteReader, number: number): SegmentHeader {
     hardState: decodeHardState(reader),
     last: decodeEntryId(reader),
     configuration: decodeConfiguration(reader),
+    state: reader.varint(),
+    isInstall: reader.boolean(),
   };
   if (header.number !== number) {
     throw damaged(
+      'log',
       segmentPath(number),
       headerAt,
       `it is segment ${header.number} under another name`,

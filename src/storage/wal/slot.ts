@@ -42,7 +42,7 @@ export async function readSlots(file: File, number: number): Promise<Slot | null
   const right = decodeSlot(second, number);
   if (left === null && right === null && !isZero(first) && !isZero(second)) {
     // They are written one after the other, each durable before the next: a cut tears one at most.
-    throw damaged(segmentPath(number), 0, 'both slots are unreadable');
+    throw damaged('log', segmentPath(number), 0, 'both slots are unreadable');
   }
   if (left === null || right === null) return left ?? right;
   return left.count > right.count ? left : right;

@@ -5,13 +5,13 @@
  */
 import { assert } from '../../base/assert.ts';
 import { ByteWriter } from '../../base/bytes.ts';
-import type { Clock, Timer } from '../../base/clock.ts';
-import type { Append, HardState } from '../../format/types.ts';
-import type { File, Files } from '../types.ts';
+import type { Timer } from '../../base/clock.ts';
+import type { Append, HardState, SnapshotMetadata } from '../../format/types.ts';
+import type { File } from '../types.ts';
 import { encodeGroup, sealGroup, termsOf } from './group.ts';
 import type { LogMap } from './log-map.ts';
 import { prepareSegment } from './prepare.ts';
-import type { ActiveSegment, LogBase } from './recovery.ts';
+import type { ActiveSegment } from './recovery.ts';
 import {
   encodeSegmentHeader,
   groupSalt,
@@ -20,19 +20,23 @@ import {
   type Segment,
 } from './segment.ts';
 import { encodeSlot } from './slot.ts';
+import type { WalOptions } from './wal.ts';
 
 const slotIdleMs = 10;
 
-export interface WriterOptions {
-  readonly files: Files;
-  readonly clock: Clock;
-  readonly base: LogBase;
-  readonly segmentBytes: number;
+export interface WriterOptions extends WalOptions {
   readonly map: LogMap;
   readonly hardState: HardState;
   readonly active: ActiveSegment;
-  /** Called when a write in the background fails. */
-  readonly onFailure: (error: unknown) => void;
+}
+
+/** What a state that is installed makes of the log. */
+interface Install {
+  /** The number of its directory. */
+  readonly state: number;
+  readonly snapshot: SnapshotMetadata;
+  /** The log has the state's last entry: what follows it stays. Otherwise nothing does. */
+  readonly keepsLog: boolean;
 }
 
 export class WalWriter {
@@ -45,6 +49,8 @@ export class WalWriter {
   #end: Place;
   #hardState: HardState;
   #slotCount: number;
+  /** The number of the current state directory. */
+  #state: number;
   /** The sequence that the newest slot names. */
   #slotSequence: number;
   #appendAtMs: number;
@@ -63,6 +69,7 @@ export class WalWriter {
     this.#end = active.end;
     this.#hardState = options.hardState;
     this.#slotCount = active.slotCount;
+    this.#state = active.state;
     // Also what was found above the old slot is durable by now, and has to be named.
     this.#slotSequence = 0;
     this.#appendAtMs = clock.monotonic();
@@ -75,14 +82,23 @@ export class WalWriter {
     return { segment: this.#segment, place: this.#end };
   }
 
-  async append(append: Append): Promise<void> {
+  /** `state` is the number of the directory that becomes current with the append's snapshot. */
+  async append(append: Append, state: number | null): Promise<void> {
     assert(!this.#appendOut, () => `Append ${append.number} while another one is out`);
-    checkContiguous(append, this.#options.map.last.index);
+    const { map, failpoint } = this.#options;
+    const install = this.#installOf(append.snapshot, state);
+    checkContiguous(
+      append,
+      install?.keepsLog === false ? install.snapshot.last.index : map.last.index,
+    );
     this.#appendOut = true;
+    await failpoint('append.begin');
     const group = encodeGroup(this.#bytes, append);
     const isEmpty = this.#end.position === this.#segment.begin.position;
-    if (!isEmpty && this.#end.position + group.length > this.#capacity) await this.#begin(group);
+    const isFull = !isEmpty && this.#end.position + group.length > this.#capacity;
+    if (isFull || install !== null) await this.#begin(group, install);
     else await this.#extend(group);
+    await failpoint('append.durable');
     this.#appendOut = false;
     this.#appendAtMs = this.#options.clock.monotonic();
     this.#remember(append);
@@ -108,32 +124,53 @@ export class WalWriter {
     this.#end = { position: position + group.length, sequence: sequence + 1, chain };
   }
 
-  /** Begins the next segment with this group. */
-  async #begin(group: Uint8Array): Promise<void> {
-    const { base, map } = this.#options;
+  #installOf(snapshot: SnapshotMetadata | null, state: number | null): Install | null {
+    assert((snapshot === null) === (state === null), 'A snapshot comes with its state directory');
+    if (snapshot === null || state === null) return null;
+    const { map } = this.#options;
+    const { last } = snapshot;
+    const keepsLog = map.holds(last);
+    assert(
+      keepsLog || last.index > map.base.index,
+      () =>
+        `Entry ${last.index} of term ${last.term} is installed over a log after ${map.base.index}`,
+    );
+    return { state, snapshot, keepsLog };
+  }
+
+  /** Begins the next segment with this group; with an install, makes its state the current one. */
+  async #begin(group: Uint8Array, install: Install | null): Promise<void> {
+    const { memberId, clusterId, map, failpoint } = this.#options;
     const { sequence, chain } = this.#end;
     const number = this.#segment.number + 1;
     const file = await this.#prepare();
+    const log =
+      install === null || install.keepsLog
+        ? { last: map.last, configuration: map.configuration }
+        : install.snapshot;
     const header = {
-      number,
-      memberId: base.memberId,
-      clusterId: base.clusterId,
-      sequence,
-      chain,
+      ...{ number, memberId, clusterId, sequence, chain },
       hardState: this.#hardState,
-      last: map.last,
-      configuration: map.configuration,
+      last: log.last,
+      configuration: log.configuration,
+      state: install?.state ?? this.#state,
+      isInstall: install !== null,
     };
     const { position, bytes } = encodeSegmentHeader(header);
     const next = sealGroup(group, groupSalt(number, chain), this.#end);
     const begin = position + bytes.length;
+    await failpoint('segment.begin');
     await file.writeDurably(position, Buffer.concat([bytes, group]));
+    await failpoint('segment.durable');
     await this.#slotWrite;
     await this.#file.close();
     this.#file = file;
     this.#prepared = null;
+    this.#state = header.state;
     this.#segment = makeSegment(header, begin);
     this.#end = { position: begin + group.length, sequence: sequence + 1, chain: next };
+    if (install?.keepsLog === false) map.reset(log.last, log.configuration);
+    map.begin(this.#segment, log.last);
     this.#capacity = Math.max(this.#options.segmentBytes, this.#end.position);
     this.#slotCount = 0;
     this.#slotSequence = 0;
@@ -141,18 +178,19 @@ export class WalWriter {
 
   #remember(append: Append): void {
     const { map } = this.#options;
+    map.fill(this.#end.position);
     if (append.hardState !== null) this.#hardState = append.hardState;
     const first = append.entries[0];
     if (first === undefined) return;
-    map.append(this.#segment, first.index, append.entries.length, termsOf(append.entries));
+    map.append(first.index, append.entries.length, termsOf(append.entries));
     for (const entry of append.entries) {
       if (entry.type === 'configuration') map.configure(entry.index, entry.configuration);
     }
   }
 
   #prepare(): Promise<File> {
-    const { files, segmentBytes } = this.#options;
-    this.#prepared ??= prepareSegment(files, this.#segment.number + 1, segmentBytes);
+    const { segmentBytes } = this.#options;
+    this.#prepared ??= prepareSegment(this.#options, this.#segment.number + 1, segmentBytes);
     return this.#prepared;
   }
 
@@ -181,9 +219,12 @@ export class WalWriter {
   }
 
   async #writeSlot(): Promise<void> {
+    const { failpoint } = this.#options;
+    await failpoint('slot.begin');
     const file = this.#file;
     const slot = this.#nextSlot();
     await file.write(slot.position, slot.bytes);
+    await failpoint('slot.written');
     await file.sync();
   }
 

@@ -41,6 +41,7 @@ async function openReportingLevel(path: string): Promise<Level> {
   return {
     get: (key) => level.get(key),
     pages: (from, to) => level.pages(from, to),
+    snapshot: () => level.snapshot(),
     close: () => level.close(),
     async write(changes: Iterable<LevelChange>) {
       await level.write(changes);
