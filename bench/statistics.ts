@@ -12,3 +12,9 @@ export function spread(values: readonly number[]): number | null {
   if (values.length < 2 || middle === 0) return null;
   return (Math.max(...values) - Math.min(...values)) / middle;
 }
+
+/** The least value that at least this share of all do not exceed; 0 of none. */
+export function quantile(values: readonly number[], share: number): number {
+  const sorted = [...values].sort((left, right) => left - right);
+  return sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)] ?? 0;
+}
