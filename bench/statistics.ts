@@ -13,8 +13,7 @@ export function spread(values: readonly number[]): number | null {
   return (Math.max(...values) - Math.min(...values)) / middle;
 }
 
-/** The least value that at least this share of all do not exceed; 0 of none. */
-export function quantile(values: readonly number[], share: number): number {
-  const sorted = [...values].sort((left, right) => left - right);
+/** Of ascending values the least that at least this share of all do not exceed; 0 of none. */
+export function quantile(sorted: ArrayLike<number>, share: number): number {
   return sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)] ?? 0;
 }

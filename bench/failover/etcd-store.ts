@@ -100,7 +100,7 @@ class EtcdStore implements Store {
       stream.on('close', () => {
         clearTimeout(timer);
         if (status === '0') resolve(Buffer.concat(chunks).subarray(prefixBytes));
-        else reject(new Error(`${endpoint} ended the request with status ${status}`));
+        else reject(new Error(`${endpoint} ended the request, its status is ${status}`));
       });
       stream.end(message);
     });

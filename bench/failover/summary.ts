@@ -48,7 +48,8 @@ export function rowOf(
 }
 
 function spreadOf(values: readonly number[]): Spread {
-  return { median: median(values), p90: quantile(values, 0.9), worst: quantile(values, 1) };
+  const sorted = [...values].sort((left, right) => left - right);
+  return { median: median(sorted), p90: quantile(sorted, 0.9), worst: quantile(sorted, 1) };
 }
 
 export function promisesOf(fault: Fault, row: Row): Promised[] {

@@ -69,16 +69,14 @@ class Writer {
   async strike(pid: number, signal: Fault['signal'], measureMs: number): Promise<Measurement> {
     this.#isMeasuring = true;
     this.#failures = [];
+    const acknowledgements = this.#times;
     const signalMs = performance.now();
     process.kill(pid, signal);
-    try {
-      await this.#acknowledgedSince(signalMs + measureMs);
-    } finally {
-      this.#isMeasuring = false;
-      this.#isStopping = true;
-    }
+    await this.#acknowledgedSince(signalMs + measureMs);
+    this.#isMeasuring = false;
+    this.#isStopping = true;
     await this.#writing;
-    const times = timesAround(signalMs, this.#times);
+    const times = timesAround(signalMs, acknowledgements);
     if (times === null) throw new Error('Nothing was measured');
     const [firstFailure = null] = this.#failures;
     return { ...times, failures: this.#failures.length, firstFailure };

@@ -8,6 +8,7 @@ import { connectFrames } from '../drivers/frames.ts';
 import { connectHttp2 } from '../drivers/http2.ts';
 import { connectSdk } from '../drivers/sdk.ts';
 import { elapse } from '../progress.ts';
+import { quantile } from '../statistics.ts';
 import { answerEach } from '../worker.ts';
 import { keySpace, type Load } from './loads.ts';
 
@@ -161,10 +162,6 @@ class Run {
       },
     });
   }
-}
-
-function quantile(sorted: Float64Array, fraction: number): number {
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * fraction))] ?? 0;
 }
 
 function report(message: Report): void {
