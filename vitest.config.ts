@@ -10,7 +10,16 @@ export default defineConfig({
           ...shared,
           name: 'unit',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/e2e/**'],
+          exclude: ['test/e2e/**', 'test/sim/seeds-*.test.ts'],
+        },
+      },
+      {
+        // The simulator takes whole cores for a minute.
+        test: {
+          ...shared,
+          name: 'sim',
+          include: ['test/sim/seeds-*.test.ts'],
+          sequence: { groupOrder: 1 },
         },
       },
       {
@@ -22,7 +31,7 @@ export default defineConfig({
           testTimeout: 120_000,
           hookTimeout: 60_000,
           fileParallelism: false,
-          sequence: { groupOrder: 1 },
+          sequence: { groupOrder: 2 },
         },
       },
     ],

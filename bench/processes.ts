@@ -2,37 +2,70 @@
  * The child processes of a benchmark run. Each is in a process group of its own, so that Ctrl-C
  * reaches only the runner, which then ends them all and waits for them.
  */
-import { type ChildProcess, fork, spawn } from 'node:child_process';
+import { type ChildProcess, fork, type StdioOptions, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
+import type { JobEnd } from './worker.ts';
 
 const stopMsMax = 10_000;
 const ticksPerSecond = 100;
 const logLines = 5;
 const running = new Set<ChildProcess>();
+let isEnding = false;
 const logPaths = new WeakMap<ChildProcess, string>();
 
-/** Whatever is kept ends with the run at the latest. */
+/** Whatever is kept ends with the run at the latest: at once when the run is ending already. */
 export function keep(child: ChildProcess): ChildProcess {
   running.add(child);
+  if (isEnding) child.kill('SIGKILL');
   child.once('exit', () => running.delete(child));
   child.once('error', () => running.delete(child));
   return child;
 }
 
-/** Starts a program with its output in a log file. */
-export function start(
-  program: string,
-  parameters: readonly string[],
-  logPath: string,
-): ChildProcess {
-  const log = openSync(logPath, 'a');
-  try {
-    const child = spawn(program, parameters, { stdio: ['ignore', log, log], detached: true });
-    logPaths.set(child, logPath);
-    return keep(child);
-  } finally {
-    closeSync(log);
+/** A program that writes its output to a log file and may be started again once it has ended. */
+export class Server {
+  readonly #program: string;
+  readonly #parameters: readonly string[];
+  readonly #logPath: string;
+  #process: ChildProcess;
+
+  constructor(program: string, parameters: readonly string[], logPath: string) {
+    this.#program = program;
+    this.#parameters = parameters;
+    this.#logPath = logPath;
+    this.#process = this.#start();
+  }
+
+  get process(): ChildProcess {
+    return this.#process;
+  }
+
+  /** Only once it has ended. */
+  startAgain(): void {
+    this.#process = this.#start();
+  }
+
+  /** Resolves when it has ended; rejects when it does not in time. */
+  async ended(): Promise<void> {
+    if (!running.has(this.#process)) return;
+    const timeout = AbortSignal.timeout(stopMsMax);
+    await once(this.#process, 'exit', { signal: timeout }).catch(() => {
+      throw new Error(`A server did not end within ${stopMsMax / 1000} s`);
+    });
+  }
+
+  #start(): ChildProcess {
+    const log = openSync(this.#logPath, 'a');
+    try {
+      const stdio: StdioOptions = ['ignore', log, log];
+      const child = spawn(this.#program, this.#parameters, { stdio, detached: true });
+      logPaths.set(child, this.#logPath);
+      return keep(child);
+    } finally {
+      closeSync(log);
+    }
   }
 }
 
@@ -61,11 +94,43 @@ export function firstMessage<T>(child: ChildProcess, name: string): Promise<T> {
   });
 }
 
+/**
+ * Gives a job to a module that answers with `answerEach`, and hands on what it reports meanwhile. Resolves
+ * when the job is done, rejects when it has failed.
+ */
+export function converse<R>(
+  child: ChildProcess,
+  job: object,
+  take: (report: R) => void,
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const settle = (error: Error | null) => {
+      child.off('message', read);
+      child.off('exit', exited);
+      if (error === null) resolve();
+      else reject(error);
+    };
+    const read = (message: unknown) => {
+      const end = message as JobEnd;
+      if (end.type === 'done') settle(null);
+      else if (end.type === 'failed') settle(new Error(end.message));
+      else take(message as R);
+    };
+    const exited = () => settle(new Error('The process that asks the servers ended early'));
+    child.on('message', read);
+    child.on('exit', exited);
+    child.send(job);
+  });
+}
+
 /** Asks all processes to end, one after the other, and kills what has not ended in time. */
 export async function stopAll(): Promise<void> {
+  isEnding = true;
   for (const child of running) {
     const exited = new Promise((resolve) => child.once('exit', resolve));
     child.kill('SIGTERM');
+    // One that was paused would not hear of it.
+    child.kill('SIGCONT');
     const timer = setTimeout(() => child.kill('SIGKILL'), stopMsMax);
     await exited;
     clearTimeout(timer);
@@ -74,6 +139,7 @@ export async function stopAll(): Promise<void> {
 
 /** The last resort, when there is no time left to wait. */
 export function killAll(): void {
+  isEnding = true;
   for (const child of running) child.kill('SIGKILL');
 }
 

@@ -12,3 +12,8 @@ export function spread(values: readonly number[]): number | null {
   if (values.length < 2 || middle === 0) return null;
   return (Math.max(...values) - Math.min(...values)) / middle;
 }
+
+/** Of ascending values the least that at least this share of all do not exceed; 0 of none. */
+export function quantile(sorted: ArrayLike<number>, share: number): number {
+  return sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)] ?? 0;
+}

@@ -1,4 +1,4 @@
-import type { Operation } from '../loads.ts';
+import type { Operation } from '../load/loads.ts';
 
 /** One connection to a server, as the generator drives it. */
 export interface Connection {

@@ -7,7 +7,7 @@
 import { randomBytes } from 'node:crypto';
 import { connect as connectSocket, type Socket } from 'node:net';
 import { Packr, Unpackr } from 'msgpackr';
-import { keyDigits, keyOf, keyPrefix, type Operation, valueBytes } from '../loads.ts';
+import { keyDigits, keyOf, keyPrefix, type Operation, valueBytes } from '../load/loads.ts';
 import type { Connect, Connection, ConnectOptions } from './driver.ts';
 
 type Answer = readonly [id: number, kind: number, body: unknown];

@@ -1,7 +1,7 @@
 /** The same work through the SDK, as a program would do it: what its convenience costs shows. */
 import { randomBytes } from 'node:crypto';
 import { connect } from '../../src/client/index.ts';
-import { keyOf, valueBytes } from '../loads.ts';
+import { keyOf, valueBytes } from '../load/loads.ts';
 import type { Connect } from './driver.ts';
 
 export const connectSdk: Connect = async ({ endpoint, operation, answered }) => {

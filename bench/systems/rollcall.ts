@@ -3,38 +3,39 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { endpointStatuses } from '../../src/client/index.ts';
-import { freePorts, start } from '../processes.ts';
-import { type Cluster, until } from './system.ts';
+import { freePorts, Server } from '../processes.ts';
+import { ElectedCluster, type NodeView } from './system.ts';
 
 const names = ['n1', 'n2', 'n3'];
 const program = fileURLToPath(new URL('../../../bin/rollcall.js', import.meta.url));
 const statusMsMax = 2_000;
 
-export async function startRollcall(directory: string, driver: 'frames' | 'sdk'): Promise<Cluster> {
+export async function startRollcall(
+  directory: string,
+  driver: 'frames' | 'sdk',
+): Promise<ElectedCluster> {
   const ports = await freePorts(names.length * 2);
   const address = (index: number) => `127.0.0.1:${ports[index]}`;
   const members = names.map((name, index) => `${name}=${address(index * 2 + 1)}`).join(',');
   await mkdir(directory, { recursive: true });
-  const processes = names.map((name, index) =>
-    start(
-      process.execPath,
-      [
-        ...[program, 'server', '--name', name, '--data-dir', join(directory, name)],
-        ...['--client-listen', address(index * 2), '--peer-listen', address(index * 2 + 1)],
-        ...['--initial-cluster', members],
-      ],
-      join(directory, `${name}.log`),
-    ),
-  );
-  const endpoints = names.map((_, index) => address(index * 2));
-  const leader = () => until('Rollcall', processes, () => askLeader(endpoints));
-  await leader();
-  return { name: 'ours', driver, processes, leader };
+  const nodes = names.map((name, index) => {
+    const parameters = [
+      ...[program, 'server', '--name', name, '--data-dir', join(directory, name)],
+      ...['--client-listen', address(index * 2), '--peer-listen', address(index * 2 + 1)],
+      ...['--initial-cluster', members],
+    ];
+    const server = new Server(process.execPath, parameters, join(directory, `${name}.log`));
+    return { endpoint: address(index * 2), server };
+  });
+  const endpoints = nodes.map(({ endpoint }) => endpoint);
+  const cluster = new ElectedCluster('ours', driver, nodes, () => viewsOf(endpoints));
+  await cluster.leader();
+  return cluster;
 }
 
-async function askLeader(endpoints: readonly string[]): Promise<string | null> {
+async function viewsOf(endpoints: readonly string[]): Promise<readonly NodeView[]> {
   const statuses = await endpointStatuses(endpoints, statusMsMax);
-  const leading = statuses.filter(({ status }) => status?.role === 'leader');
-  leading.sort((left, right) => (right.status?.term ?? 0) - (left.status?.term ?? 0));
-  return leading[0]?.endpoint ?? null;
+  return statuses.flatMap(({ endpoint, status }) =>
+    status === null ? [] : [{ endpoint, ...status }],
+  );
 }

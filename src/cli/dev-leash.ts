@@ -4,10 +4,14 @@
  */
 const stopMsMax = 10_000;
 
-process.once('disconnect', () => {
+function stop(): void {
   process.kill(process.pid, 'SIGTERM');
   // Nobody else is left to end a node that does not stop.
   setTimeout(() => process.kill(process.pid, 'SIGKILL'), stopMsMax).unref();
-});
+}
+
+// It may have gone while this node was being loaded.
+if (process.connected) process.once('disconnect', stop);
+else stop();
 // The channel alone shall not keep the node alive.
 process.channel?.unref();

@@ -77,6 +77,8 @@ export class Router implements CallOwner, ConnectionEvents {
   #openCalls = 0;
   #turn = 0;
   #ledBy: string | null = null;
+  /** The highest term whose leader was dialled out of turn. */
+  #hurriedTerm = 0;
   #clusterId = '';
   #incarnation = '';
   #revision = 0;
@@ -186,7 +188,8 @@ export class Router implements CallOwner, ConnectionEvents {
   }
 
   again(call: Call, error: RollcallError, connection: Connection): void {
-    if (error.code === 'notLeader') {
+    // A node that stops would refuse until its socket closes, and what it is sent then is in doubt.
+    if (error.code === 'notLeader' || error.code === 'closed') {
       this.#topology.refused(connection.address, connection.header.term);
     }
     // Everybody was asked: it waits for the next sweep, or the refusals would go round in circles.
@@ -216,6 +219,7 @@ export class Router implements CallOwner, ConnectionEvents {
     if (status.incarnation !== '') this.#incarnation = status.incarnation;
     this.#topology.observed(connection.address, status);
     this.#learnEndpoints();
+    this.#hurryToLeader();
     if (this.#topology.leader !== this.#ledBy) {
       this.#ledBy = this.#topology.leader;
       for (const link of this.#links.values()) this.#recall(link.connection);
@@ -265,6 +269,14 @@ export class Router implements CallOwner, ConnectionEvents {
       this.#topology.add(address);
       this.#connect(address);
     }
+  }
+
+  /** Dials a new leader out of turn, once a term: others go on naming one that has died for a while. */
+  #hurryToLeader(): void {
+    const away = this.#topology.awayLeader();
+    if (away === null || away.term <= this.#hurriedTerm) return;
+    this.#hurriedTerm = away.term;
+    this.#links.get(away.address)?.connection.hurry();
   }
 
   /** `except` has just refused the call: it is asked again only after news or at the next sweep. */

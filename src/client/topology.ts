@@ -14,7 +14,7 @@ interface Endpoint {
   connected: boolean;
   /** Owes an answer for too long. Whatever is heard from it ends that. */
   silent: boolean;
-  /** The highest term in which this endpoint answered `notLeader`. */
+  /** The highest term in which this endpoint answered that it does not lead, or not any more. */
   refusedTerm: number;
   /** The newest status, kept while disconnected: the member id stays true. */
   status: NodeStatus | null;
@@ -103,7 +103,7 @@ export class Topology {
     this.#decide();
   }
 
-  /** The endpoint answered `notLeader` in `term`; a newer status of it decides again. */
+  /** The endpoint will not lead in `term`, as it has answered; a newer status of it decides again. */
   refused(address: string, term: number): void {
     const endpoint = this.#endpoint(address);
     endpoint.refusedTerm = Math.max(endpoint.refusedTerm, term);
@@ -119,6 +119,16 @@ export class Topology {
     return newest.members
       .filter(({ id, clientAddress }) => !met.has(id) && !this.#endpoints.has(clientAddress))
       .map(({ clientAddress }) => clientAddress);
+  }
+
+  /** The endpoint of the leader that is named, while there is no connection to it, and its term. */
+  awayLeader(): { readonly address: string; readonly term: number } | null {
+    const newest = this.#newest();
+    for (const { address, connected, status } of this.#endpoints.values()) {
+      if (newest === null || connected || status?.memberId !== newest.leaderId) continue;
+      return { address, term: newest.term };
+    }
+    return null;
   }
 
   #decide(): void {

@@ -127,8 +127,9 @@ class RaftCore implements Raft {
   status(): Status {
     const core = this.#core;
     return {
-      ...core.softState,
       id: core.id,
+      role: core.role,
+      leaderId: core.leaderId,
       currentTerm: core.currentTerm,
       votedFor: core.votedFor,
       commitIndex: core.commitIndex,

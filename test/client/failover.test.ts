@@ -1,6 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { RollcallError } from '../../src/base/errors.ts';
+import { connectThrough } from '../../src/client/client.ts';
 import { type Client, connect } from '../../src/client/index.ts';
+import { realOutside } from '../../src/client/outside.ts';
 import { PeerCluster } from './peer.ts';
 
 let cluster: PeerCluster;
@@ -43,6 +45,18 @@ describe('a change of leaders', () => {
     const refused = cluster.arrival('put');
     const put = client.put('a', '1');
     await refused;
+    cluster.elect(cluster.node(1));
+    await put;
+    expect(puts().map(({ node }) => node)).toEqual(['n1', 'n2']);
+  });
+
+  test('a leader that stops is left alone from its refusal on', async () => {
+    const old = cluster.node(0);
+    old.fail('put', new RollcallError('closed', 'The node is stopping', { definite: true }));
+    const put = client.put('a', '1');
+    await vi.waitFor(() => expect(client.endpoints.some(({ leads }) => leads)).toBe(false), {
+      interval: 5,
+    });
     cluster.elect(cluster.node(1));
     await put;
     expect(puts().map(({ node }) => node)).toEqual(['n1', 'n2']);
@@ -95,6 +109,22 @@ describe('a lost connection', () => {
     await node.start();
     await put;
     expect(puts()).toHaveLength(1);
+  });
+
+  test('is dialled again at once when its node is said to lead', async () => {
+    // With such chances the next attempt would be hours away.
+    const outside = { ...realOutside, random: () => 1e6 };
+    const patient = await connectThrough(outside, { endpoints: cluster.endpoints });
+    const node = cluster.node(1);
+    const known = () => patient.endpoints.find(({ address }) => address === node.address);
+    await vi.waitFor(() => expect(known()?.connected).toBe(true), { interval: 5 });
+    await node.stop();
+    await vi.waitFor(() => expect(known()?.connected).toBe(false), { interval: 5 });
+    await node.start();
+    cluster.elect(node);
+    await patient.put('a', '1');
+    expect(puts().at(-1)?.node).toBe('n2');
+    await patient.close();
   });
 
   test('of the leader leads to the next one', async () => {

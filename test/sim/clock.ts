@@ -1,18 +1,34 @@
-/** One virtual time for a whole cluster: events in the order of their time, then of their making. */
+/** One virtual time for a whole world: events in the order of their time, then of their making. */
 import type { Clock, Timer } from '../../src/base/clock.ts';
 
-interface Event {
+class Event implements Timer {
   readonly atMs: number;
   readonly order: number;
-  readonly run: () => void;
-  cancelled: boolean;
+  /** Null once cancelled. */
+  run: (() => void) | null;
+
+  constructor(atMs: number, order: number, run: () => void) {
+    this.atMs = atMs;
+    this.order = order;
+    this.run = run;
+  }
+
+  cancel(): void {
+    this.run = null;
+  }
 }
 
 export class VirtualClock implements Clock {
   #nowMs = 0;
   #order = 0;
+  #events = 0;
   /** A binary heap, the earliest event at the top. */
   readonly #heap: Event[] = [];
+
+  /** How many events have happened. */
+  get events(): number {
+    return this.#events;
+  }
 
   monotonic(): number {
     return this.#nowMs;
@@ -23,18 +39,9 @@ export class VirtualClock implements Clock {
   }
 
   after(delayMs: number, callback: () => void): Timer {
-    const event = {
-      atMs: this.#nowMs + delayMs,
-      order: this.#order++,
-      run: callback,
-      cancelled: false,
-    };
+    const event = new Event(this.#nowMs + Math.max(delayMs, 0), this.#order++, callback);
     this.#push(event);
-    return {
-      cancel() {
-        event.cancelled = true;
-      },
-    };
+    return event;
   }
 
   /** Work between two looks at the sockets takes a little time, so that time never stands still. */
@@ -51,9 +58,11 @@ export class VirtualClock implements Clock {
         return false;
       }
       this.#pop();
-      if (event.cancelled) continue;
+      const { run } = event;
+      if (run === null) continue;
       this.#nowMs = event.atMs;
-      event.run();
+      this.#events++;
+      run();
       return true;
     }
   }

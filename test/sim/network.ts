@@ -1,78 +1,155 @@
-/** The peers' network in one process: delays, losses, repeats and cuts, all from one seed. */
-import { type Random, randomBelow } from '../../src/base/prng.ts';
-import { decodeMessages, encodeMessages } from '../../src/format/message.ts';
-import type { NodeId, PeerMessage } from '../../src/format/types.ts';
-import type { PeerTransport } from '../../src/node/types.ts';
+/**
+ * The network between all parties, nodes and clients alike: links in both directions of each pair, which
+ * can be cut or clogged, under a weather that delays, loses, repeats and replays. What travels is the
+ * matter of `peers.ts` and `sockets.ts`.
+ */
+import type { Random } from '../../src/base/prng.ts';
 import type { VirtualClock } from './clock.ts';
+import type { ProbeName } from './probes.ts';
 
-export interface NetworkFaults {
-  /** Share of frames lost, and of frames that arrive twice. */
+export interface Weather {
+  readonly delayMsMin: number;
+  /** Added to the least delay, exponentially distributed. */
+  readonly delayMsMean: number;
+  /** Share of frames that take very long, and how long. */
+  readonly tail: number;
+  readonly tailMs: number;
+  /** Shares of frames that are lost, that arrive twice, and that arrive again up to `replayMs` later. */
   readonly loss: number;
   readonly repeat: number;
-  readonly delayMsMax: number;
+  readonly replay: number;
+  readonly replayMs: number;
 }
 
-type Handlers = Parameters<PeerTransport['attach']>[0];
+export const fairWeather: Weather = {
+  delayMsMin: 0.05,
+  delayMsMean: 0.2,
+  tail: 0,
+  tailMs: 0,
+  loss: 0,
+  repeat: 0,
+  replay: 0,
+  replayMs: 0,
+};
+
+export type Party = string;
+
+interface Link {
+  readonly from: Party;
+  readonly to: Party;
+  /** How many faults cut it at the moment. */
+  cuts: number;
+  /** What a clogged link holds back; null while it flows. */
+  held: (() => void)[] | null;
+  clogs: number;
+  sent: number;
+  deliveredOrder: number;
+}
+
+/** What a clogged link holds at most; more is lost. */
+const heldMax = 200;
 
 export class SimNetwork {
   readonly #clock: VirtualClock;
   readonly #random: Random;
-  readonly #handlers = new Map<NodeId, Handlers>();
-  readonly #cut = new Set<NodeId>();
-  faults: NetworkFaults;
+  readonly #hit: (probe: ProbeName) => void;
+  readonly #links = new Map<string, Link>();
+  weather: Weather = fairWeather;
 
-  constructor(clock: VirtualClock, random: Random, faults: NetworkFaults) {
+  constructor(clock: VirtualClock, random: Random, hit: (probe: ProbeName) => void) {
     this.#clock = clock;
     this.#random = random;
-    this.faults = faults;
+    this.#hit = hit;
   }
 
-  /** A life of one member: `detach` when it crashes. */
-  transport(id: NodeId): PeerTransport {
-    const queue: PeerMessage[] = [];
-    return {
-      send: (message) => queue.push(message),
-      flush: () => {
-        for (const message of queue.splice(0)) this.#send(message);
-      },
-      setConfiguration() {},
-      attach: (handlers) => this.#handlers.set(id, handlers),
-    };
+  /** Whether anything gets from one party to the other. */
+  isOpen(from: Party, to: Party): boolean {
+    return this.#link(from, to).cuts === 0;
   }
 
-  detach(id: NodeId): void {
-    this.#handlers.delete(id);
+  isClogged(from: Party, to: Party): boolean {
+    return this.#link(from, to).held !== null;
   }
 
-  /** Nothing reaches or leaves the member until `heal`. */
-  isolate(id: NodeId): void {
-    this.#cut.add(id);
+  /** Returns the way to mend it; cuts of several faults add up. */
+  cut(from: Party, to: Party): () => void {
+    const link = this.#link(from, to);
+    link.cuts++;
+    return once(() => {
+      link.cuts--;
+    });
   }
 
-  heal(): void {
-    this.#cut.clear();
+  /** Nothing arrives until the clog is gone; then everything does, at once and in order. */
+  clog(from: Party, to: Party): () => void {
+    const link = this.#link(from, to);
+    link.clogs++;
+    link.held ??= [];
+    return once(() => {
+      link.clogs--;
+      if (link.clogs > 0) return;
+      const held = link.held ?? [];
+      link.held = null;
+      if (held.length > 0) this.#hit('clogReleased');
+      for (const deliver of held) this.#clock.after(this.#random() * 0.5, deliver);
+    });
   }
 
-  /** Every message goes through its bytes, as between processes. */
-  #send(message: PeerMessage): void {
-    const bytes = encodeMessages([message]);
-    const { loss, repeat, delayMsMax } = this.faults;
-    if (this.#random() < loss) return;
-    const copies = this.#random() < repeat ? 2 : 1;
-    for (let copy = 0; copy < copies; copy++) {
-      // Most frames are quick and a few are late, as in life.
-      const late = randomBelow(this.#random, 20) === 0 ? 10 : 1;
-      const delayMs = 0.05 + this.#random() * delayMsMax * late;
-      const target = this.#handlers.get(message.to);
-      this.#clock.after(delayMs, () => this.#deliver(message, bytes, target));
+  delayMs(): number {
+    const { delayMsMin, delayMsMean, tail, tailMs } = this.weather;
+    const delay = delayMsMin - Math.log(1 - this.#random()) * delayMsMean;
+    return tail > 0 && this.#random() < tail ? delay + this.#random() * tailMs : delay;
+  }
+
+  /** A frame that may be lost, late, repeated and overtaken. `deliver` runs once per arrival. */
+  datagram(from: Party, to: Party, deliver: () => void): void {
+    const link = this.#link(from, to);
+    const { loss, repeat, replay, replayMs } = this.weather;
+    if (link.cuts > 0 || (loss > 0 && this.#random() < loss)) return;
+    const order = ++link.sent;
+    this.#send(link, this.delayMs(), () => {
+      if (order < link.deliveredOrder) this.#hit('messageReordered');
+      else link.deliveredOrder = order;
+      deliver();
+    });
+    if (repeat > 0 && this.#random() < repeat) {
+      this.#send(link, this.delayMs(), () => {
+        this.#hit('duplicateDelivered');
+        deliver();
+      });
+    }
+    if (replay > 0 && this.#random() < replay) {
+      this.#send(link, this.#random() * replayMs, () => {
+        this.#hit('replayDelivered');
+        deliver();
+      });
     }
   }
 
-  #deliver({ from, to }: PeerMessage, bytes: Uint8Array, target: Handlers | undefined): void {
-    const handlers = this.#handlers.get(to);
-    // A frame to a life that has ended is lost with it.
-    if (handlers === undefined || handlers !== target) return;
-    if (this.#cut.has(from) || this.#cut.has(to)) return;
-    for (const message of decodeMessages(bytes)) handlers.message(message);
+  #send(link: Link, delayMs: number, deliver: () => void): void {
+    this.#clock.after(delayMs, () => {
+      if (link.cuts > 0) return;
+      if (link.held === null) deliver();
+      else if (link.held.length < heldMax) link.held.push(deliver);
+    });
   }
+
+  #link(from: Party, to: Party): Link {
+    const name = `${from}>${to}`;
+    let link = this.#links.get(name);
+    if (link === undefined) {
+      link = { from, to, cuts: 0, held: null, clogs: 0, sent: 0, deliveredOrder: 0 };
+      this.#links.set(name, link);
+    }
+    return link;
+  }
+}
+
+function once(action: () => void): () => void {
+  let isDone = false;
+  return () => {
+    if (isDone) return;
+    isDone = true;
+    action();
+  };
 }

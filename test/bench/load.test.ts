@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { loads } from '../../bench/loads.ts';
+import { loads } from '../../bench/load/loads.ts';
+import { betterOf, ratioOf, rowOf } from '../../bench/load/summary.ts';
+import { ratioTable } from '../../bench/load/tables.ts';
+import type { Trial } from '../../bench/load/trial.ts';
 import { median, spread } from '../../bench/statistics.ts';
-import { betterOf, ratioOf, rowOf } from '../../bench/summary.ts';
-import { ratioTable } from '../../bench/table.ts';
-import type { Trial } from '../../bench/trial.ts';
 
 const load = loads.find(({ name }) => name === 'put-500') ?? expect.fail('No such load');
 

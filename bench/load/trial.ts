@@ -1,9 +1,8 @@
 /** One measurement: a load on a running cluster, with what it cost the servers. */
-import type { ChildProcess } from 'node:child_process';
+import { converse, cpuMicros, residentMebibytes, startModule } from '../processes.ts';
+import { type Cluster, pidsOf } from '../systems/system.ts';
 import type { Job, Measurement, MeasurementWindow, Report } from './generator.ts';
 import { keySpace, type Load } from './loads.ts';
-import { cpuMicros, residentMebibytes, startModule } from './processes.ts';
-import { type Cluster, pidsOf } from './systems/system.ts';
 
 export interface Trial extends Measurement {
   readonly operationsPerSecond: number;
@@ -15,16 +14,17 @@ export interface Trial extends Measurement {
 
 /** A generator process that takes one job after the other. */
 export class Generator {
-  readonly #process: ChildProcess = startModule(new URL('./generator.js', import.meta.url));
+  readonly #process = startModule(new URL('./generator.js', import.meta.url));
 
   /** Writes every key once, so that each get finds a value. */
   async fill(cluster: Cluster): Promise<void> {
-    await this.#run({
+    const job: Job = {
       driver: cluster.driver,
       endpoint: await cluster.leader(),
       load: { operation: 'put', connections: 10, outstanding: Math.min(50, keySpace / 10) },
       window: null,
-    });
+    };
+    await converse(this.#process, job, () => {});
   }
 
   async measure(cluster: Cluster, load: Load, window: MeasurementWindow): Promise<Trial> {
@@ -33,7 +33,8 @@ export class Generator {
     let memory: readonly number[] = [];
     let measurement: Measurement | null = null;
     const endpoint = await cluster.leader();
-    await this.#run({ driver: cluster.driver, endpoint, load, window }, (report) => {
+    const job: Job = { driver: cluster.driver, endpoint, load, window };
+    await converse(this.#process, job, (report: Report) => {
       if (report.type === 'measuring') cpu = cpuMicros(pids);
       if (report.type !== 'measured') return;
       cpu = cpuMicros(pids) - cpu;
@@ -41,26 +42,6 @@ export class Generator {
       measurement = report.measurement;
     });
     return completeTrial(measurement, cpu, memory);
-  }
-
-  #run(job: Job, take: (report: Report) => void = () => {}): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const settle = (error: Error | null) => {
-        this.#process.off('message', read);
-        this.#process.off('exit', exited);
-        if (error === null) resolve();
-        else reject(error);
-      };
-      const read = (report: Report) => {
-        take(report);
-        if (report.type === 'done') settle(null);
-        if (report.type === 'failed') settle(new Error(report.message));
-      };
-      const exited = () => settle(new Error('The load generator ended early'));
-      this.#process.on('message', read);
-      this.#process.on('exit', exited);
-      this.#process.send(job);
-    });
   }
 }
 

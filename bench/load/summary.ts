@@ -1,8 +1,9 @@
 /** From the trials of all rounds to one row for each load and system, and to the promised ratios. */
+
+import { median, spread } from '../statistics.ts';
+import type { CheckPerf } from '../systems/etcd.ts';
+import type { SystemName } from '../systems/system.ts';
 import type { Load } from './loads.ts';
-import { median, spread } from './statistics.ts';
-import type { CheckPerf } from './systems/etcd.ts';
-import type { SystemName } from './systems/system.ts';
 import type { Trial } from './trial.ts';
 
 export interface Row {

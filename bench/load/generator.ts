@@ -3,10 +3,13 @@
  * keeps every slot of each busy, and measures what is answered within the window after the warm-up.
  * Says `measuring` and `measured` so that its parent can read the servers' clocks at both moments.
  */
-import type { Connect, Connection, DriverName } from './drivers/driver.ts';
-import { connectFrames } from './drivers/frames.ts';
-import { connectHttp2 } from './drivers/http2.ts';
-import { connectSdk } from './drivers/sdk.ts';
+import type { Connect, Connection, DriverName } from '../drivers/driver.ts';
+import { connectFrames } from '../drivers/frames.ts';
+import { connectHttp2 } from '../drivers/http2.ts';
+import { connectSdk } from '../drivers/sdk.ts';
+import { elapse } from '../progress.ts';
+import { quantile } from '../statistics.ts';
+import { answerEach } from '../worker.ts';
 import { keySpace, type Load } from './loads.ts';
 
 export interface Job {
@@ -35,9 +38,7 @@ export interface Measurement {
 
 export type Report =
   | { readonly type: 'measuring' }
-  | { readonly type: 'measured'; readonly measurement: Measurement }
-  | { readonly type: 'done' }
-  | { readonly type: 'failed'; readonly message: string };
+  | { readonly type: 'measured'; readonly measurement: Measurement };
 
 const drainMsMax = 5_000;
 const fillMsMax = 60_000;
@@ -163,22 +164,8 @@ class Run {
   }
 }
 
-function quantile(sorted: Float64Array, fraction: number): number {
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * fraction))] ?? 0;
-}
-
 function report(message: Report): void {
   process.send?.(message);
 }
 
-function elapse(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
-}
-
-process.on('disconnect', () => process.exit(0));
-process.on('message', (job: Job) => {
-  new Run(job).run().then(
-    () => report({ type: 'done' }),
-    (error: Error) => report({ type: 'failed', message: error.message }),
-  );
-});
+answerEach((job: Job) => new Run(job).run());

@@ -1,0 +1,190 @@
+/**
+ * What a node's server does for its clients, without sockets and bounds: frames are decoded, checked and
+ * submitted, and the answers of one turn leave together. The words are those of the shipped server.
+ */
+import type { Clock } from '../../src/base/clock.ts';
+import { RollcallError } from '../../src/base/errors.ts';
+import type { MemberApi } from '../../src/node/types.ts';
+import {
+  isRead,
+  type MemberMethod,
+  nodeStatusOf,
+  requestOf,
+  resultOf,
+} from '../../src/server/answers.ts';
+import { ClientStreams } from '../../src/server/client-streams.ts';
+import { errorBody } from '../../src/wire/error-body.ts';
+import {
+  decodeRequests,
+  encodeHeader,
+  encodeItem,
+  itemKinds,
+  joinServerFrame,
+} from '../../src/wire/frame.ts';
+import { type Method, methods, type Parameters } from '../../src/wire/methods.ts';
+import type { ProbeName } from './probes.ts';
+import type { Answering, Served } from './sockets.ts';
+
+/** What a run wants to know of the requests. */
+export interface EndpointWitness {
+  hit(probe: ProbeName): void;
+  watched(client: string): void;
+}
+
+const pushMs = 1000;
+
+export class Endpoint {
+  readonly #member: MemberApi;
+  readonly #clock: Clock;
+  readonly #witness: EndpointWitness;
+  readonly #connections = new Set<Connection>();
+  #pushDue = false;
+
+  constructor(member: MemberApi, clock: Clock, witness: EndpointWitness) {
+    this.#member = member;
+    this.#clock = clock;
+    this.#witness = witness;
+    member.onStatusChange(() => this.#statusChanged());
+    this.#scheduleTick();
+  }
+
+  accept(answering: Answering): Served {
+    const connection = new Connection(this.#member, answering, this.#witness);
+    this.#connections.add(connection);
+    connection.pushStatus();
+    return {
+      received: (frame) => connection.received(frame),
+      closed: () => {
+        this.#connections.delete(connection);
+        connection.close();
+      },
+    };
+  }
+
+  /** The process is killed. */
+  reset(): void {
+    for (const connection of this.#connections) connection.answering.reset();
+  }
+
+  #statusChanged(): void {
+    if (this.#pushDue) return;
+    this.#pushDue = true;
+    this.#clock.soon(() => {
+      this.#pushDue = false;
+      this.#push();
+    });
+  }
+
+  #scheduleTick(): void {
+    this.#clock.after(pushMs, () => {
+      this.#scheduleTick();
+      this.#push();
+    });
+  }
+
+  #push(): void {
+    for (const connection of this.#connections) connection.pushStatus();
+  }
+}
+
+class Connection {
+  readonly answering: Answering;
+  readonly #member: MemberApi;
+  readonly #witness: EndpointWitness;
+  readonly #streams: ClientStreams;
+  #unsent: Uint8Array[] = [];
+  #isOver = false;
+
+  constructor(member: MemberApi, answering: Answering, witness: EndpointWitness) {
+    this.#member = member;
+    this.#witness = witness;
+    this.answering = answering;
+    this.#streams = new ClientStreams({
+      item: (id, body) => this.#add(encodeItem(id, itemKinds.item, body)),
+      error: (id, error) => this.#fail(id, error),
+      hasRoom: () => true,
+    });
+  }
+
+  pushStatus(): void {
+    this.#add(encodeItem(0, itemKinds.item, this.#status()));
+  }
+
+  received(frame: Uint8Array): void {
+    for (const { id, method, params } of decodeRequests(frame)) {
+      try {
+        this.#begin(id, method as Method, params);
+      } catch (error) {
+        if (!(error instanceof RollcallError)) throw error;
+        this.#fail(id, error);
+      }
+    }
+  }
+
+  close(): void {
+    this.#isOver = true;
+    this.#streams.close();
+  }
+
+  #begin(id: number, method: Method, params: unknown): void {
+    const checked: unknown = methods[method](params, '');
+    switch (method) {
+      case 'status':
+        this.#add(encodeItem(id, itemKinds.result, this.#status()));
+        return;
+      case 'cancel':
+        this.#streams.cancel((checked as Parameters<'cancel'>).id);
+        this.#add(encodeItem(id, itemKinds.result, { revision: this.#member.status().revision }));
+        return;
+      case 'watch':
+        this.#witness.watched(this.answering.client);
+        this.#streams.watch(id, checked as Parameters<'watch'>, this.#member);
+        return;
+      case 'watchService':
+        this.#streams.watchService(id, checked as Parameters<'watchService'>, this.#member);
+        return;
+      default:
+        this.#submit(id, method, checked);
+    }
+  }
+
+  #submit(id: number, method: MemberMethod, params: unknown): void {
+    this.#member.submit(requestOf(method, params), (outcome) => {
+      if (this.#isOver) return;
+      if (outcome instanceof RollcallError) {
+        this.#fail(id, outcome);
+        return;
+      }
+      try {
+        this.#add(encodeItem(id, itemKinds.result, resultOf(method, outcome)));
+      } catch (error) {
+        if (!(error instanceof RollcallError)) throw error;
+        const { code, message } = error;
+        this.#fail(id, new RollcallError(code, message, { definite: isRead(method) }));
+      }
+    });
+  }
+
+  #status(): object {
+    return nodeStatusOf(this.#member, { memberId: '', name: '' }, '0.0.0');
+  }
+
+  #fail(id: number, error: RollcallError): void {
+    if (error.code === 'notLeader') this.#witness.hit('redirected');
+    if (error.code === 'behind') this.#witness.hit('behindRefused');
+    this.#add(encodeItem(id, itemKinds.error, errorBody(error)));
+  }
+
+  #add(item: Uint8Array): void {
+    if (this.#isOver) return;
+    this.#unsent.push(item);
+    if (this.#unsent.length === 1) queueMicrotask(() => this.#flush());
+  }
+
+  #flush(): void {
+    const { clusterId, incarnation, memberId, term } = this.#member.status();
+    const header = encodeHeader({ clusterId, incarnation, memberId, term });
+    this.answering.send(joinServerFrame(header, this.#unsent));
+    this.#unsent = [];
+  }
+}

@@ -1,0 +1,27 @@
+/**
+ * What every family of faults provides. A family is one file: it draws, from the seed, which of its kinds
+ * this world has and how strong they are. A new family joins the list in `chaos.ts`; nothing else changes.
+ */
+import type { Random } from '../../../src/base/prng.ts';
+import type { World } from '../world.ts';
+
+export interface Fault {
+  readonly name: string;
+  /** How often it strikes in comparison with the others. */
+  readonly weight: number;
+  /** Null when there was nothing to hit. */
+  strike(world: World): Struck | null;
+}
+
+export interface Struck {
+  /** Whom it hit, for the trace. */
+  readonly text: string;
+  readonly lastsMs: number;
+  /** Ends it. What ends by itself does nothing here. */
+  end(): void;
+}
+
+export type FaultFamily = (random: Random, world: World) => readonly Fault[];
+
+/** For what ends by itself. */
+export const nothing = (): void => {};

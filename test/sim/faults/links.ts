@@ -1,0 +1,233 @@
+/** Links that are cut or clogged, in every shape. */
+import { randomBelow } from '../../../src/base/prng.ts';
+import type { Party } from '../network.ts';
+import { between, chance, pick, sample } from '../random.ts';
+import type { World } from '../world.ts';
+import type { Fault, FaultFamily, Struck } from './fault.ts';
+
+export const linkFaults: FaultFamily = (random) => {
+  const lastsMsMax = pick(random, [150, 1000, 3000]);
+  const kinds: readonly Fault[] = [
+    shape('isolate', 2, lastsMsMax, isolate),
+    shape('isolateLeader', 2, lastsMsMax, isolateLeader),
+    shape('split', 2, lastsMsMax, split),
+    shape('oneWay', 2, lastsMsMax, oneWay),
+    shape('deaf', 1, lastsMsMax, deaf),
+    shape('bridge', 1, lastsMsMax, bridge),
+    shape('ring', 1, lastsMsMax, ring),
+    shape('clientCut', 1, lastsMsMax, clientCut),
+    clog(lastsMsMax),
+    swizzle(),
+    flap(),
+  ];
+  return kinds.filter(() => chance(random, 0.5));
+};
+
+/** Ordered pairs that are cut, and a word for them. */
+interface Shape {
+  readonly text: string;
+  readonly cuts: readonly (readonly [Party, Party])[];
+}
+
+function shape(
+  name: string,
+  weight: number,
+  lastsMsMax: number,
+  draw: (world: World) => Shape | null,
+): Fault {
+  return {
+    name,
+    weight,
+    strike: (world) => {
+      const drawn = draw(world);
+      if (drawn === null) return null;
+      const mends = drawn.cuts.map(([from, to]) => world.network.cut(from, to));
+      const leader = world.leader();
+      if (leader !== null && isInMinority(world, leader.name)) world.hit('minorityLeader');
+      return struck(world, drawn.text, mends, lastsMsMax);
+    },
+  };
+}
+
+function struck(
+  world: World,
+  text: string,
+  mends: readonly (() => void)[],
+  lastsMsMax: number,
+): Struck {
+  const end = (): void => {
+    for (const mend of mends) mend();
+  };
+  return { text, lastsMs: between(world.random, 20, lastsMsMax), end };
+}
+
+/** From everybody; with luck its clients still reach it. */
+function isolate(world: World): Shape {
+  return isolated(world, pick(world.random, names(world)));
+}
+
+function isolateLeader(world: World): Shape | null {
+  const leader = world.leader();
+  return leader === null ? null : isolated(world, leader.name);
+}
+
+function isolated(world: World, name: Party): Shape {
+  const others = names(world).filter((other) => other !== name);
+  const clients = chance(world.random, 0.5) ? clientNames : [];
+  return { text: name, cuts: between2([name], [...others, ...clients]) };
+}
+
+function split(world: World): Shape {
+  const all = names(world);
+  const left = sample(world.random, all, 1 + randomBelow(world.random, all.length - 1));
+  const right = all.filter((name) => !left.includes(name));
+  const near = clientNames.filter(() => chance(world.random, 0.5));
+  const far = clientNames.filter((name) => !near.includes(name));
+  return {
+    text: `${left.join(' ')} | ${right.join(' ')}`,
+    cuts: between2([...left, ...near], [...right, ...far]),
+  };
+}
+
+function oneWay(world: World): Shape {
+  world.hit('asymmetricCut');
+  const [from, to] = sample(world.random, names(world), 2) as [Party, Party];
+  return { text: `${from} → ${to}`, cuts: [[from, to]] };
+}
+
+/** It speaks and hears nothing, or the other way round. */
+function deaf(world: World): Shape {
+  world.hit('asymmetricCut');
+  const name = pick(world.random, names(world));
+  const others = names(world).filter((other) => other !== name);
+  const isDeaf = chance(world.random, 0.5);
+  const cuts = others.map((other): readonly [Party, Party] =>
+    isDeaf ? [other, name] : [name, other],
+  );
+  return { text: `${name} ${isDeaf ? 'hears' : 'is heard by'} nobody`, cuts };
+}
+
+/** Two halves that only meet in one node. */
+function bridge(world: World): Shape {
+  const [middle, ...others] = sample(world.random, names(world), world.nodes.length);
+  const left = others.slice(0, others.length / 2);
+  const right = others.slice(others.length / 2);
+  return { text: `over ${middle}`, cuts: between2(left, right) };
+}
+
+/** Each reaches only its two neighbours; of three, a chain. */
+function ring(world: World): Shape {
+  const all = sample(world.random, names(world), world.nodes.length);
+  const cuts: (readonly [Party, Party])[] = [];
+  for (const [at, from] of all.entries()) {
+    for (const [other, to] of all.entries()) {
+      const distance = Math.abs(at - other);
+      const isFar = distance > 1 && (all.length === 3 || distance < all.length - 1);
+      if (isFar) cuts.push([from, to]);
+    }
+  }
+  return { text: all.join(' '), cuts };
+}
+
+function clientCut(world: World): Shape {
+  const client = pick(world.random, clientNames);
+  const some = sample(world.random, names(world), 1 + randomBelow(world.random, 3));
+  return { text: `${client} from ${some.join(' ')}`, cuts: between2([client], some) };
+}
+
+function clog(lastsMsMax: number): Fault {
+  return {
+    name: 'clog',
+    weight: 2,
+    strike: (world) => {
+      const [from, to] = sample(world.random, [...names(world), ...clientNames], 2) as [
+        Party,
+        Party,
+      ];
+      return struck(world, `${from} → ${to}`, [world.network.clog(from, to)], lastsMsMax);
+    },
+  };
+}
+
+/** Links are clogged one by one and let go in another order. */
+function swizzle(): Fault {
+  return {
+    name: 'swizzle',
+    weight: 1,
+    strike: (world) => {
+      const { random, network, clock } = world;
+      const node = pick(random, names(world));
+      const others = names(world).filter((name) => name !== node);
+      const lets: (() => void)[] = [];
+      for (const other of others) {
+        clock.after(between(random, 0, 200), () => lets.push(network.clog(other, node)));
+        clock.after(between(random, 0, 200), () => lets.push(network.clog(node, other)));
+      }
+      const end = (): void => {
+        // Those that had not begun yet are caught by the second round.
+        for (const delayMs of [0, 250]) {
+          clock.after(delayMs, () => {
+            for (const letGo of sample(random, lets.splice(0), 100)) letGo();
+          });
+        }
+      };
+      return { text: node, lastsMs: between(random, 100, 600), end };
+    },
+  };
+}
+
+/** A link that goes and comes. */
+function flap(): Fault {
+  return {
+    name: 'flap',
+    weight: 1,
+    strike: (world) => {
+      const { random, network, clock } = world;
+      const [left, right] = sample(random, names(world), 2) as [Party, Party];
+      let mends: (() => void)[] = [];
+      let isOver = false;
+      const mend = (): void => {
+        for (const one of mends.splice(0)) one();
+      };
+      const turn = (): void => {
+        if (isOver) return;
+        if (mends.length > 0) mend();
+        else mends = [network.cut(left, right), network.cut(right, left)];
+        clock.after(between(random, 5, 120), turn);
+      };
+      turn();
+      const end = (): void => {
+        isOver = true;
+        mend();
+      };
+      return { text: `${left} ${right}`, lastsMs: between(random, 200, 1500), end };
+    },
+  };
+}
+
+/** The clients that a scenario may have; cuts of those that it has not cost nothing. */
+const clientNames: readonly Party[] = ['c1', 'c2', 'c3', 'c4', 'c5', 'c6'];
+
+function names(world: World): readonly Party[] {
+  return world.nodes.map(({ name }) => name);
+}
+
+function between2(
+  left: readonly Party[],
+  right: readonly Party[],
+): readonly (readonly [Party, Party])[] {
+  return left.flatMap((one) =>
+    right.flatMap((other): (readonly [Party, Party])[] => [
+      [one, other],
+      [other, one],
+    ]),
+  );
+}
+
+function isInMinority(world: World, name: Party): boolean {
+  const { network } = world;
+  const reached = names(world).filter(
+    (other) => other === name || (network.isOpen(name, other) && network.isOpen(other, name)),
+  );
+  return reached.length <= world.nodes.length / 2;
+}

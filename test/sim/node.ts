@@ -1,0 +1,51 @@
+/** One machine of the world: its disk, which outlives everything, and the process that runs on it, if any. */
+import type { Member } from '../../src/node/member.ts';
+import type { SimDisk } from './disk.ts';
+import type { Endpoint } from './endpoint.ts';
+import type { SimulatedFiles } from './files.ts';
+import type { ClockError, NodeClock } from './node-clock.ts';
+import type { Power } from './power.ts';
+import type { Answering, Listener, Served } from './sockets.ts';
+
+/** One process from its start to its end. */
+export class Life implements Listener {
+  readonly party: string;
+  readonly clock: NodeClock;
+  /** Null until the storage is open and the state loaded. */
+  member: Member | null = null;
+  endpoint: Endpoint | null = null;
+  /** It has been asked to stop. */
+  isStopping = false;
+
+  constructor(party: string, clock: NodeClock) {
+    this.party = party;
+    this.clock = clock;
+  }
+
+  get listens(): boolean {
+    return !this.clock.isOver && this.endpoint !== null;
+  }
+
+  accept(answering: Answering): Served {
+    if (this.endpoint === null) throw new Error(`${this.party} does not listen`);
+    return this.endpoint.accept(answering);
+  }
+}
+
+export interface SimNode {
+  readonly id: string;
+  readonly name: string;
+  readonly address: string;
+  readonly clockError: ClockError;
+  readonly disk: SimDisk;
+  files: SimulatedFiles;
+  power: Power;
+  /** The newest process, also after its end; null while the machine is without power. */
+  life: Life | null;
+  /** Nobody may start it again: what broke it is there to stay. */
+  isLost: boolean;
+}
+
+export function isUp(node: SimNode): boolean {
+  return node.life !== null && !node.life.clock.isOver;
+}

@@ -1,0 +1,361 @@
+/**
+ * One seed from birth to verdict.
+ *
+ *     birth      every machine starts, somebody leads
+ *     safety     faults strike while clients work; nothing may go wrong
+ *     liveness   a majority is healed, all other failures are there to stay: the cluster has to work
+ *     end        everything is healed: all nodes come to the same state, and the history is judged
+ */
+
+import { History, type Revision } from './checks/history.ts';
+import { Chaos } from './faults/chaos.ts';
+import { fairWeather, type Party } from './network.ts';
+import { isUp, type SimNode } from './node.ts';
+import type { ProbeName } from './probes.ts';
+import { chance, pick, sample, stream } from './random.ts';
+import { drawSwarm } from './swarm.ts';
+import { Leases } from './workload/leases.ts';
+import { put, putEverywhere, useRegisters } from './workload/registers.ts';
+import { Instances } from './workload/registry.ts';
+import { Session } from './workload/session.ts';
+import { useTransactions } from './workload/transactions.ts';
+import { Watcher } from './workload/watchers.ts';
+import { World } from './world.ts';
+
+/** Bounds of the promises after healing, in virtual time. */
+const firstWriteMsMax = 5000;
+const everybodyMsMax = 12_000;
+const caughtUpMsMax = 30_000;
+const availabilityMs = 1000;
+const availabilityMin = 0.99;
+
+/**
+ * How a node may be broken for good. A hung or crawling disk is not among them: a leader with such a disk
+ * goes on leading, because nothing makes it hand over yet.
+ */
+const lastingFailures = ['down', 'isolated', 'deaf', 'mute', 'paused'] as const;
+
+export interface SeedReport {
+  readonly seed: number;
+  /** Null when all is well. */
+  readonly violation: string | null;
+  readonly hash: string;
+  readonly events: number;
+  readonly virtualMs: number;
+  readonly faults: Readonly<Record<string, number>>;
+  readonly probes: readonly ProbeName[];
+  readonly leaderChanges: number;
+  readonly acknowledged: number;
+}
+
+/** The same seed gives the same report, down to the hash. `write` takes the lines of a readable trace. */
+export async function runSeed(
+  seed: number,
+  write: ((line: string) => void) | null = null,
+): Promise<SeedReport> {
+  const world = new World(drawSwarm(seed), write);
+  const scenario = new Scenario(world);
+  try {
+    await world.run(() => scenario.play());
+  } catch (error) {
+    world.violate(error instanceof Error ? (error.stack ?? error.message) : String(error));
+  }
+  return {
+    seed,
+    violation: world.violation,
+    hash: world.trace.hash,
+    events: world.clock.events,
+    virtualMs: world.clock.monotonic(),
+    faults: Object.fromEntries(world.faults),
+    probes: [...world.probes],
+    leaderChanges: world.observer.leaderChanges,
+    acknowledged: scenario.history.answered,
+  };
+}
+
+class Scenario {
+  readonly history = new History();
+  readonly #world: World;
+  readonly #leases: Leases;
+  readonly #instances: Instances;
+  readonly #sessions: Session[] = [];
+  readonly #watchers: Watcher[] = [];
+  readonly #work: Promise<void>[] = [];
+  #sessionCount = 0;
+  /** Follows everything from the first revision on; what it tells is the history to judge by. */
+  #chronicle: Watcher | null = null;
+
+  constructor(world: World) {
+    this.#world = world;
+    this.#leases = new Leases(world);
+    this.#instances = new Instances(world);
+  }
+
+  async play(): Promise<void> {
+    const world = this.#world;
+    world.trace.say('world', () => JSON.stringify(world.swarm));
+    await world.birth();
+    if (!(await world.until(() => world.leader() !== null, 10_000))) {
+      world.violate('Nobody leads after birth');
+      return;
+    }
+    world.network.weather = world.swarm.weather;
+    await this.#startClients();
+    const chaos = new Chaos(world);
+    world.trace.say('world', () => `faults: ${chaos.names.join(' ')}`);
+    const striking = chaos.run();
+    await world.sleep(world.swarm.safetyMs);
+    chaos.stop();
+    await striking;
+    await this.#liveness(chaos);
+    await this.#end(chaos);
+  }
+
+  get #random() {
+    return this.#world.random;
+  }
+
+  async #startClients(): Promise<void> {
+    const { swarm } = this.#world;
+    for (let at = 0; at < swarm.clients; at++) {
+      void this.#open().then((session) => {
+        this.#work.push(this.#workOf(session, at));
+        if (chance(session.random, 0.5)) {
+          this.#watchers.push(Watcher.begin(session, session.random, 'anywhere'));
+        }
+      });
+    }
+    for (const node of this.#world.nodes) {
+      void this.#open(`w${node.name}`, [node.address]).then((session) => {
+        this.#watchers.push(Watcher.begin(session, session.random, 'anywhere'));
+        this.#instances.follow(session);
+      });
+    }
+  }
+
+  async #workOf(session: Session, at: number): Promise<void> {
+    switch (at % 6) {
+      case 1:
+        await useTransactions(session);
+        break;
+      case 2:
+        await this.#leases.use(session);
+        break;
+      case 3:
+        await this.#instances.use(session);
+        break;
+      default:
+        await useRegisters(session);
+    }
+  }
+
+  #open(name?: string, endpoints?: readonly string[], requestTimeoutMs?: number): Promise<Session> {
+    const world = this.#world;
+    const who = name ?? `c${++this.#sessionCount}`;
+    return Session.open(world, who, {
+      history: this.history,
+      random: stream(world.swarm.seed, who),
+      endpoints: endpoints ?? world.nodes.map(({ address }) => address),
+      ...(requestTimeoutMs === undefined ? {} : { requestTimeoutMs }),
+    }).then((session) => {
+      this.#sessions.push(session);
+      return session;
+    });
+  }
+
+  /** A majority, and all clients, work without trouble; everything else is broken for good. */
+  async #liveness(chaos: Chaos): Promise<void> {
+    const world = this.#world;
+    const core = sample(this.#random, world.nodes, Math.floor(world.nodes.length / 2) + 1);
+    const others = world.nodes.filter((node) => !core.includes(node));
+    world.trace.say('world', () => `healed: ${core.map(({ name }) => name).join(' ')}`);
+    chaos.endAll();
+    world.network.weather = fairWeather;
+    const mends = others.flatMap((node) => this.#breakForGood(node));
+    for (const node of core) this.#mend(node);
+    const beganMs = world.clock.monotonic();
+    const tester = await this.#open(
+      'tester',
+      core.map(({ address }) => address),
+      1000,
+    );
+    const wrote = await this.#retry(() => put(tester, 'r/tester'), beganMs + firstWriteMsMax);
+    if (!wrote) {
+      world.violate(`No write in ${firstWriteMsMax} ms after a majority was healed`);
+      return;
+    }
+    await this.#checkAvailability(tester);
+    await this.#checkProgress(tester, core);
+    if (others.length > 0) world.hit('permanentFailure');
+    for (const mend of mends) mend();
+  }
+
+  /** Returns the ways to undo it. */
+  #breakForGood(node: SimNode): readonly (() => void)[] {
+    const world = this.#world;
+    const { network } = world;
+    const everybody = [
+      ...world.nodes.map(({ name }) => name),
+      ...this.#sessions.map((s) => s.name),
+    ];
+    const parties = everybody.filter((party) => party !== node.name);
+    const cut = (pairs: readonly (readonly [Party, Party])[]): readonly (() => void)[] =>
+      pairs.map(([from, to]) => network.cut(from, to));
+    const how = pick(this.#random, lastingFailures);
+    world.count(`${how} for good`, () => node.name);
+    node.isLost = how === 'down';
+    switch (how) {
+      case 'down':
+        world.crash(node, 'power');
+        return [];
+      case 'isolated':
+        return cut(
+          parties.flatMap((party) => [[party, node.name] as const, [node.name, party] as const]),
+        );
+      case 'deaf':
+        return cut(parties.map((party) => [party, node.name]));
+      case 'mute':
+        return cut(parties.map((party) => [node.name, party]));
+      case 'paused':
+        node.life?.clock.pause();
+        return [];
+    }
+  }
+
+  #mend(node: SimNode): void {
+    node.isLost = false;
+    node.disk.mend();
+    node.power.cutAfter(Number.POSITIVE_INFINITY);
+    const clock = node.life?.clock;
+    clock?.slow(null);
+    if (clock?.isPaused) clock.resume();
+    this.#world.boot(node);
+  }
+
+  /** With a minority broken, nearly everything is answered. */
+  async #checkAvailability(tester: Session): Promise<void> {
+    const world = this.#world;
+    const endMs = world.clock.monotonic() + availabilityMs;
+    let tried = 0;
+    let done = 0;
+    while (world.clock.monotonic() < endMs) {
+      tried++;
+      if (await put(tester, 'r/tester')) done++;
+      await world.sleep(5);
+    }
+    if (done < tried * availabilityMin - 1) {
+      world.violate(`Only ${done} of ${tried} writes succeeded with a healthy majority`);
+    }
+  }
+
+  /** Every client gets something done, and every healthy node keeps up. */
+  async #checkProgress(tester: Session, core: readonly SimNode[]): Promise<void> {
+    const world = this.#world;
+    const endMs = world.clock.monotonic() + everybodyMsMax;
+    const waiting = this.#sessions.filter(({ name }) => name.startsWith('c'));
+    const done = await Promise.all(
+      waiting.map((session) => this.#retry(() => put(session, 'r/progress'), endMs)),
+    );
+    const stuck = waiting.filter((_, at) => !done[at]);
+    if (stuck.length > 0) {
+      world.violate(`${stuck.map(({ name }) => name).join(' ')} got no write done`);
+    }
+    const target = world.observer.commitIndex;
+    const caughtUp = await world.until(
+      () => core.every((node) => appliedBy(node) >= target),
+      everybodyMsMax,
+    );
+    if (!caughtUp) world.violate(`Not all of the majority have applied ${target}`);
+    tester.isStopped = true;
+  }
+
+  /** Everything is healed, and the clients finish what they are at. */
+  async #end(chaos: Chaos): Promise<void> {
+    const world = this.#world;
+    if (world.violation !== null) return;
+    chaos.endAll();
+    for (const node of world.nodes) this.#mend(node);
+    for (const session of this.#sessions) session.isStopped = true;
+    world.trace.say('world', () => 'everything is healed');
+    const archivist = await this.#open('archivist', undefined, 5000);
+    this.#chronicle = Watcher.begin(archivist, archivist.random, 'start');
+    await Promise.all(this.#work);
+    await this.#expire();
+    if (!(await this.#converge(archivist))) return;
+    this.#judge();
+  }
+
+  /** Long enough for every lease that nobody keeps to end, by the slowest of clocks. */
+  async #expire(): Promise<void> {
+    const { swarm } = this.#world;
+    await this.#world.sleep(this.#leases.longestTtlMs * (1 + 3 * swarm.drift) + 700);
+  }
+
+  async #converge(archivist: Session): Promise<boolean> {
+    const world = this.#world;
+    const last = await this.#sentinel(archivist);
+    const watchers = [...this.#watchers, this.#chronicle].filter((one) => one !== null);
+    const all = await world.until(() => {
+      const target = world.observer.commitIndex;
+      return world.nodes.every((node) => isUp(node) && appliedBy(node) >= target);
+    }, caughtUpMsMax);
+    if (!all) {
+      const behind = world.nodes.map((node) => `${node.name} ${appliedBy(node)}`).join(', ');
+      world.violate(`Not all have applied ${world.observer.commitIndex}: ${behind}`);
+      return false;
+    }
+    const told = await world.until(() => watchers.every((one) => one.isAt(last)), caughtUpMsMax);
+    if (!told) {
+      const late = watchers.find((one) => !one.isAt(last));
+      world.violate(`The watch of ${late?.name} is at ${late?.last}, of ${last}`);
+      return false;
+    }
+    let disagreement: string | null = null;
+    for (let tries = 0; tries < 100; tries++) {
+      disagreement = await this.#instances.agree(archivist);
+      if (disagreement === null) return true;
+      await world.sleep(50);
+    }
+    world.violate(disagreement ?? '');
+    return false;
+  }
+
+  /** A last revision that every watch can see. */
+  async #sentinel(archivist: Session): Promise<number> {
+    for (;;) {
+      const revision = await putEverywhere(archivist);
+      if (revision !== null) return revision;
+      await this.#world.sleep(50);
+    }
+  }
+
+  #judge(): void {
+    const world = this.#world;
+    const revisions: readonly Revision[] = this.#chronicle?.revisions ?? [];
+    const last = revisions.at(-1)?.revision ?? 0;
+    for (const watcher of this.#watchers) {
+      const wrong = watcher.check(revisions, last);
+      if (wrong !== null) world.violate(wrong);
+    }
+    const { wrong, happened, didNot, staleReads } = this.history.check(revisions);
+    if (wrong !== null) world.violate(wrong);
+    if (happened > 0) world.hit('unknownHappened');
+    if (didNot > 0) world.hit('unknownDidNot');
+    if (staleReads > 0) world.hit('staleSerializable');
+    const early = this.#leases.check(revisions, true);
+    if (early !== null) world.violate(early);
+  }
+
+  async #retry(attempt: () => Promise<boolean>, untilMs: number): Promise<boolean> {
+    const world = this.#world;
+    do {
+      if (await attempt()) return true;
+      await world.sleep(20);
+    } while (world.clock.monotonic() < untilMs);
+    return false;
+  }
+}
+
+function appliedBy(node: SimNode): number {
+  return node.life?.member?.status().appliedIndex ?? 0;
+}

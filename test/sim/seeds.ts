@@ -1,0 +1,61 @@
+/** The seeds of every test run, in shares that run side by side. */
+import { expect, test } from 'vitest';
+import { regressions } from './regressions.ts';
+import { runSeed } from './scenario.ts';
+import { failureText, Summary } from './summary.ts';
+
+const fixedSeeds = 300;
+const freshSeeds = 100;
+const twice = 10;
+const timeout = 600_000;
+
+/** Declares the tests of one share of `of`. */
+export function testSeeds(share: number, of: number): void {
+  const isMine = (seed: number): boolean => seed % of === share;
+
+  test(
+    'fixed seeds: nothing goes wrong, and there is enough that could',
+    async () => {
+      const seeds = [...range(1, fixedSeeds), ...regressions.map(({ seed }) => seed)];
+      const summary = await runAll(seeds.filter(isMine));
+      console.log(summary.text());
+      expect(summary.shortcomings()).toEqual([]);
+    },
+    timeout,
+  );
+
+  test(
+    'fresh seeds: nothing goes wrong',
+    async () => {
+      const from = Math.floor(Date.now() / 1000) * 10_000;
+      console.log(`Fresh seeds from ${from}`);
+      await runAll(range(from, freshSeeds).filter(isMine));
+    },
+    timeout,
+  );
+
+  test(
+    'the same seed gives the same run',
+    async () => {
+      for (const seed of range(1, twice * of).filter(isMine)) {
+        const first = await runSeed(seed);
+        expect(await runSeed(seed)).toEqual(first);
+      }
+    },
+    timeout,
+  );
+}
+
+async function runAll(seeds: readonly number[]): Promise<Summary> {
+  const summary = new Summary();
+  for (const seed of seeds) {
+    const report = await runSeed(seed);
+    summary.add(report);
+    expect(report.violation, failureText(report)).toBe(null);
+  }
+  return summary;
+}
+
+function range(from: number, count: number): readonly number[] {
+  return Array.from({ length: count }, (_, at) => from + at);
+}

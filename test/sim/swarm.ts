@@ -1,0 +1,70 @@
+/**
+ * What one seed draws before anything happens: which faults exist at all and how strong they are, the
+ * size of the cluster, the bounds of the storage, the habits of the clients. All faults in every run
+ * would hide more than they show.
+ */
+import type { Random } from '../../src/base/prng.ts';
+import { fairWeather, type Weather } from './network.ts';
+import { between, chance, pick, stream } from './random.ts';
+
+export interface Swarm {
+  readonly seed: number;
+  readonly nodes: 3 | 5;
+  /** How long the faults last. */
+  readonly safetyMs: number;
+  readonly weather: Weather;
+  readonly acrossLives: boolean;
+  readonly syncMsMin: number;
+  readonly syncMsMean: number;
+  /** Clocks run fast or slow by up to this share. */
+  readonly drift: number;
+  readonly wallSkewMs: number;
+  readonly segmentBytes: number;
+  readonly generationBytesMax: number;
+  readonly generationAgeMsMax: number;
+  readonly valueCacheBytesMax: number;
+  readonly faultEveryMs: number;
+  readonly clients: number;
+  readonly thinkMs: number;
+  readonly requestTimeoutMs: number;
+  readonly keys: number;
+}
+
+export function drawSwarm(seed: number): Swarm {
+  const random = stream(seed, 'swarm');
+  const drift = pick(random, [0, 0, 0.01, 0.1]);
+  return {
+    seed,
+    nodes: chance(random, 0.7) ? 3 : 5,
+    safetyMs: between(random, 5000, 8000),
+    weather: drawWeather(random),
+    acrossLives: chance(random, 0.3),
+    syncMsMin: pick(random, [0.05, 0.2, 2]),
+    syncMsMean: pick(random, [0.1, 1, 5]),
+    drift,
+    wallSkewMs: pick(random, [0, 1000, 3_600_000]),
+    segmentBytes: pick(random, [24, 64, 1024]) * 1024,
+    generationBytesMax: pick(random, [1, 2048, 65_536, 16 * 1024 * 1024]),
+    generationAgeMsMax: pick(random, [20, 300, 5000]),
+    valueCacheBytesMax: pick(random, [1, 1024, 1024 * 1024]),
+    faultEveryMs: between(random, 120, 280),
+    clients: pick(random, [2, 4, 6]),
+    thinkMs: pick(random, [5, 15, 40]),
+    requestTimeoutMs: pick(random, [300, 1000, 5000]),
+    keys: pick(random, [1, 3, 8]),
+  };
+}
+
+export function drawWeather(random: Random): Weather {
+  if (chance(random, 0.25)) return fairWeather;
+  return {
+    delayMsMin: pick(random, [0.05, 0.5, 3]),
+    delayMsMean: pick(random, [0.1, 1, 5, 15]),
+    tail: pick(random, [0, 0, 0.005, 0.05]),
+    tailMs: pick(random, [50, 400]),
+    loss: pick(random, [0, 0, 0.01, 0.1, 0.25]),
+    repeat: pick(random, [0, 0, 0.05, 0.3]),
+    replay: pick(random, [0, 0, 0.005, 0.02]),
+    replayMs: pick(random, [500, 5000]),
+  };
+}

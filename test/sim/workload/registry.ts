@@ -1,0 +1,102 @@
+/** Instances that register, live and leave, and views that follow them from every node. */
+import { RollcallError } from '../../../src/base/errors.ts';
+import { randomBelow } from '../../../src/base/prng.ts';
+import type { ServiceView } from '../../../src/client/service-view.ts';
+import { between } from '../random.ts';
+import type { World } from '../world.ts';
+import type { Session } from './session.ts';
+
+const service = 'api';
+
+export class Instances {
+  readonly #world: World;
+  /** What any view said of the service at a revision. */
+  readonly #known = new Map<number, string>();
+  readonly #views: { readonly session: Session; readonly view: ServiceView }[] = [];
+  /** Registered for sure and not taken back. */
+  readonly #present = new Set<string>();
+  readonly #gone = new Set<string>();
+
+  constructor(world: World) {
+    this.#world = world;
+  }
+
+  /** One after the other, each under a new name. */
+  async use(session: Session): Promise<void> {
+    const { world, random } = session;
+    for (let count = 1; !session.isStopped; count++) {
+      const id = `${session.name}-${count}`;
+      const stop = new AbortController();
+      const giveUp = world.clock.after(4000, () => stop.abort());
+      const options = { service, id, address: `${session.name}:1`, signal: stop.signal };
+      const ttlMs = 500 + randomBelow(random, 700);
+      const registration = await session.client.registry
+        .register({ ...options, ttlMs })
+        .catch(nullIfExpected);
+      giveUp.cancel();
+      if (registration === null) continue;
+      registration.on('restored', () => world.hit('instanceRestored'));
+      this.#present.add(id);
+      world.trace.say(session.name, () => `registered ${id}`);
+      await world.sleep(between(random, 200, 5000));
+      // What is not taken back stays until the end.
+      if (session.isStopped) return;
+      this.#present.delete(id);
+      const isGone = await registration.deregister().then(
+        () => true,
+        () => false,
+      );
+      if (isGone) this.#gone.add(id);
+      await session.think();
+    }
+  }
+
+  follow(session: Session): void {
+    const view = session.client.registry.discover(service);
+    this.#views.push({ session, view });
+    view.on('change', ({ revision, removed }) => {
+      if (removed.some(({ reason }) => reason === 'expired')) this.#world.hit('instanceExpired');
+      this.#saw(session.name, revision, view);
+    });
+  }
+
+  /** Whether every view tells what the registry holds. */
+  async agree(session: Session): Promise<string | null> {
+    const { revision, instances } = await session.client.registry.snapshot(service);
+    const truth = instances.map(({ id }) => id).sort();
+    for (const id of this.#present) {
+      if (!truth.includes(id)) return `${id} is registered, but not in the registry at ${revision}`;
+    }
+    for (const id of truth) {
+      if (this.#gone.has(id))
+        return `${id} was deregistered, but is in the registry at ${revision}`;
+    }
+    for (const { session: owner, view } of this.#views) {
+      const told = idsOf(view);
+      if (told !== truth.join()) return `${owner.name} sees ${told} instead of ${truth.join()}`;
+    }
+    return null;
+  }
+
+  #saw(who: string, revision: number, view: ServiceView): void {
+    const ids = idsOf(view);
+    const known = this.#known.get(revision);
+    if (known === undefined) this.#known.set(revision, ids);
+    else if (known !== ids) {
+      this.#world.violate(`${who} sees ${ids} at ${revision}, another one saw ${known}`);
+    }
+  }
+}
+
+function idsOf(view: ServiceView): string {
+  return view
+    .instances()
+    .map(({ id }) => id)
+    .sort()
+    .join();
+}
+
+function nullIfExpected(error: unknown): null {
+  if (error instanceof RollcallError) return null;
+  throw error;
+}

@@ -1,0 +1,102 @@
+/** Transactions over several keys, and ranges that must see all of one or nothing. */
+import { randomBelow } from '../../../src/base/prng.ts';
+import { compare, operation } from '../../../src/client/txn.ts';
+import { equalPairs, type Moment, type Pair } from '../checks/history.ts';
+import { sample } from '../random.ts';
+import { changesOnly, reading } from './registers.ts';
+import { pairOf, type Session } from './session.ts';
+
+const keys = ['t/0', 't/1', 't/2', 't/3'];
+
+export async function useTransactions(session: Session): Promise<void> {
+  const { random } = session;
+  while (!session.isStopped) {
+    switch (randomBelow(random, 4)) {
+      case 0:
+        await readAll(session);
+        break;
+      case 1:
+        await readSome(session);
+        break;
+      default:
+        await writeTogether(session);
+    }
+    await session.think();
+  }
+}
+
+/** Puts one value under two or three keys and deletes another, unless the last of them is new. */
+async function writeTogether(session: Session): Promise<void> {
+  const [gone, ...put] = sample(session.random, keys, 2 + randomBelow(session.random, 3));
+  if (gone === undefined) return;
+  const mark = session.mark();
+  const bound = session.client.revision - 20;
+  const text = `txn ${put.join(' ')} ${mark}, without ${gone}`;
+  await session.perform({ text, marks: [mark], deletes: [gone] }, async () => {
+    const { revision, succeeded, results } = await session.client.txn({
+      compare: [compare.modRevision(gone, 'less', Math.max(bound, 1))],
+      success: [
+        operation.delete(gone),
+        ...put.map((key) => operation.put(key, mark)),
+        operation.range({ prefix: 't/' }),
+      ],
+      failure: [operation.range({ prefix: 't/' })],
+    });
+    const read = results.at(-1);
+    const pairs = read?.type === 'range' ? read.pairs : [];
+    const told = pairs.map((pair) => ({ key: pair.keyText, pair: pairOf(pair) }));
+    const holds = (pair: Pair | null): boolean => (pair?.modRevision ?? 0) < Math.max(bound, 1);
+    const verify = (moment: Moment): string | null => {
+      const before = succeeded ? moment.before(gone) : moment.after(gone);
+      if (holds(before) !== succeeded)
+        return `its condition ${succeeded ? 'did not hold' : 'held'}`;
+      if (!succeeded) return rangeDiffers(told, moment);
+      const expected = new Map<string, string | null>(put.map((key) => [key, mark]));
+      if (moment.before(gone) !== null) expected.set(gone, null);
+      return changesOnly(moment, expected) ?? rangeDiffers(told, moment);
+    };
+    const changed = succeeded && (put.length > 0 || results.some(deletes));
+    return { revision, changed, verify };
+  });
+}
+
+function deletes(result: { readonly type: string }): boolean {
+  return result.type === 'delete' && 'deleted' in result && result.deleted !== 0;
+}
+
+async function readAll(session: Session): Promise<void> {
+  await session.perform({ text: 'range t/' }, async () => {
+    const result = await session.client.range({ prefix: 't/' });
+    const told = result.pairs.map((pair) => ({ key: pair.keyText, pair: pairOf(pair) }));
+    return reading(result.revision, (moment) => rangeDiffers(told, moment));
+  });
+}
+
+/** A page, and the count of all. */
+async function readSome(session: Session): Promise<void> {
+  await session.perform({ text: 'range t/ limit 2' }, async () => {
+    const { revision, pairs, count, more } = await session.client.range(
+      { prefix: 't/' },
+      { limit: 2 },
+    );
+    const told = pairs.map((pair) => pair.keyText);
+    return reading(revision, (moment) => {
+      const all = moment.keys('t/');
+      const isRight =
+        count === all.length && more === all.length > 2 && told.join() === all.slice(0, 2).join();
+      return isRight ? null : `it read ${told.join()} of ${count}, more ${more}; of ${all.join()}`;
+    });
+  });
+}
+
+function rangeDiffers(
+  told: readonly { readonly key: string; readonly pair: Pair }[],
+  moment: Moment,
+): string | null {
+  const expected = moment.keys('t/');
+  if (told.map(({ key }) => key).join() !== expected.join()) {
+    return `it read ${told.map(({ key }) => key).join()} instead of ${expected.join()}`;
+  }
+  const wrong = told.find(({ key, pair }) => !equalPairs(pair, moment.after(key)));
+  return wrong === undefined ? null : `it read ${wrong.pair.value} under ${wrong.key}`;
+}

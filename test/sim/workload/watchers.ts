@@ -1,0 +1,127 @@
+/** Watches that follow one node, or any: each must tell exactly what the history holds for it. */
+import { RollcallError } from '../../../src/base/errors.ts';
+import type { Random } from '../../../src/base/prng.ts';
+import type { KeySelector } from '../../../src/client/key.ts';
+import type { WatchBatch } from '../../../src/client/watch-buffer.ts';
+import { type Change, equalPairs, type Revision, show } from '../checks/history.ts';
+import { chance, pick } from '../random.ts';
+import { pairOf, pairOrNull, type Session } from './session.ts';
+
+const prefixes = ['', 'r/', 't/', 'l/'] as const;
+
+export class Watcher {
+  readonly name: string;
+  readonly #session: Session;
+  readonly #prefix: string;
+  readonly #previous: boolean;
+  readonly #revisions: Revision[] = [];
+  #start: number;
+
+  private constructor(session: Session, prefix: string, previous: boolean, start: number) {
+    this.name = session.name;
+    this.#session = session;
+    this.#prefix = prefix;
+    this.#previous = previous;
+    this.#start = start;
+  }
+
+  static begin(session: Session, random: Random, from: 'start' | 'anywhere'): Watcher {
+    const { revision } = session.world.observer;
+    const start =
+      from === 'start' ? 1 : pick(random, [0, 1, Math.max(1, revision - 20), revision + 30]);
+    const prefix = from === 'start' ? '' : pick(random, prefixes);
+    const previous = from === 'start' || chance(random, 0.5);
+    const watcher = new Watcher(session, prefix, previous, start);
+    if (start > 0 && start <= revision) session.world.hit('watchFromPast');
+    if (start > revision) session.world.hit('watchFromFuture');
+    void watcher.#follow();
+    return watcher;
+  }
+
+  get last(): number {
+    return this.#revisions.at(-1)?.revision ?? 0;
+  }
+
+  /** It was told of everything up to this revision, as far as that concerns it. */
+  isAt(revision: number): boolean {
+    return this.last >= revision || this.#start > revision;
+  }
+
+  get revisions(): readonly Revision[] {
+    return this.#revisions;
+  }
+
+  /** Null, or what is wrong with what it was told up to `last`. */
+  check(history: readonly Revision[], last: number): string | null {
+    const expected = history
+      .map((revision) => this.#mine(revision))
+      .filter(({ revision, changes }) => changes.length > 0 && revision <= last);
+    for (const [at, revision] of expected.entries()) {
+      const told = this.#revisions[at];
+      const wrong = this.#differs(revision, told);
+      if (wrong !== null) return `The watch of ${this.name} from ${this.#start}: ${wrong}`;
+    }
+    const extra = this.#revisions[expected.length];
+    return extra === undefined
+      ? null
+      : `${this.name} was told of ${extra.revision}, beyond ${last}`;
+  }
+
+  async #follow(): Promise<void> {
+    const { client, world } = this.#session;
+    const selector: KeySelector = { prefix: this.#prefix };
+    const options = this.#start === 0 ? {} : { startRevision: this.#start };
+    const watch = client.watch(selector, { ...options, previous: this.#previous });
+    try {
+      if (this.#start === 0) this.#start = (await watch.ready()) + 1;
+      for await (const batch of watch) this.#take(batch);
+    } catch (error) {
+      if (!(error instanceof RollcallError)) throw error;
+      if (error.code !== 'closed') {
+        world.violate(`The watch of ${this.name} ended with ${error.code}: ${error.message}`);
+      }
+    }
+  }
+
+  #take({ revision, events }: WatchBatch): void {
+    const { world } = this.#session;
+    if (revision <= this.last) {
+      world.violate(`The watch of ${this.name} was told of ${revision} after ${this.last}`);
+    }
+    if (events.length > 1) world.hit('watchSplitRevision');
+    const changes = events.map(({ type, pair, previous }) => ({
+      key: pair.keyText,
+      after: type === 'put' ? pairOf(pair) : null,
+      before: pairOrNull(previous),
+    }));
+    this.#revisions.push({ revision, changes });
+    world.trace.mix(revision);
+  }
+
+  #mine({ revision, changes }: Revision): Revision {
+    if (revision < this.#start) return { revision, changes: [] };
+    return { revision, changes: changes.filter(({ key }) => key.startsWith(this.#prefix)) };
+  }
+
+  #differs(expected: Revision, told: Revision | undefined): string | null {
+    if (told === undefined) return `it was never told of revision ${expected.revision}`;
+    if (told.revision !== expected.revision) {
+      return `it was told of ${told.revision} where ${expected.revision} was due`;
+    }
+    const wrong = expected.changes.findIndex((change, at) => {
+      return !equalChanges(change, told.changes[at], this.#previous);
+    });
+    if (wrong === -1 && told.changes.length === expected.changes.length) return null;
+    const change = expected.changes[Math.max(wrong, 0)];
+    return `revision ${told.revision} made ${change?.key} ${show(change?.after ?? null)}, and that was not what it was told`;
+  }
+}
+
+function equalChanges(left: Change, right: Change | undefined, previous: boolean): boolean {
+  return (
+    right !== undefined &&
+    left.key === right.key &&
+    equalPairs(left.after, right.after) &&
+    equalPairs(previous ? left.before : null, right.before)
+  );
+}
