@@ -26,7 +26,7 @@ export interface Files {
   rename(from: string, to: string): Promise<void>;
   /** Does nothing when there is no such file. */
   remove(path: string): Promise<void>;
-  /** With everything in it; not atomic. Does nothing when there is no such directory. */
+  /** With everything in it; not atomic. Takes a file as well, and does nothing when there is neither. */
   removeDirectory(path: string): Promise<void>;
   /** Makes creations, renames and removals in the directory durable. */
   syncDirectory(path: string): Promise<void>;

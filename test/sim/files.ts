@@ -91,7 +91,7 @@ export class SimulatedFiles implements Files {
     const directory = this.#find(path);
     if (directory === null || directory instanceof FileContent) throw failed(`${path} is a file`);
     directory.database ??= new SimulatedLevelStore(this.#options);
-    return await directory.database.open();
+    return await directory.database.open(path);
   };
 
   async makeDirectory(path: string): Promise<void> {
@@ -120,7 +120,10 @@ export class SimulatedFiles implements Files {
     await this.#begin('removeDirectory', path);
     const directory = this.#find(path);
     if (directory === null) return;
-    if (directory instanceof FileContent) throw failed(`${path} is a file`);
+    if (directory instanceof FileContent) {
+      this.#change([{ ...this.#place(path), node: null }]);
+      return;
+    }
     for (const name of [...directory.seen.keys()]) {
       this.#change([{ directory, name, node: null }]);
     }

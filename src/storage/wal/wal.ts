@@ -48,7 +48,7 @@ export async function beginWal(
 }
 
 /** A log's first segment, with no group yet, durable when it resolves. */
-async function makeFirstSegment(
+export async function makeFirstSegment(
   options: PrepareOptions & { readonly segmentBytes: number },
   header: SegmentHeader,
 ): Promise<void> {
