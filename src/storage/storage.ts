@@ -7,6 +7,7 @@ import { Failure } from './failure.ts';
 import { loadIdentity, saveWalBegun } from './identity.ts';
 import { MemberStorage } from './member-storage.ts';
 import { finishRenewal } from './repair.ts';
+import { Space } from './space.ts';
 import { makeState, removeOtherStates, statePath } from './state-directory.ts';
 import { type FoundState, findState, type StateOptions, StoredState } from './stored-state.ts';
 import type { Birth, Files, Identity, OpenLevel, Storage } from './types.ts';
@@ -74,12 +75,13 @@ function settingsOf(
   failure: Failure,
 ): Settings {
   const { files, openLevel, clock, failpoint = () => {} } = options;
+  const space = new Space(files, clock);
   const onFailure = (error: unknown): void => failure.inBackground(error);
   const segmentBytes = options.segmentBytes ?? 64 * mebi;
   return {
-    wal: { files, clock, memberId, clusterId, segmentBytes, failpoint, onFailure },
+    wal: { files, clock, memberId, clusterId, segmentBytes, space, failpoint, onFailure },
     state: {
-      ...{ files, openLevel, clock, failpoint, onFailure },
+      ...{ files, openLevel, clock, space, failpoint, onFailure },
       generationBytesMax: options.generationBytesMax ?? 16 * mebi,
       generationAgeMsMax: options.generationAgeMsMax ?? 5000,
       valueCacheBytesMax: options.valueCacheBytesMax ?? 32 * mebi,

@@ -340,6 +340,7 @@ export class World {
         power,
         before: (operation) => this.#beforeFile(disk, operation),
         beforeWrite: () => disk.beforeBatch(),
+        freeBytes: () => disk.freeBytes,
       }),
       life: null,
       isLost: false,
@@ -361,6 +362,7 @@ export class World {
       power,
       before: (operation) => this.#beforeFile(disk, operation),
       beforeWrite: () => disk.beforeBatch(),
+      freeBytes: () => disk.freeBytes,
     });
     node.power = power;
   }

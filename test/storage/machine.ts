@@ -38,6 +38,7 @@ export const birth: Birth = {
 export interface MachineHooks {
   readonly beforeFile?: (operation: FileOperation) => void | Promise<void>;
   readonly beforeBatch?: () => void | Promise<void>;
+  readonly freeBytes?: () => number;
 }
 
 export class Machine {
@@ -56,6 +57,7 @@ export class Machine {
       power,
       ...(hooks.beforeFile && { before: hooks.beforeFile }),
       ...(hooks.beforeBatch && { beforeWrite: hooks.beforeBatch }),
+      ...(hooks.freeBytes && { freeBytes: hooks.freeBytes }),
     });
   }
 
