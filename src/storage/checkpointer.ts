@@ -8,6 +8,7 @@ import type { Index } from '../format/types.ts';
 import { checkpointChanges, type StoredCheckpoint } from './checkpoint-record.ts';
 import type { ReachFailpoint } from './failpoints.ts';
 import type { GenerationOverlay } from './overlay.ts';
+import { gaveUpWaiting, type Space } from './space.ts';
 import type { Level, LevelChange } from './types.ts';
 
 export interface CheckpointOptions {
@@ -18,6 +19,7 @@ export interface CheckpointOptions {
   readonly generationAgeMsMax: number;
   /** The number of the log's next group: all before it are durable. */
   readonly sequence: () => number;
+  readonly space: Space;
   readonly failpoint: ReachFailpoint;
   readonly onFailure: (error: unknown) => void;
 }
@@ -94,7 +96,8 @@ export class Checkpointer {
     if (header.applied.index < appliedIndex(this.#durable)) return;
     this.#frozenAtMs = this.#options.clock.monotonic();
     const stored = { header, sequence: this.#options.sequence() };
-    this.#writing = this.#write(this.#overlay.freeze(), stored).then(
+    const bytes = this.#overlay.newestBytes;
+    this.#writing = this.#write(this.#overlay.freeze(), bytes, stored).then(
       () => {
         this.#writing = null;
         this.#durable = header;
@@ -105,20 +108,29 @@ export class Checkpointer {
       (error: unknown) => {
         this.#writing = null;
         this.#hasFailed = true;
-        this.#options.onFailure(error);
+        // The storage was closed while it waited for room: the log has it all.
+        if (!gaveUpWaiting(error)) this.#options.onFailure(error);
       },
     );
   }
 
   async #write(
     records: ReadonlyMap<string, Uint8Array | null>,
+    bytes: number,
     stored: StoredCheckpoint,
   ): Promise<void> {
-    const { failpoint } = this.#options;
+    const { failpoint, space } = this.#options;
+    // LevelDB does not get over a write that found no room.
+    await space.wait(roomFor(bytes));
     await failpoint('checkpoint.begin');
     await this.#level.write(changes(records, stored));
     await failpoint('checkpoint.durable');
   }
+}
+
+/** LevelDB writes a batch to its log and later once more into a table. */
+export function roomFor(batchBytes: number): number {
+  return 2 * batchBytes + 1024 * 1024;
 }
 
 function* changes(

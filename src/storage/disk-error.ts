@@ -12,6 +12,12 @@ export function diskError(operation: string, path: string, cause: unknown): Roll
   });
 }
 
+/** Whether the storage failed because the disk is full. */
+export function isDiskFull(error: unknown): boolean {
+  const { reason } = error instanceof RollcallError ? error.details : {};
+  return reason === 'full';
+}
+
 function isOutOfSpace(error: unknown): boolean {
   for (let at = error; at instanceof Error; at = at.cause) {
     if ('code' in at && (at.code === 'ENOSPC' || at.code === 'EDQUOT')) return true;

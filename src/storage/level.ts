@@ -36,7 +36,7 @@ export async function openLevel(directory: string, options: LevelOptions = {}): 
     if (isLocked(cause)) {
       throw new RollcallError('dataDirectory', `The database ${directory} is in use`, { cause });
     }
-    if (!hasCode(cause, 'LEVEL_CORRUPTION')) {
+    if (!hasCode(cause, 'LEVEL_CORRUPTION') && !missesFile(cause)) {
       throw diskError('open', directory, cause);
     }
     throw damaged('state', directory, 0, 'the database cannot be opened', cause);
@@ -52,6 +52,14 @@ export function isLocked(error: unknown): boolean {
 function hasCode(error: unknown, code: string): boolean {
   for (let at = error; at instanceof Error; at = at.cause) {
     if ('code' in at && at.code === code) return true;
+  }
+  return false;
+}
+
+/** A file that others lead to is not there; LevelDB has only the operating system's words for it. */
+function missesFile(error: unknown): boolean {
+  for (let at = error; at instanceof Error; at = at.cause) {
+    if (at.message.includes('No such file or directory')) return true;
   }
   return false;
 }

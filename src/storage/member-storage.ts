@@ -7,6 +7,7 @@ import { RollcallError } from '../base/errors.ts';
 import type { Append, Entry, HardState, Index, SnapshotMetadata } from '../format/types.ts';
 import { appliedIndex } from './checkpointer.ts';
 import type { Failure } from './failure.ts';
+import { gaveUpWaiting } from './space.ts';
 import { beginStaging, type StateStaging } from './staging.ts';
 import { listStates } from './state-directory.ts';
 import type { StateOptions, StoredState } from './stored-state.ts';
@@ -44,8 +45,10 @@ export class MemberStorage implements Storage {
   #writing: Promise<void> | null = null;
   #writingSinceMs = 0;
   #isAppendOut = false;
-  /** A state that is being received, or the promise of its beginning. */
-  #staging: StateStaging | 'begins' | null = null;
+  /** A state that is being received. */
+  #staging: StateStaging | null = null;
+  /** Resolves to it, or to null when it could not be begun; null while none is received. */
+  #stagingBegun: Promise<StateStaging | null> | null = null;
   /** States that were replaced, on their way out. */
   #retiring: Promise<void> = Promise.resolve();
   #closing: Promise<void> | null = null;
@@ -123,6 +126,10 @@ export class MemberStorage implements Storage {
     });
   }
 
+  get waitsForSpace(): boolean {
+    return this.#options.space.isShort;
+  }
+
   pendingAppendMs(): number {
     return this.#writing === null ? 0 : this.#options.clock.monotonic() - this.#writingSinceMs;
   }
@@ -149,19 +156,14 @@ export class MemberStorage implements Storage {
 
   async stage(header: CheckpointHeader): Promise<Staging> {
     this.#refuseAfterEnd();
-    assert(this.#staging === null, 'Two states are received at once');
-    this.#staging = 'begins';
+    assert(this.#stagingBegun === null, 'Two states are received at once');
+    const beginning = this.#stage(header);
+    this.#stagingBegun = beginning.catch(() => null);
     try {
-      const numbers = await listStates(this.#options.files);
-      const number = Math.max(this.#state.number, ...numbers) + 1;
-      const onAbort = () => {
-        this.#staging = null;
-      };
-      const staging = await beginStaging({ ...this.#options, onAbort }, number, header);
-      this.#staging = staging;
-      return staging;
+      this.#staging = await beginning;
+      return this.#staging;
     } catch (error) {
-      this.#staging = null;
+      this.#stagingBegun = null;
       throw error;
     }
   }
@@ -169,6 +171,18 @@ export class MemberStorage implements Storage {
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
+  }
+
+  async #stage(header: CheckpointHeader): Promise<StateStaging> {
+    const numbers = await listStates(this.#options.files);
+    const number = Math.max(this.#state.number, ...numbers) + 1;
+    const onAbort = (): void => this.#forgetStaging();
+    return await beginStaging({ ...this.#options, onAbort }, number, header);
+  }
+
+  #forgetStaging(): void {
+    this.#staging = null;
+    this.#stagingBegun = null;
   }
 
   async #write(append: Append): Promise<void> {
@@ -184,6 +198,7 @@ export class MemberStorage implements Storage {
     try {
       await this.#writing;
     } catch (error) {
+      if (gaveUpWaiting(error)) throw error;
       const failure = this.#failure.record(error);
       throw error instanceof AssertionError ? error : failure;
     } finally {
@@ -205,7 +220,7 @@ export class MemberStorage implements Storage {
     await this.#options.failpoint('install.durable');
     const old = this.#state;
     this.#state = staging.handOver();
-    this.#staging = null;
+    this.#forgetStaging();
     this.#isStateMissing = false;
     this.#inBackground(() => old.retire());
     this.#removeDeadLog();
@@ -217,7 +232,7 @@ export class MemberStorage implements Storage {
   }
 
   #finished(): { readonly staging: StateStaging; readonly header: CheckpointHeader } {
-    const staging = this.#staging === 'begins' ? null : this.#staging;
+    const staging = this.#staging;
     const header = staging?.finished?.checkpoint;
     assert(staging !== null && header != null, 'No received state is whole');
     return { staging, header };
@@ -231,12 +246,11 @@ export class MemberStorage implements Storage {
 
   async #close(): Promise<void> {
     const hasFailed = (): boolean => this.#failure.first !== null;
+    this.#options.space.close();
     await this.#writing?.catch(() => undefined);
     await this.#retiring;
     const parts = [
-      async () => {
-        if (this.#staging !== 'begins') await this.#staging?.close();
-      },
+      async () => (await this.#stagingBegun)?.close(),
       () => this.#state.close(hasFailed),
       () => this.#wal.close(hasFailed()),
     ];

@@ -7,6 +7,7 @@ import { assert } from '../base/assert.ts';
 import { RollcallError } from '../base/errors.ts';
 import type { CheckpointHeader } from '../format/checkpoint.ts';
 import { checkpointChanges, recordsEnd } from './checkpoint-record.ts';
+import { roomFor } from './checkpointer.ts';
 import type { ReachFailpoint } from './failpoints.ts';
 import { makeState, removeState, statePath } from './state-directory.ts';
 import { findState, type StateOptions, StoredState } from './stored-state.ts';
@@ -116,9 +117,11 @@ export class StateStaging implements Staging {
 
   async #writeBatch(): Promise<void> {
     const batch = this.#batch;
+    const bytes = this.#batchBytes;
     this.#batch = [];
     this.#batchBytes = 0;
     if (batch.length === 0) return;
+    await this.#options.space.demand(roomFor(bytes));
     await this.#reach('stage.batch');
     await this.#level.write(batch);
   }

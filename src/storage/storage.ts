@@ -6,6 +6,8 @@ import type { ReachFailpoint } from './failpoints.ts';
 import { Failure } from './failure.ts';
 import { loadIdentity, saveWalBegun } from './identity.ts';
 import { MemberStorage } from './member-storage.ts';
+import { finishRenewal } from './repair.ts';
+import { Space } from './space.ts';
 import { makeState, removeOtherStates, statePath } from './state-directory.ts';
 import { type FoundState, findState, type StateOptions, StoredState } from './stored-state.ts';
 import type { Birth, Files, Identity, OpenLevel, Storage } from './types.ts';
@@ -42,6 +44,7 @@ export interface StorageOptions {
  * when a newer program wrote it. The caller closes the files after the storage.
  */
 export async function openStorage(options: StorageOptions): Promise<Storage> {
+  await finishRenewal(options.files);
   const identity = await loadIdentity(options.files);
   assert(identity?.memberId === options.identity.memberId, 'The identity is not of this directory');
   const { birth } = identity;
@@ -72,12 +75,13 @@ function settingsOf(
   failure: Failure,
 ): Settings {
   const { files, openLevel, clock, failpoint = () => {} } = options;
+  const space = new Space(files, clock);
   const onFailure = (error: unknown): void => failure.inBackground(error);
   const segmentBytes = options.segmentBytes ?? 64 * mebi;
   return {
-    wal: { files, clock, memberId, clusterId, segmentBytes, failpoint, onFailure },
+    wal: { files, clock, memberId, clusterId, segmentBytes, space, failpoint, onFailure },
     state: {
-      ...{ files, openLevel, clock, failpoint, onFailure },
+      ...{ files, openLevel, clock, space, failpoint, onFailure },
       generationBytesMax: options.generationBytesMax ?? 16 * mebi,
       generationAgeMsMax: options.generationAgeMsMax ?? 5000,
       valueCacheBytesMax: options.valueCacheBytesMax ?? 32 * mebi,

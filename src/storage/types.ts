@@ -26,7 +26,7 @@ export interface Files {
   rename(from: string, to: string): Promise<void>;
   /** Does nothing when there is no such file. */
   remove(path: string): Promise<void>;
-  /** With everything in it; not atomic. Does nothing when there is no such directory. */
+  /** With everything in it; not atomic. Takes a file as well, and does nothing when there is neither. */
   removeDirectory(path: string): Promise<void>;
   /** Makes creations, renames and removals in the directory durable. */
   syncDirectory(path: string): Promise<void>;
@@ -129,6 +129,11 @@ export interface Storage {
    * all of it is kept. What is kept bounds the work of a start.
    */
   releaseLog(through: Index): Promise<void>;
+  /**
+   * The disk is full, and an append or a generation waits until it has room again. Staging does not
+   * wait: it rejects with the reason `full`, and may be aborted and begun again.
+   */
+  readonly waitsForSpace: boolean;
   /** For how long the append that is out has been out, in ms; 0 when none is. */
   pendingAppendMs(): number;
 

@@ -163,6 +163,9 @@ function testDirectories(get: () => FilesFixture): void {
     await files.removeDirectory('deep');
     expect(await files.list('')).not.toContain('deep');
     expect(await files.list('deep')).toEqual([]);
+    await (await create(files, 'some')).close();
+    await files.removeDirectory('some');
+    expect(await files.list('')).not.toContain('some');
   });
 
   test('the disk tells how much it has left', async () => {

@@ -12,13 +12,12 @@ export interface DiskOptions {
 }
 
 const durable: ReadonlySet<FileOperation['kind']> = new Set(['sync', 'writeDurably']);
-const growing: ReadonlySet<FileOperation['kind']> = new Set(['write', 'writeDurably']);
 
 export class SimDisk {
   readonly #options: DiskOptions;
   /** How many times slower than usual it is. */
   slowness = 1;
-  /** Every write fails for want of room. */
+  /** Every write that needs more room fails for want of it. */
   isFull = false;
   /** Share of operations that fail. */
   errors = 0;
@@ -31,6 +30,10 @@ export class SimDisk {
 
   constructor(options: DiskOptions) {
     this.#options = options;
+  }
+
+  get freeBytes(): number {
+    return this.isFull ? 0 : 2 ** 40;
   }
 
   get isHung(): boolean {
@@ -48,9 +51,9 @@ export class SimDisk {
   }
 
   /** Before an operation on a file takes effect. */
-  before({ kind }: Pick<FileOperation, 'kind'>): void | Promise<void> {
+  before({ kind, grows }: FileOperation): void | Promise<void> {
     if (this.errors > 0 && this.#options.random() < this.errors) this.#fail(`EIO in ${kind}`);
-    if (this.isFull && growing.has(kind)) this.#fail(`ENOSPC in ${kind}`);
+    if (this.isFull && grows) this.#fail(`ENOSPC in ${kind}`, 'ENOSPC');
     if (this.#hung === null && !durable.has(kind)) return;
     return this.#take();
   }
@@ -59,7 +62,7 @@ export class SimDisk {
     this.isCheckpointing = true;
     try {
       if (this.errors > 0 && this.#options.random() < this.errors) this.#fail('EIO in a batch');
-      if (this.isFull) this.#fail('ENOSPC in a batch');
+      if (this.isFull) this.#fail('ENOSPC in a batch', 'ENOSPC');
       await this.#take();
     } finally {
       this.isCheckpointing = false;
@@ -86,8 +89,8 @@ export class SimDisk {
     });
   }
 
-  #fail(text: string): never {
+  #fail(text: string, code = 'EIO'): never {
     this.hasFailed = true;
-    throw new Error(text);
+    throw Object.assign(new Error(text), { code });
   }
 }

@@ -26,6 +26,8 @@ export interface FileOperation {
     | 'writeDurably'
     | 'sync';
   readonly path: string;
+  /** A write that needs more room than the file has. */
+  readonly grows: boolean;
 }
 
 export interface SimulatedFilesOptions extends SimulatedLevelOptions {
@@ -91,7 +93,7 @@ export class SimulatedFiles implements Files {
     const directory = this.#find(path);
     if (directory === null || directory instanceof FileContent) throw failed(`${path} is a file`);
     directory.database ??= new SimulatedLevelStore(this.#options);
-    return await directory.database.open();
+    return await directory.database.open(path);
   };
 
   async makeDirectory(path: string): Promise<void> {
@@ -120,7 +122,10 @@ export class SimulatedFiles implements Files {
     await this.#begin('removeDirectory', path);
     const directory = this.#find(path);
     if (directory === null) return;
-    if (directory instanceof FileContent) throw failed(`${path} is a file`);
+    if (directory instanceof FileContent) {
+      this.#change([{ ...this.#place(path), node: null }]);
+      return;
+    }
     for (const name of [...directory.seen.keys()]) {
       this.#change([{ directory, name, node: null }]);
     }
@@ -180,7 +185,7 @@ export class SimulatedFiles implements Files {
   }
 
   async #begin(kind: FileOperation['kind'], path: string): Promise<void> {
-    await begin(kind, path, this.#options, this.#power);
+    await begin({ kind, path, grows: false }, this.#options, this.#power);
   }
 
   #change(change: NameChange): void {
@@ -235,7 +240,7 @@ class SimulatedFile implements File {
   }
 
   async write(position: number, bytes: Uint8Array): Promise<void> {
-    await this.#begin('write');
+    await this.#begin('write', position + bytes.length);
     const isCut = this.#power.change();
     this.#content.write(position, bytes);
     if (isCut) throw powerCut();
@@ -243,7 +248,7 @@ class SimulatedFile implements File {
 
   async writeDurably(position: number, bytes: Uint8Array): Promise<void> {
     try {
-      await this.#begin('writeDurably');
+      await this.#begin('writeDurably', position + bytes.length);
     } catch (error) {
       this.#content.lose([this.#content.write(position, bytes)]);
       throw error;
@@ -270,23 +275,23 @@ class SimulatedFile implements File {
     this.#isClosed = true;
   }
 
-  async #begin(kind: FileOperation['kind']): Promise<void> {
+  async #begin(kind: FileOperation['kind'], end = 0): Promise<void> {
     if (this.#isClosed) throw failed(`${this.#path} is closed`);
-    await begin(kind, this.#path, this.#options, this.#power);
+    const grows = end > this.#content.size;
+    await begin({ kind, path: this.#path, grows }, this.#options, this.#power);
   }
 }
 
 async function begin(
-  kind: FileOperation['kind'],
-  path: string,
+  operation: FileOperation,
   options: SimulatedFilesOptions,
   power: Power,
 ): Promise<void> {
   power.check();
   try {
-    await options.before?.({ kind, path });
+    await options.before?.(operation);
   } catch (cause) {
-    throw diskError(kind, path, cause);
+    throw diskError(operation.kind, operation.path, cause);
   }
   power.check();
 }

@@ -27,9 +27,9 @@ export class SimulatedLevelStore {
     this.#records = records;
   }
 
-  readonly open = async (): Promise<Level> => {
+  readonly open = async (path = 'the database'): Promise<Level> => {
     this.#power.check();
-    if (this.#isLost) throw damaged('state', 'The database', 0, 'it cannot be opened');
+    if (this.#isLost) throw damaged('state', path, 0, 'it cannot be opened');
     return new SimulatedLevel(this);
   };
 

@@ -343,6 +343,7 @@ export class World {
         power,
         before: (operation) => this.#beforeFile(disk, operation),
         beforeWrite: () => disk.beforeBatch(),
+        freeBytes: () => disk.freeBytes,
       }),
       life: null,
       isLost: false,
@@ -364,6 +365,7 @@ export class World {
       power,
       before: (operation) => this.#beforeFile(disk, operation),
       beforeWrite: () => disk.beforeBatch(),
+      freeBytes: () => disk.freeBytes,
     });
     node.power = power;
   }

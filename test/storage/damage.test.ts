@@ -1,11 +1,23 @@
 import { crc32 } from 'node:zlib';
 import { expect, test } from 'vitest';
 import { createPrng, randomBelow } from '../../src/base/prng.ts';
-import { loadIdentity } from '../../src/storage/identity.ts';
+import type { DamagedPart } from '../../src/storage/damage.ts';
+import { loadIdentity, mintIdentity, saveBirth } from '../../src/storage/identity.ts';
+import type { CheckpointHeader } from '../../src/storage/types.ts';
 import { numberSeed, segmentPath } from '../../src/storage/wal/segment.ts';
 import type { FileContent } from '../sim/file-content.ts';
 import { Power } from '../sim/power.ts';
-import { appendOf, entriesFrom, entryAt, headerAt, Machine, settle } from './machine.ts';
+import {
+  appendOf,
+  birth,
+  entriesFrom,
+  entryAt,
+  headerAt,
+  Machine,
+  memberId,
+  settle,
+} from './machine.ts';
+import { recordsOf } from './state.ts';
 
 const pageBytes = 4096;
 const hardState = { currentTerm: 1, votedFor: null, commitIndex: 0 };
@@ -37,8 +49,12 @@ function checksumOf(machine: Machine, paths: readonly string[]): number[] {
   return paths.map((path) => crc32(contentOf(machine, path).read(0, 1e9)));
 }
 
-/** Refused with the file's name, and nothing changed. */
-async function expectDamaged(machine: Machine, path: string): Promise<void> {
+/** Refused with the part and the file's name, and nothing changed. */
+async function expectDamaged(
+  machine: Machine,
+  path: string,
+  part: DamagedPart = 'log',
+): Promise<void> {
   const names = await machine.files.list('wal');
   const paths = names.map((name) => `wal/${name}`);
   const before = checksumOf(machine, paths);
@@ -46,6 +62,7 @@ async function expectDamaged(machine: Machine, path: string): Promise<void> {
   await expect(machine.open()).rejects.toMatchObject({
     code: 'dataDamaged',
     message: expect.stringContaining(path),
+    details: { part, path: expect.stringContaining(path) },
   });
   expect(machine.power.operations).toBe(operations);
   expect(checksumOf(machine, paths)).toEqual(before);
@@ -210,7 +227,10 @@ test('a log that is gone as a whole is damage, unless nothing was ever appended'
 test('a missing identity beside a log is damage', async () => {
   const machine = await filled();
   machine.files.lose('identity');
-  await expect(loadIdentity(machine.files)).rejects.toMatchObject({ code: 'dataDamaged' });
+  await expect(loadIdentity(machine.files)).rejects.toMatchObject({
+    code: 'dataDamaged',
+    details: { part: 'identity', path: 'identity' },
+  });
 });
 
 test('a log that ends below what the state has applied is damage', async () => {
@@ -226,23 +246,111 @@ test('a log that ends below what the state has applied is damage', async () => {
   await expectDamaged(cut, segmentPath(1));
 });
 
-test('a state of another cluster, or at another term than the log, is damage', async () => {
-  for (const header of [{ ...headerAt(2), clusterId: '00000000000000c2' }, headerAt(2, 2)]) {
-    const machine = new Machine(new Power());
-    const storage = await machine.open({ generationBytesMax: 1 });
-    await storage.append(appendOf(entriesFrom(1, 3)));
-    storage.overlay.write('k', Uint8Array.of(1));
-    storage.applied(() => header);
-    await settle();
-    await expectDamaged(machine.cut('keep'), '');
+/** The state at entry 2 of 3, with this header. */
+async function withState(header: CheckpointHeader): Promise<Machine> {
+  const machine = new Machine(new Power());
+  const storage = await machine.open({ generationBytesMax: 1 });
+  await storage.append(appendOf(entriesFrom(1, 3)));
+  storage.overlay.write('k', Uint8Array.of(1));
+  storage.applied(() => header);
+  await settle();
+  return machine.cut('keep');
+}
+
+test('a state of another cluster is damage of the state', async () => {
+  const machine = await withState({ ...headerAt(2), clusterId: '00000000000000c2' });
+  await expectDamaged(machine, 'state/1', 'state');
+});
+
+test('a log of another term than the state is damage of the log', async () => {
+  await expectDamaged(await withState(headerAt(2, 2)), 'wal/');
+});
+
+test('a state that cannot be opened, or is missing, is damage of the state', async () => {
+  const lost = await withState(headerAt(2));
+  lost.files.database('state/1')?.lose();
+  await expectDamaged(lost, 'state/1', 'state');
+  const missing = await withState(headerAt(2));
+  missing.files.lose('state/1');
+  await expectDamaged(missing, 'state/1', 'state');
+});
+
+test('a header or mark that is bad or gone is damage of the state', async () => {
+  for (const key of ['\xffcheckpoint', '\xfflog']) {
+    for (const bytes of [Uint8Array.of(1, 2, 3, 4, 5), null]) {
+      const machine = await withState(headerAt(2));
+      await (await machine.files.openLevel('state/1')).write([[key, bytes]]);
+      await expectDamaged(machine, 'state/1', 'state');
+    }
   }
+});
+
+test('where both are damaged, the log comes first', async () => {
+  const machine = await filled();
+  const content = contentOf(machine, segmentPath(1));
+  content.corrupt(3 * pageBytes + 50, (byte) => byte ^ 1);
+  machine.files.database('state/1')?.lose();
+  await expectDamaged(machine, 'wal/');
+});
+
+test('a state that is older than the beginning of the log is damage of the state', async () => {
+  const machine = new Machine(new Power());
+  const storage = await machine.open({ generationBytesMax: 1 });
+  for (let index = 1; index <= 40; index++) {
+    await storage.append(appendOf([entryAt(index, 1, 4000)]));
+  }
+  storage.overlay.write('k', Uint8Array.of(1));
+  storage.applied(() => headerAt(3));
+  await settle();
+  const old = await recordsOf((await machine.files.openLevel('state/1')).pages('', '\xff\xff'));
+  storage.overlay.write('k', Uint8Array.of(2));
+  storage.applied(() => headerAt(40));
+  await settle();
+  await storage.releaseLog(40);
+  const cut = machine.cut('keep');
+  await (await cut.files.openLevel('state/1')).write(old);
+  await expectDamaged(cut, 'state/1', 'state');
+});
+
+test('a log that is older than the last generation is damage of the log', async () => {
+  const machine = new Machine(new Power());
+  const storage = await machine.open({ generationBytesMax: 1 });
+  await storage.append(appendOf(entriesFrom(1, 3)));
+  const old = contentOf(machine, segmentPath(1)).read(0, 1e9);
+  await storage.append(appendOf([], { currentTerm: 5, votedFor: null, commitIndex: 3 }));
+  storage.overlay.write('k', Uint8Array.of(1));
+  storage.applied(() => headerAt(2));
+  await settle();
+  const cut = machine.cut('keep');
+  const content = contentOf(cut, segmentPath(1));
+  for (const [at, byte] of content.read(0, 1e9).entries()) {
+    if (byte !== old[at]) content.corrupt(at, () => old[at] ?? 0);
+  }
+  await expectDamaged(cut, 'wal/');
+});
+
+test('an identity that is older than the log is damage of the identity', async () => {
+  const machine = new Machine(new Power());
+  await mintIdentity(machine.files, 'a', memberId);
+  await saveBirth(machine.files, birth);
+  const old = contentOf(machine, 'identity').read(0, 1e9);
+  const storage = await machine.open();
+  await storage.append(appendOf(entriesFrom(1, 3)));
+  await storage.close();
+  const cut = machine.cut('keep');
+  const content = contentOf(cut, 'identity');
+  for (const [at, byte] of old.entries()) content.corrupt(at, () => byte);
+  await expect(cut.open()).rejects.toMatchObject({
+    code: 'dataDamaged',
+    details: { part: 'identity' },
+  });
 });
 
 test('a state without its header is damage', async () => {
   const machine = await filled();
   const level = await machine.files.openLevel('state/1');
   await level.write([['k', Uint8Array.of(1)]]);
-  await expectDamaged(machine, 'state/1');
+  await expectDamaged(machine, 'state/1', 'state');
 });
 
 test('a lost state is replayed from the log', async () => {

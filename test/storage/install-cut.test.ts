@@ -137,12 +137,18 @@ for (const mode of ['drop', 'keep', 'random'] as const) {
   }, 60_000);
 }
 
-test('a crash at every failpoint', async () => {
+/** How often the script comes by each failpoint. */
+async function failpointsMet(): Promise<Map<StorageFailpoint, number>> {
   const met = new Map<StorageFailpoint, number>();
   const note = (name: StorageFailpoint): void => {
     met.set(name, (met.get(name) ?? 0) + 1);
   };
   await new Life(new Machine(new Power()), new LogModel(), { failpoint: note }).run(installTwice);
+  return met;
+}
+
+test('a crash at every failpoint', async () => {
+  const met = await failpointsMet();
   for (const [name, times] of met) {
     for (let time = 1; time <= times; time++) {
       const machine = new Machine(new Power());
@@ -162,3 +168,44 @@ test('a crash at every failpoint', async () => {
   const names = Object.keys(storageFailpoints).filter((name) => !repairs.test(name));
   expect([...met.keys()].sort()).toEqual(names.sort());
 }, 60_000);
+
+test('a failure at every failpoint ends the storage, or what it is about', async () => {
+  for (const [name, times] of await failpointsMet()) {
+    for (let time = 1; time <= times; time++) {
+      const machine = new Machine(new Power());
+      let left = time;
+      let isOpen = false;
+      const failpoint = (reached: StorageFailpoint): void => {
+        if (isOpen && reached === name && --left === 0) throw new Error(`Failed at ${name}`);
+      };
+      const life = new Life(machine, new LogModel(), { failpoint });
+      const told: Error[] = [];
+      await life
+        .run(async (again, storage) => {
+          isOpen = true;
+          storage.onFailure = (error) => told.push(error);
+          try {
+            await installTwice(again, storage);
+          } catch (error) {
+            expect(String(error)).toMatch(/Failed at|The storage failed/);
+          }
+        })
+        .catch((error: unknown) => expect(String(error)).toContain('Failed at'));
+      expect(told.length).toBeLessThanOrEqual(1);
+      for (const error of told) expect(error).toMatchObject({ code: 'storageFailed' });
+      await checkAfter(machine, life, 'random', createPrng(time));
+    }
+  }
+}, 60_000);
+
+test('a delay at every failpoint changes nothing', async () => {
+  const machine = new Machine(new Power());
+  const failpoint = async (): Promise<void> => {
+    await settle();
+    await settle();
+  };
+  const life = new Life(machine, new LogModel(), { failpoint });
+  await life.run(installTwice);
+  expect(life.certain.last).toBe(17);
+  await checkAfter(machine, life, 'drop', createPrng(1));
+});

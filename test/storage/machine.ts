@@ -39,6 +39,7 @@ export const birth: Birth = {
 export interface MachineHooks {
   readonly beforeFile?: (operation: FileOperation) => void | Promise<void>;
   readonly beforeBatch?: () => void | Promise<void>;
+  readonly freeBytes?: () => number;
 }
 
 export class Machine {
@@ -57,6 +58,7 @@ export class Machine {
       power,
       ...(hooks.beforeFile && { before: hooks.beforeFile }),
       ...(hooks.beforeBatch && { beforeWrite: hooks.beforeBatch }),
+      ...(hooks.freeBytes && { freeBytes: hooks.freeBytes }),
     });
   }
 

@@ -1,5 +1,7 @@
 import { assert } from '../../base/assert.ts';
+import { isDiskFull } from '../disk-error.ts';
 import type { ReachFailpoint } from '../failpoints.ts';
+import type { Space } from '../space.ts';
 import type { File, Files } from '../types.ts';
 import { zeroRange } from './scan.ts';
 import { segmentPath, walDirectory } from './segment.ts';
@@ -7,6 +9,8 @@ import { segmentPath, walDirectory } from './segment.ts';
 export interface PrepareOptions {
   readonly files: Files;
   readonly failpoint: ReachFailpoint;
+  /** Where a full disk is waited for instead of failing. */
+  readonly space?: Space;
   /** Of the log; there is another one only while a damaged log is replaced. */
   readonly directory?: string;
 }
@@ -16,10 +20,11 @@ export interface PrepareOptions {
  * that a segment file which is too short is damage. One that a torn append left there is wiped.
  */
 export async function prepareSegment(
-  { files, failpoint, directory = walDirectory }: PrepareOptions,
+  options: PrepareOptions,
   number: number,
   bytes: number,
 ): Promise<File> {
+  const { files, failpoint, directory = walDirectory } = options;
   const path = segmentPath(number, directory);
   const existing = await files.open(path, { create: false });
   if (existing !== null) {
@@ -28,10 +33,7 @@ export async function prepareSegment(
     return existing;
   }
   const unfinishedPath = `${directory}/unfinished`;
-  const unfinished = await files.open(unfinishedPath, { create: true });
-  assert(unfinished !== null, 'A file that is created is there');
-  await fill(unfinished, bytes);
-  await unfinished.close();
+  await makeFilled(options, unfinishedPath, bytes);
   await failpoint('segment.filled');
   await files.rename(unfinishedPath, path);
   await files.syncDirectory(directory);
@@ -39,6 +41,28 @@ export async function prepareSegment(
   assert(file !== null, () => `${path} was just made`);
   await failpoint('segment.prepared');
   return file;
+}
+
+async function makeFilled(
+  { files, space }: PrepareOptions,
+  path: string,
+  bytes: number,
+): Promise<void> {
+  for (;;) {
+    await space?.wait(bytes);
+    const file = await files.open(path, { create: true });
+    assert(file !== null, 'A file that is created is there');
+    try {
+      await fill(file, bytes);
+      await file.close();
+      return;
+    } catch (error) {
+      if (space === undefined || !isDiskFull(error)) throw error;
+      // Others need what little there is more.
+      await files.remove(path);
+      await space.pause();
+    }
+  }
 }
 
 async function fill(file: File, bytes: number): Promise<void> {

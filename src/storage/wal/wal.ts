@@ -3,6 +3,7 @@ import type { Clock } from '../../base/clock.ts';
 import type { Append, EntryId, Index } from '../../format/types.ts';
 import { damaged } from '../damage.ts';
 import type { ReachFailpoint } from '../failpoints.ts';
+import type { Space } from '../space.ts';
 import type { Files, LogSlice } from '../types.ts';
 import { type PrepareOptions, prepareSegment } from './prepare.ts';
 import { WalReader } from './reader.ts';
@@ -27,6 +28,7 @@ export interface WalOptions {
   readonly memberId: string;
   readonly clusterId: string;
   readonly segmentBytes: number;
+  readonly space: Space;
   readonly failpoint: ReachFailpoint;
   /** Called when a write in the background fails. */
   readonly onFailure: (error: unknown) => void;
@@ -47,13 +49,14 @@ export async function beginWal(
   await makeFirstSegment(options, header);
 }
 
-/** A log's first segment, with no group yet, durable when it resolves. */
-async function makeFirstSegment(
+/** A log's first segment, with no group yet, durable when it resolves. Fails when the disk is full. */
+export async function makeFirstSegment(
   options: PrepareOptions & { readonly segmentBytes: number },
   header: SegmentHeader,
 ): Promise<void> {
   const bytes = Math.min(options.segmentBytes, firstSegmentBytes);
-  const file = await prepareSegment(options, header.number, bytes);
+  const { space: _, ...impatient } = options;
+  const file = await prepareSegment(impatient, header.number, bytes);
   const encoded = encodeSegmentHeader(header);
   await file.writeDurably(encoded.position, encoded.bytes);
   await file.close();

@@ -7,6 +7,7 @@ import { assert } from '../../base/assert.ts';
 import { ByteWriter } from '../../base/bytes.ts';
 import type { Timer } from '../../base/clock.ts';
 import type { Append, HardState, SnapshotMetadata } from '../../format/types.ts';
+import { gaveUpWaiting } from '../space.ts';
 import type { File } from '../types.ts';
 import { encodeGroup, sealGroup, termsOf } from './group.ts';
 import type { LogMap } from './log-map.ts';
@@ -198,24 +199,31 @@ export class WalWriter {
   #prepareWhenDue(): void {
     if (this.#prepared !== null) return;
     if (this.#capacity - this.#end.position > this.#options.segmentBytes / 2) return;
-    this.#prepare().catch(this.#options.onFailure);
+    this.#prepare().catch((error: unknown) => {
+      if (!gaveUpWaiting(error)) this.#options.onFailure(error);
+    });
   }
 
   #armSlot(): void {
     if (this.#timer !== null || this.#slotSequence === this.#end.sequence) return;
     this.#timer = this.#options.clock.after(slotIdleMs, () => {
       this.#timer = null;
-      const idleMs = this.#options.clock.monotonic() - this.#appendAtMs;
-      if (this.#appendOut || this.#slotWrite !== null || idleMs < slotIdleMs) {
-        this.#armSlot();
-        return;
-      }
-      this.#slotWrite = this.#writeSlot()
-        .catch(this.#options.onFailure)
-        .finally(() => {
-          this.#slotWrite = null;
-        });
+      // What is out arms it again when it has come back.
+      if (this.#appendOut || this.#slotWrite !== null) return;
+      if (this.#options.clock.monotonic() - this.#appendAtMs < slotIdleMs) this.#armSlot();
+      else this.#slotWrite = this.#writeSlotAlone();
     });
+  }
+
+  async #writeSlotAlone(): Promise<void> {
+    try {
+      await this.#writeSlot();
+      this.#slotWrite = null;
+      this.#armSlot();
+    } catch (error) {
+      this.#slotWrite = null;
+      this.#options.onFailure(error);
+    }
   }
 
   async #writeSlot(): Promise<void> {

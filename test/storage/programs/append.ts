@@ -1,6 +1,7 @@
 /**
  * Appends to the storage in a directory until it is killed, and says what is durable: the entries, and
- * how much of the newest log of LevelDB. At each start it checks all that it finds.
+ * how much of the newest log of LevelDB. With the word `installs` it also releases log and installs
+ * states, as if received from another member that is ahead. At each start it checks all that it finds.
  */
 import { ok, strictEqual } from 'node:assert/strict';
 import { writeSync } from 'node:fs';
@@ -11,9 +12,10 @@ import { loadIdentity, mintIdentity, saveBirth } from '../../../src/storage/iden
 import { openLevel } from '../../../src/storage/level.ts';
 import { openNodeFiles } from '../../../src/storage/node-files.ts';
 import { openStorage } from '../../../src/storage/storage.ts';
-import type { Level, LevelChange } from '../../../src/storage/types.ts';
+import type { CheckpointHeader, Level, LevelChange } from '../../../src/storage/types.ts';
 
 const directory = process.argv[2] ?? '.';
+const installs = process.argv[3] === 'installs';
 const memberId = '00000000000000a1';
 const configuration = {
   members: [],
@@ -81,8 +83,11 @@ for (const entry of storage.entries) {
   ok(entry.type === 'command' && Buffer.from(commandOf(index)).equals(entry.command));
   apply(index);
 }
+await checkReading();
 say(`open ${index}`);
-for (;;) {
+for (let round = 1; ; round++) {
+  if (installs && round % 20 === 0) await storage.releaseLog(index);
+  if (installs && round % 30 === 0) await install(index + 200);
   index++;
   await storage.append({
     number: index,
@@ -105,7 +110,11 @@ function keysOf(at: number): string[] {
 
 function apply(at: number): void {
   for (const key of keysOf(at)) storage.overlay.write(key, new Uint8Array(400).fill(at % 256));
-  storage.applied(() => ({
+  storage.applied(() => headerAt(at));
+}
+
+function headerAt(at: number): CheckpointHeader {
+  return {
     applied: { term: 1, index: at },
     configuration,
     clusterId: birth.clusterId,
@@ -116,13 +125,45 @@ function apply(at: number): void {
     wallTimeMs: at,
     compactRevisions: [0, 0],
     digest: { high: 0, low: at },
-  }));
+  };
+}
+
+/** The first byte of each value of the state at an index. */
+function stateAt(applied: number): Map<string, number> {
+  const state = new Map<string, number>();
+  for (let at = 1; at <= applied; at++) for (const key of keysOf(at)) state.set(key, at % 256);
+  return state;
+}
+
+async function install(at: number): Promise<void> {
+  say(`install ${at}`);
+  const staging = await storage.stage(headerAt(at));
+  for (const [key, byte] of [...stateAt(at)].sort()) {
+    await staging.write([[key, new Uint8Array(400).fill(byte)]]);
+  }
+  await staging.finish();
+  const last = { term: 1, index: at };
+  const hardState = { currentTerm: 1, votedFor: null, commitIndex: at };
+  await storage.append({ number: at, hardState, snapshot: { last, configuration }, entries: [] });
+  index = at;
+  say(`${index}`);
+}
+
+/** The log is whole from where it says it begins to its end. */
+async function checkReading(): Promise<void> {
+  for (let from = storage.logFirst; from <= index; ) {
+    const { prev, entries } = await storage.readLog(from, 1e6);
+    strictEqual(prev?.index, from - 1);
+    for (const entry of entries) {
+      ok(entry.type === 'command' && Buffer.from(commandOf(from)).equals(entry.command));
+      strictEqual(entry.index, from++);
+    }
+  }
 }
 
 /** Level is exactly the state at the index that its header names. */
 async function checkLevel(applied: number): Promise<void> {
-  const expected = new Map<string, number>();
-  for (let at = 1; at <= applied; at++) for (const key of keysOf(at)) expected.set(key, at % 256);
+  const expected = stateAt(applied);
   for await (const page of storage.load('', '\xff')) {
     for (const [key, value] of page) {
       strictEqual(value[399], expected.get(key), `${key} at ${applied}`);
