@@ -59,7 +59,7 @@ export class Load {
 }
 
 /** Waits until all running nodes have applied the same, and compares what it came to. */
-export async function agreement(cluster: TestCluster): Promise<void> {
+async function agreement(cluster: TestCluster): Promise<void> {
   const digests = await eventually('equal applied indexes', async () => {
     const running = cluster.nodes.filter((node) => node.process !== null);
     const statuses = await Promise.all(running.map(readStatus));
