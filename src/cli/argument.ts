@@ -47,6 +47,12 @@ export function parseAddresses(text: string): readonly string[] {
   return text.split(',').map((address) => parseAddress(address.trim()));
 }
 
+export function parseCount(text: string): number {
+  const count = Number(text);
+  if (/^\d+$/.test(text) && count > 0 && Number.isSafeInteger(count)) return count;
+  throw new InvalidArgumentError('It is a whole number from 1.');
+}
+
 export function parseName(text: string): string {
   if (isName(text)) return text;
   throw new InvalidArgumentError(

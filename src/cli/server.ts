@@ -1,6 +1,6 @@
 import { constants } from 'node:os';
 import { Command, Option } from 'commander';
-import { parseAddress, parseListen, parseName } from './argument.ts';
+import { parseAddress, parseCount, parseListen, parseName } from './argument.ts';
 import { examples, type Run } from './session.ts';
 
 const exitMsMax = 1000;
@@ -17,6 +17,8 @@ interface ServerOptions {
   readonly insecure: boolean;
   readonly allowedHosts?: string;
   readonly logLevel: string;
+  readonly logWindowMib?: number;
+  readonly logRetainedMib?: number;
 }
 
 export function serverCommand(run: Run): Command {
@@ -43,6 +45,16 @@ export function serverCommand(run: Run): Command {
       '--client-address <host:port>',
       'what clients are told to connect to, where it is not what the node listens on',
       parseAddress,
+    )
+    .option(
+      '--log-window-mib <number>',
+      'how much of the newest log to keep for nodes that come back (default: 128)',
+      parseCount,
+    )
+    .option(
+      '--log-retained-mib <number>',
+      'how much to keep at most while a node is behind (default: 1024)',
+      parseCount,
     )
     .option('--insecure', 'allow addresses that are not loopback', false)
     .option('--allowed-hosts <list>', 'further names by which clients may call the node')

@@ -49,13 +49,21 @@ export class LogRetention {
 
   /**
    * The index up to which the stored log may go; null when none of it may. `storedBytes` is what there
-   * is on the disk, `needed` the index after which somebody still needs the entries.
+   * is on the disk; followers would like what comes after `wanted`, and what comes after `owed` has to
+   * stay whatever it takes.
    */
-  release(storedBytes: number, needed: Index): Index | null {
+  release(storedBytes: number, wanted: Index, owed: Index | null): Index | null {
     const { logWindowBytes, logRetainedBytesMax } = this.#bounds;
     const outside = this.#marks.filter(({ bytes }) => this.#bytes - bytes >= logWindowBytes).at(-1);
     if (outside === undefined) return null;
     this.#marks = this.#marks.filter(({ index }) => index >= outside.index);
-    return storedBytes > logRetainedBytesMax ? outside.index : Math.min(outside.index, needed);
+    const index =
+      storedBytes > logRetainedBytesMax ? outside.index : Math.min(outside.index, wanted);
+    return Math.min(index, owed ?? Number.POSITIVE_INFINITY);
+  }
+
+  /** What is owed has grown so much that writes have to slow down until it is sent. */
+  isExceeded(storedBytes: number, owed: Index | null): boolean {
+    return owed !== null && storedBytes > 2 * this.#bounds.logRetainedBytesMax;
   }
 }

@@ -107,8 +107,11 @@ export class Member implements MemberApi {
     this.#leadership = new Leadership(clock.monotonic());
     this.#logClock = new LogClock(clock.monotonic(), machine.logTimeMs, timing.logTimeStepMsMax);
     this.#logClock.appended(storage.entries);
-    this.#logWindow = new LogWindow(bounds.logBytesPerCut, last.index);
-    this.#retention = new LogRetention(options.retention ?? bounds, last.index);
+    const retention = options.retention ?? bounds;
+    // What the disk gives up, the memory has given up before.
+    const bytesPerCut = Math.min(bounds.logBytesPerCut, retention.logWindowBytes / 2);
+    this.#logWindow = new LogWindow(bytesPerCut, last.index);
+    this.#retention = new LogRetention(retention, last.index);
     this.#queries = new Queries(machine, clock, () => this.#governance.report(), options.onFatal);
     this.#hub = new WatchHub(this.#queries, clock);
     this.#reads = new Reads(clock, {
@@ -119,7 +122,8 @@ export class Member implements MemberApi {
     this.#writes = new Writes({
       clock,
       random: options.random,
-      isFull: () => this.#applier.full,
+      isFull: () =>
+        this.#applier.full || this.#retention.isExceeded(storage.logBytes, this.#exchange.floor),
       schedule: () => this.#loop.schedule(),
       step: (id, command) => this.#raft.step({ type: 'propose', id, command }),
       nextId: () => ++this.#requestId,
@@ -433,15 +437,14 @@ export class Member implements MemberApi {
   }
 
   #sweepCluster(): void {
-    const { configuration, progress } = this.#raft.status();
+    const status = this.#raft.status();
     this.#governance.sweep();
-    this.#exchange.sweep(configuration);
+    this.#exchange.sweep(status);
     this.#takeover.sweep();
     this.#health.sweep();
     const { storage } = this.#options;
-    const needed = progress.map(({ matchIndex }) => matchIndex);
-    if (this.#exchange.floor !== null) needed.push(this.#exchange.floor);
-    const through = this.#retention.release(storage.logBytes, Math.min(...needed));
+    const wanted = Math.min(...status.progress.map(({ matchIndex }) => matchIndex));
+    const through = this.#retention.release(storage.logBytes, wanted, this.#exchange.floor);
     if (through !== null) storage.releaseLog(through).catch(this.#options.onFatal);
   }
 

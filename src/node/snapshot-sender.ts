@@ -40,13 +40,10 @@ export class SnapshotSender {
     this.#options = options;
   }
 
-  /** Where the oldest state on its way stands: who receives it needs the log from there. Null without any. */
-  get floor(): Index | null {
-    let floor: Index | null = null;
-    for (const { snapshot } of this.#transfers.values()) {
-      floor = Math.min(floor ?? Number.POSITIVE_INFINITY, snapshot.header.applied.index);
-    }
-    return floor;
+  /** The members that a state is on its way to, and the index that it stands at. */
+  get receivers(): ReadonlyMap<NodeId, Index> {
+    const transfers = [...this.#transfers.values()];
+    return new Map(transfers.map(({ to, snapshot }) => [to, snapshot.header.applied.index]));
   }
 
   onRequest(request: SnapshotRequest): void {

@@ -4,9 +4,10 @@ import { RollcallError } from '../base/errors.ts';
 import type { Random } from '../base/prng.ts';
 import { featureLevel } from '../format/feature-level.ts';
 import type { NodeMessage } from '../format/node-message.ts';
-import type { Configuration, Index, NodeId, Term } from '../raft/types.ts';
+import type { Configuration, Index, NodeId, Status, Term } from '../raft/types.ts';
 import type { Birth, CheckpointHeader, Storage } from '../storage/types.ts';
 import { Digests } from './digests.ts';
+import { OwedLog } from './owed-log.ts';
 import { type ReceivedState, SnapshotFetch } from './snapshot-fetch.ts';
 import { SnapshotSender } from './snapshot-sender.ts';
 
@@ -36,6 +37,7 @@ export class StateExchange {
   readonly #clock: Clock;
   readonly #sender: SnapshotSender;
   readonly #fetch: SnapshotFetch;
+  readonly #owed = new OwedLog();
   #toldMs = 0;
 
   constructor(options: StateExchangeOptions) {
@@ -54,9 +56,9 @@ export class StateExchange {
     });
   }
 
-  /** The log from here on is still needed by those who receive a state of this node. */
+  /** All log after this index is needed by those who receive a state of this node. Null: none is. */
   get floor(): Index | null {
-    return this.#sender.floor;
+    return this.#owed.floor;
   }
 
   onMessage(message: NodeMessage, configuration: Configuration): void {
@@ -87,9 +89,10 @@ export class StateExchange {
   }
 
   /** To be called now and then. */
-  sweep(configuration: Configuration): void {
+  sweep({ configuration, progress, lastIndex }: Status): void {
     this.#sender.sweep();
     this.#fetch.sweep();
+    this.#owed.update(this.#sender.receivers, progress, lastIndex);
     const nowMs = this.#clock.monotonic();
     if (nowMs - this.#toldMs < tellMs) return;
     this.#toldMs = nowMs;

@@ -46,10 +46,13 @@ export class Takeover {
   received(state: ReceivedState): void {
     const { applied: last, configuration } = state.header;
     const { commitIndex } = this.#options.status();
-    this.#received = state;
     if (last.index > commitIndex) {
+      // Before the step: what comes of it may come at once.
+      this.#received = state;
       const { term } = state;
       this.#options.step({ type: 'snapshotReceived', snapshot: { last, configuration }, term });
+      // A leader takes none.
+      if (this.#options.status().commitIndex < last.index) this.#discard(state);
     } else if (this.#isStateMissing && last.index >= this.#options.storage.start.last.index) {
       this.#repair(state);
     } else {
@@ -66,19 +69,16 @@ export class Takeover {
 
   /** To be called now and then. */
   sweep(): void {
-    const { commitIndex, configuration, id } = this.#options.status();
-    if (this.#received !== null) {
-      const isLate = this.#received.header.applied.index <= commitIndex;
-      if (isLate && !this.#isStateMissing) this.#discard(this.#received);
-    } else if (this.#isStateMissing) {
-      const others = configuration.members.filter((member) => member.id !== id);
-      const next = others[this.#turn++ % Math.max(1, others.length)];
-      if (next !== undefined) this.#options.fetch(next.id);
-    }
+    if (!this.#isStateMissing || this.#received !== null) return;
+    const { configuration, id } = this.#options.status();
+    const others = configuration.members.filter((member) => member.id !== id);
+    const next = others[this.#turn++ % Math.max(1, others.length)];
+    if (next !== undefined) this.#options.fetch(next.id);
   }
 
   /** The log has all of it already, but nothing was made of it: the state takes its place beside the log. */
   #repair(state: ReceivedState): void {
+    this.#received = state;
     this.#options.storage
       .restoreState()
       .then(() => this.#install(state))

@@ -2,6 +2,7 @@
 import { isAddress, isLoopback, parseAddress } from '../base/address.ts';
 import { RollcallError } from '../base/errors.ts';
 import { isName } from '../base/limits.ts';
+import type { RetentionBounds } from '../node/log-retention.ts';
 import { type InitialMember, isDialable } from '../transport/hello.ts';
 import { isLogLevel, type LogLevel, logLevels } from './log.ts';
 
@@ -27,6 +28,10 @@ export interface ServerOptions {
   /** Further names by which clients may call this node, separated by commas. */
   readonly allowedHosts?: string | undefined;
   readonly logLevel?: string | undefined;
+  /** So much of the newest log is always kept for followers that come back. 128 MiB unless given, at least 1. */
+  readonly logWindowMib?: number | undefined;
+  /** So much is kept at most while a follower is behind; then it gets a state instead. 1024 MiB unless given. */
+  readonly logRetainedMib?: number | undefined;
 }
 
 export interface ServerConfiguration {
@@ -44,6 +49,7 @@ export interface ServerConfiguration {
   readonly join: readonly string[];
   readonly allowedHosts: readonly string[];
   readonly logLevel: LogLevel;
+  readonly retention: RetentionBounds;
 }
 
 const membersMax = 9;
@@ -75,7 +81,20 @@ export function checkConfiguration(options: ServerOptions): ServerConfiguration 
     join,
     allowedHosts: hostsOf([clientListen, clientAddress, options.allowedHosts]),
     logLevel,
+    retention: retentionOf(options),
   };
+}
+
+const mebi = 1024 * 1024;
+
+function retentionOf(options: ServerOptions): RetentionBounds {
+  const { logWindowMib = 128, logRetainedMib = Math.max(1024, logWindowMib) } = options;
+  const isWindow = Number.isSafeInteger(logWindowMib) && logWindowMib >= 1;
+  if (!isWindow) throw invalid(`The log window is ${logWindowMib} MiB, not a number from 1 on`);
+  if (!Number.isSafeInteger(logRetainedMib) || logRetainedMib < logWindowMib) {
+    throw invalid(`${logRetainedMib} MiB of log at most is less than the window always kept`);
+  }
+  return { logWindowBytes: logWindowMib * mebi, logRetainedBytesMax: logRetainedMib * mebi };
 }
 
 function checkPeers(

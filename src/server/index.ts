@@ -1,5 +1,6 @@
 /** Embedding a node: the same server that `rollcall server` runs. */
 import { join } from 'node:path';
+import type { RetentionBounds } from '../node/log-retention.ts';
 import { openMember } from '../node/open-member.ts';
 import { openLevel } from '../storage/level.ts';
 import { openStorage } from '../storage/storage.ts';
@@ -24,11 +25,12 @@ export function startServer(options: ServerOptions): Promise<RunningServer> {
 }
 
 async function openStoredMember(dataDirectory: string, parts: MemberParts): Promise<RunningMember> {
-  const { identity, birth, files, clock } = parts;
+  const { identity, birth, files, clock, retention } = parts;
   const storage = await openStorage({
     files,
     clock,
     identity,
+    segmentBytes: segmentBytesOf(retention),
     openLevel: (path) => openLevel(join(dataDirectory, path)),
   });
   try {
@@ -39,4 +41,11 @@ async function openStoredMember(dataDirectory: string, parts: MemberParts): Prom
     await storage.close();
     throw error;
   }
+}
+
+const mebi = 1024 * 1024;
+
+/** Only whole segments are given up, so a window is made of several. */
+function segmentBytesOf({ logWindowBytes }: RetentionBounds): number {
+  return Math.min(64 * mebi, Math.max(mebi, Math.floor(logWindowBytes / 2)));
 }

@@ -9,6 +9,7 @@ import type { Log } from '../base/log.ts';
 import { type Random, randomId } from '../base/prng.ts';
 import { featureLevel } from '../format/feature-level.ts';
 import type { Birth, Identity } from '../format/identity.ts';
+import type { RetentionBounds } from '../node/log-retention.ts';
 import type { MemberApi, PeerTransport } from '../node/types.ts';
 import { loadIdentity, mintIdentity, saveBirth } from '../storage/identity.ts';
 import { openNodeFiles } from '../storage/node-files.ts';
@@ -32,6 +33,7 @@ export interface RunningMember extends MemberApi {
 }
 
 export interface MemberParts {
+  readonly retention: RetentionBounds;
   readonly files: Files;
   readonly identity: Identity;
   readonly birth: Birth;
@@ -271,6 +273,7 @@ class Server implements RunningServer {
   async #openAndServe(birth: Birth): Promise<void> {
     const { files, identity, peers, endpoint } = this.#openedParts();
     const member = await this.#openMember({
+      retention: this.#configuration.retention,
       files,
       identity,
       birth,

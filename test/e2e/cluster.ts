@@ -24,6 +24,8 @@ export class TestCluster {
   readonly directory: string;
   /** Those that the cluster began with; the others were started to join. */
   readonly #initial: readonly TestNode[];
+  /** Further options of every node. */
+  options: readonly string[] = [];
 
   private constructor(nodes: readonly TestNode[], directory: string) {
     this.nodes = [...nodes];
@@ -32,8 +34,9 @@ export class TestCluster {
   }
 
   /** Starts the nodes and waits until one leads. */
-  static async start(count = 3): Promise<TestCluster> {
+  static async start(count = 3, options: readonly string[] = []): Promise<TestCluster> {
     const cluster = await TestCluster.prepare(count);
+    cluster.options = options;
     for (const node of cluster.nodes) cluster.startNode(node);
     await cluster.leader();
     return cluster;
@@ -111,6 +114,7 @@ export class TestCluster {
     return [
       ...['server', '--name', node.name, '--data-dir', this.dataDirectory(node)],
       ...['--client-listen', node.clientAddress, '--peer-listen', node.peerAddress],
+      ...this.options,
       ...(this.#initial.includes(node)
         ? ['--initial-cluster', this.#initial.map(listed).join(',')]
         : [

@@ -126,14 +126,24 @@ describe('The directory of rollcall dev', () => {
     expect(await winner?.exitCode()).toBe(0);
   });
 
-  test('makes a node unborn when its own part was deleted', async () => {
+  test('takes a node in anew when its own part was deleted', async () => {
     const first = start('--json');
-    await first.document();
+    const before = await first.document();
+    const addresses = before.nodes.map(({ clientAddress }) => clientAddress);
+    const statuses = await endpointStatuses(addresses, 1000);
+    const oldId = statuses.find(({ status }) => status?.name === 'n2')?.status?.memberId;
     first.process.kill('SIGTERM');
     expect(await first.exitCode()).toBe(0);
     await rm(join(directory, 'data', 'n2'), { recursive: true });
-    const { nodes } = await start('--json').document();
-    expect(nodes.find(({ name }) => name === 'n2')?.role).toBe('unborn');
+    await start('--json').document();
+    const client = await connect({ endpoints: addresses });
+    await eventually('n2 to vote again', async () => {
+      const { members } = await client.cluster.members();
+      return members.some(
+        ({ id, name, standing }) => name === 'n2' && id !== oldId && standing === 'voter',
+      );
+    });
+    await client.close();
   });
 });
 

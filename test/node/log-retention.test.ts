@@ -18,25 +18,33 @@ function applied(count: number): LogRetention {
 }
 
 test('nothing goes while all fits into the window', () => {
-  expect(applied(80).release(8000, Number.POSITIVE_INFINITY)).toBe(0);
+  expect(applied(80).release(8000, Number.POSITIVE_INFINITY, null)).toBe(0);
 });
 
 test('what is older than the window goes', () => {
-  expect(applied(200).release(20_000, Number.POSITIVE_INFINITY)).toBe(120);
+  expect(applied(200).release(20_000, Number.POSITIVE_INFINITY, null)).toBe(120);
 });
 
 test('but not what a follower needs', () => {
-  expect(applied(200).release(20_000, 37)).toBe(37);
+  expect(applied(200).release(20_000, 37, null)).toBe(37);
 });
 
 test('unless that is too much to keep', () => {
-  expect(applied(600).release(60_000, 37)).toBe(520);
+  expect(applied(600).release(60_000, 37, null)).toBe(520);
+});
+
+test('what is owed stays, and in the end writes slow down', () => {
+  const retention = applied(600);
+  expect(retention.release(60_000, 37, 12)).toBe(12);
+  expect(retention.isExceeded(60_000, 12)).toBe(false);
+  expect(retention.isExceeded(101_000, 12)).toBe(true);
+  expect(retention.isExceeded(101_000, null)).toBe(false);
 });
 
 test('after a received state nothing older is counted', () => {
   const retention = applied(200);
   retention.restored(5000);
-  expect(retention.release(20_000, 9000)).toBeNull();
+  expect(retention.release(20_000, 9000, null)).toBeNull();
   retention.applied(entries(5001, 5100));
-  expect(retention.release(20_000, 9000)).toBe(5000);
+  expect(retention.release(20_000, 9000, null)).toBe(5000);
 });
