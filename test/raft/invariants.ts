@@ -115,6 +115,7 @@ export class Invariants {
     const member = this.#member(id);
     if (ready.append !== null) this.#checkAppend(member, ready.append, status);
     this.#checkDelta(member, status);
+    if (ready.append !== null) this.#checkConfiguration(member, status);
     if (status.role === 'leader') this.#checkLeader(member, status);
     for (const message of ready.messages) this.#checkMessage(member, message, status);
     if (ready.restored !== null) this.#checkRestored(member, ready.restored, status);
@@ -183,6 +184,15 @@ export class Invariants {
     must(
       member.log[commitIndex - 1]?.term === currentTerm,
       () => `${id} changes the configuration before an entry of its term is committed`,
+    );
+  }
+
+  /** The configuration in force is the newest in the log, be it committed or not. */
+  #checkConfiguration(member: Observed, { id, configuration }: Status): void {
+    const newest = member.log.at(-1)?.configuration ?? this.#birth;
+    must(
+      idsOf(configuration) === idsOf(newest),
+      () => `${id} goes by ${idsOf(configuration)}, its log ends with ${idsOf(newest)}`,
     );
   }
 
