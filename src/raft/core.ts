@@ -144,7 +144,8 @@ export class Core {
     this.#role = 'follower';
     this.#leaderId = leaderId;
     this.votes.clear();
-    this.earlyCampaign.cancel();
+    if (leaderId === null) this.earlyCampaign.cancel();
+    else this.earlyCampaign.reset();
     this.timer.restart();
   }
 

@@ -29,6 +29,12 @@ export class EarlyCampaign {
     this.#delay = 0;
   }
 
+  /** A leader is there: nobody waits for another's campaign any more. */
+  reset(): void {
+    this.#delay = 0;
+    this.#rest = 0;
+  }
+
   /** Leaves it to another for so many ticks. */
   rest(ticks: number): void {
     this.#delay = 0;

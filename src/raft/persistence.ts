@@ -65,7 +65,7 @@ export class Persistence {
     this.#persistedIndex = Math.min(this.#persistedIndex, index - 1);
   }
 
-  /** The log is about to begin anew after `snapshot`; of what it held, it keeps what comes later. */
+  /** `snapshot` takes the place of the log up to it; the next append says so to the disk. */
   restore(snapshot: SnapshotMetadata): void {
     this.#snapshot = snapshot;
   }

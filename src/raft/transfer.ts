@@ -52,11 +52,16 @@ export function tickTransfer(core: Core, leadership: Leadership): void {
   if (!isVoter(core.log.configuration, core.id)) core.becomeFollower(core.currentTerm, null);
 }
 
-/** Tells the target to campaign as soon as it holds the whole log. */
+/**
+ * Tells the target to campaign as soon as it holds the whole log. A leader that will be no member then
+ * hears nothing more, so it waits until it can tell of all its entries that they are committed.
+ */
 export function advanceTransfer(core: Core, leadership: Leadership): void {
   const { transfer, peers } = leadership;
+  const { lastIndex, configuration } = core.log;
   if (transfer === null || transfer.isAsked) return;
-  if (peers.get(transfer.to)?.matchIndex !== core.log.lastIndex) return;
+  if (peers.get(transfer.to)?.matchIndex !== lastIndex) return;
+  if (core.commitIndex < lastIndex && !isVoter(configuration, core.id)) return;
   transfer.isAsked = true;
   core.outbox.send({
     type: 'timeoutNow',

@@ -1,7 +1,7 @@
 /** The verbs of the trace files, each a line of words and `key=value` options. */
-import type { Message, NodeId } from '../../src/raft/types.ts';
+import type { MemberChange, Message, NodeId } from '../../src/raft/types.ts';
 import { Cluster } from './cluster.ts';
-import type { Setup } from './member.ts';
+import { configurationOf, type Setup } from './member.ts';
 import { showConfiguration, showEntry, showId, showMessage, showReady } from './trace.ts';
 
 interface Command {
@@ -82,6 +82,13 @@ const verbs: Readonly<Record<string, Verb>> = {
     const [id = '', times = '1'] = words;
     this.cluster.tick(id, Number(times));
   },
+  /** A while in which nothing is worth telling. */
+  pass({ words }) {
+    const [id = '', times = '1'] = words;
+    for (let at = 0; at < Number(times); at++) this.cluster.tick(id).stabilize();
+    this.hush();
+    this.say(`${times} ticks of ${id} pass, and all that comes of them`);
+  },
   propose({ words }) {
     const [id = '', ...texts] = words;
     this.cluster.propose(id, ...texts);
@@ -132,6 +139,34 @@ const verbs: Readonly<Record<string, Verb>> = {
     const [id = '', index] = words;
     this.cluster.member(id).compact(Number(index));
   },
+  /** Drops from the disk what was compacted. */
+  release({ words }) {
+    for (const id of words) this.cluster.member(id).release();
+  },
+  /** `send-state n1 n3`: n3 receives the state of n1 as of now. */
+  'send-state'({ words }) {
+    const [source = '', target = ''] = words;
+    const state = this.cluster.member(source).snapshot();
+    this.cluster.member(target).raft.step({ type: 'snapshotReceived', ...state });
+    this.cluster.work(target);
+  },
+  /** `change n1 add:n4 add:n5/n3 promote:n4 demote:n2 remove:n3`; n5/n3 is n5, which replaces n3. */
+  change({ words }) {
+    const [id = '', ...texts] = words;
+    const changes = texts.map(changeOf);
+    this.cluster.member(id).raft.step({ type: 'changeConfiguration', id: 0, changes });
+    this.cluster.work(id);
+  },
+  transfer({ words }) {
+    const [id = '', to = null] = words;
+    this.cluster.member(id).raft.step({ type: 'transferLeadership', to });
+    this.cluster.work(id);
+  },
+  'leader-gone'({ words }) {
+    const [id = '', leader = ''] = words;
+    this.cluster.member(id).raft.step({ type: 'leaderGone', leader });
+    this.cluster.work(id);
+  },
   unreachable({ words }) {
     const [id = '', peer = ''] = words;
     this.cluster.member(id).raft.step({ type: 'peerUnreachable', peer });
@@ -156,6 +191,20 @@ const verbs: Readonly<Record<string, Verb>> = {
       this.say(`${id}: ${standing} last=${lastIndex} commit=${commitIndex} applied=${lastApplied}`);
     }
   },
+  configuration({ words }) {
+    for (const id of idsOf(this, words)) {
+      this.say(`${id}: ${showConfiguration(this.cluster.member(id).status.configuration)}`);
+    }
+  },
+  /** What a leader knows of the others. */
+  peers({ words }) {
+    const { progress, transferee } = this.cluster.member(words[0] ?? '').status;
+    for (const { id, state, matchIndex, isRecentlyActive } of progress) {
+      const silence = isRecentlyActive ? '' : ' silent';
+      const goal = transferee === id ? ' is to lead' : '';
+      this.say(`${id}: ${state} match=${matchIndex}${silence}${goal}`);
+    }
+  },
   progress({ words }) {
     const { progress, configuration } = this.cluster.member(words[0] ?? '').status;
     this.say(showConfiguration(configuration));
@@ -175,6 +224,24 @@ const verbs: Readonly<Record<string, Verb>> = {
     }
   },
 };
+
+function changeOf(text: string): MemberChange {
+  const [type, subject = ''] = text.split(':');
+  const [id = '', replaces = null] = subject.split('/');
+  switch (type) {
+    case 'add': {
+      const [member] = configurationOf([id]).members;
+      if (member === undefined) throw new Error(`No member in ${text}`);
+      return { type, member: { ...member, replaces, autoPromote: true } };
+    }
+    case 'promote':
+    case 'demote':
+    case 'remove':
+      return { type, id };
+    default:
+      throw new Error(`No change ${text}`);
+  }
+}
 
 function idsOf(interaction: Interaction, words: readonly string[]): Iterable<NodeId> {
   return words.length > 0 ? words : interaction.cluster.members.keys();
@@ -198,6 +265,7 @@ function setupOf(options: ReadonlyMap<string, string>): Omit<Setup, 'voters'> {
   const commit = options.get('commit');
   const perMessage = options.get('entries-per-message');
   const inFlight = options.get('in-flight');
+  const inFlightBytes = options.get('in-flight-bytes');
   return {
     ...(log === undefined ? {} : { log: log.split(',').map(Number) }),
     ...(term === undefined ? {} : { term: Number(term) }),
@@ -206,6 +274,7 @@ function setupOf(options: ReadonlyMap<string, string>): Omit<Setup, 'voters'> {
     options: {
       ...(perMessage === undefined ? {} : { entriesPerMessageMax: Number(perMessage) }),
       ...(inFlight === undefined ? {} : { inflightMessagesMax: Number(inFlight) }),
+      ...(inFlightBytes === undefined ? {} : { inflightBytesMax: Number(inFlightBytes) }),
     },
   };
 }

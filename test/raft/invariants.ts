@@ -55,6 +55,8 @@ export class Invariants {
   readonly #marks = new Map<string, number>();
   /** The committed log, by index − 1. */
   readonly #committed: Mark[] = [];
+  /** In which term, at the latest. */
+  readonly #committedIn: Term[] = [];
   #commitIndex: Index = 0;
   readonly #birth: Configuration;
 
@@ -113,6 +115,7 @@ export class Invariants {
     const member = this.#member(id);
     if (ready.append !== null) this.#checkAppend(member, ready.append, status);
     this.#checkDelta(member, status);
+    if (ready.append !== null) this.#checkConfiguration(member, status);
     if (status.role === 'leader') this.#checkLeader(member, status);
     for (const message of ready.messages) this.#checkMessage(member, message, status);
     if (ready.restored !== null) this.#checkRestored(member, ready.restored, status);
@@ -184,6 +187,15 @@ export class Invariants {
     );
   }
 
+  /** The configuration in force is the newest in the log, be it committed or not. */
+  #checkConfiguration(member: Observed, { id, configuration }: Status): void {
+    const newest = member.log.at(-1)?.configuration ?? this.#birth;
+    must(
+      idsOf(configuration) === idsOf(newest),
+      () => `${id} goes by ${idsOf(configuration)}, its log ends with ${idsOf(newest)}`,
+    );
+  }
+
   /** A point at which a log begins is a committed one, with the configuration that is in force there. */
   #checkPoint(id: NodeId, { last, configuration }: SnapshotMetadata): void {
     if (last.index === 0) return;
@@ -249,7 +261,7 @@ export class Invariants {
     must(known === undefined || known === id, () => `${known} and ${id} lead term ${currentTerm}`);
     if (known === undefined) {
       this.#leaders.set(currentTerm, id);
-      this.#checkCompleteness(member, id);
+      this.#checkCompleteness(member, id, currentTerm);
     }
     // What it committed before it led, it may have been told by the leader before it.
     const before = member.status;
@@ -272,9 +284,9 @@ export class Invariants {
     });
   }
 
-  /** Leader completeness: whatever was committed is in the log of each new leader. */
-  #checkCompleteness(member: Observed, id: NodeId): void {
-    const last = this.#committed.length;
+  /** Leader completeness: whatever was committed in a term is in the log of each later leader. */
+  #checkCompleteness(member: Observed, id: NodeId, term: Term): void {
+    const last = this.#committedIn.findLastIndex((one) => one <= term) + 1;
     must(
       last === 0 || member.log[last - 1]?.hash === this.#committed[last - 1]?.hash,
       () => `Leader ${id} lacks the committed entry ${last}`,
@@ -345,8 +357,10 @@ export class Invariants {
       () => `${id} applies at ${index} what its disk does not hold`,
     );
     const known = this.#committed[index - 1];
-    if (known === undefined) this.#committed.push(mark);
-    else must(known.hash === mark.hash, () => `${id} applies another entry at ${index}`);
+    if (known === undefined) {
+      this.#committed.push(mark);
+      this.#committedIn.push(status.currentTerm);
+    } else must(known.hash === mark.hash, () => `${id} applies another entry at ${index}`);
   }
 
   #member(id: NodeId): Observed {

@@ -2,15 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { Cluster } from './cluster.ts';
 import { configurationOf, Member } from './member.ts';
-import {
-  appendEntries,
-  heartbeat,
-  nothing,
-  ofType,
-  requestVote,
-  timeoutNow,
-  vote,
-} from './messages.ts';
+import { appendEntries, heartbeat, nothing, ofType, requestVote, vote } from './messages.ts';
 import { candidate, follower, leader, voters } from './roles.ts';
 
 describe('§5.1 Terms', () => {
@@ -317,55 +309,5 @@ describe('Eligibility', () => {
       const cluster = new Cluster().addVoters(3).elect(id);
       expect(cluster.member(id).role).toBe('leader');
     }
-  });
-});
-
-describe('thesis §3.10 Leadership transfer: the target and the voters', () => {
-  test('timeoutNow makes a voter a candidate at once, without a pre-vote', () => {
-    const member = follower({ log: [1], term: 1 });
-    member.receive(timeoutNow({ from: 'n2', to: 'n1', term: 1 }));
-    expect(member.status).toMatchObject({ role: 'candidate', currentTerm: 2, votedFor: 'n1' });
-    expect(member.settle()).toMatchObject([
-      { type: 'requestVote', preVote: false, isTransfer: true, to: 'n2', term: 2 },
-      { type: 'requestVote', preVote: false, isTransfer: true, to: 'n3', term: 2 },
-    ]);
-  });
-
-  test('a learner and a member that is not eligible let it be', () => {
-    const learner = new Member('l1', { voters, learners: ['l1'] });
-    learner.receive(timeoutNow({ from: 'n2', to: 'l1', term: 1 }));
-    expect(learner.status).toMatchObject({ role: 'follower', leaderId: 'n2' });
-    const sick = follower({ term: 1 });
-    sick.raft.step({ type: 'eligible', campaign: false });
-    sick.receive(timeoutNow({ from: 'n2', to: 'n1', term: 1 }));
-    expect(sick.status).toMatchObject({ role: 'follower', currentTerm: 1 });
-  });
-
-  test('one of an old term is let be, and tells its sender so', () => {
-    const member = follower({ term: 3 });
-    member.receive(timeoutNow({ from: 'n2', to: 'n1', term: 2 }));
-    expect(member.settle()).toMatchObject([{ type: 'heartbeatResponse', to: 'n2', term: 3 }]);
-    expect(member.role).toBe('follower');
-  });
-
-  test('voters are not loyal to the leader that asked for the election, nor is the leader', () => {
-    const request = requestVote({ from: 'n3', to: 'n1', term: 2 }, { term: 1, index: 1 }, false, {
-      isTransfer: true,
-    });
-    const member = follower({ term: 1 });
-    member.receive(heartbeat({ from: 'n2', to: 'n1', term: 1 }));
-    member.settle();
-    expect(member.receive(request).settle()).toMatchObject([{ to: 'n3', voteGranted: true }]);
-    const leading = leader();
-    leading.settle();
-    expect(leading.receive(request).status).toMatchObject({ role: 'follower', currentTerm: 2 });
-  });
-
-  test('one that fails goes on as any other', () => {
-    const member = follower({ term: 1 });
-    member.receive(timeoutNow({ from: 'n2', to: 'n1', term: 1 }));
-    member.settle();
-    const [request] = ofType(member.tick(19).settle(), 'requestVote');
-    expect(request).toMatchObject({ preVote: true, isTransfer: false });
   });
 });

@@ -240,6 +240,19 @@ describe('§7 A leader whose log begins later than a follower needs', () => {
     expect(member.status.progress[0]).toMatchObject({ state: 'replicate', matchIndex: 4 });
   });
 
+  test('does not believe so because of an entry that the follower no longer needs', () => {
+    const member = leader({ log: [1, 1, 2, 2], term: 2, commitIndex: 4 });
+    member.settle();
+    member.compact(4);
+    member.release();
+    member.receive(reject(answer, 4, { term: 1, index: 2 }));
+    member.settle();
+    member.receive(acknowledge(answer, 4));
+    member.raft.step({ type: 'logRead', peer: 'n2', ...member.readStored(3) });
+    expect(ofType(member.settle(), 'appendEntries')).toMatchObject([{ to: 'n2' }]);
+    expect(member.status.progress[0]).toMatchObject({ state: 'replicate' });
+  });
+
   test('probes again where a rejection shows that the follower has more', () => {
     const member = offering();
     member.settle();

@@ -21,7 +21,7 @@ const ids: readonly NodeId[] = ['a', 'b', 'c', 'd', 'e', 'f', 'g'];
 const troubledTicks = 400;
 const healedTicksMax = 300;
 /** A window of one message with one entry takes this long for each entry that is missing. */
-const ticksPerEntry = 5;
+const ticksPerEntry = 10;
 
 export interface Outcome {
   readonly committed: Index;
@@ -109,10 +109,10 @@ export class Simulation {
   #troubledTick(): void {
     const { partition, crash, pause, compaction, replay, change, strayFetch } = this.#troubles;
     if (this.#dice.chance(partition)) this.#partition();
-    if (this.#dice.chance(crash)) this.#crash(this.#dice.pick(this.#members));
+    if (this.#dice.chance(crash)) this.#crash(this.#anyOrLeader());
     if (this.#dice.chance(pause)) this.#pause(this.#leaderOrAny());
-    if (this.#dice.chance(compaction)) this.#compact(this.#dice.pick(this.#members));
-    if (this.#dice.chance(0.5)) this.#propose(this.#dice.pick(this.#members));
+    if (this.#dice.chance(compaction)) this.#compact(this.#anyOrLeader());
+    if (this.#dice.chance(0.5)) this.#propose(this.#anyOrLeader());
     if (this.#dice.chance(0.2)) for (const member of this.#members) this.#read(member);
     if (this.#dice.chance(0.02)) this.#upset();
     if (this.#dice.chance(change)) this.#change(this.#leaderOrAny());
@@ -328,6 +328,10 @@ export class Simulation {
   #leaderOrAny(): Member {
     const leaders = this.#members.filter(({ role }) => role === 'leader');
     return this.#dice.pick(leaders.length > 0 ? leaders : this.#members);
+  }
+
+  #anyOrLeader(): Member {
+    return this.#dice.chance(0.5) ? this.#dice.pick(this.#members) : this.#leaderOrAny();
   }
 
   #upset(): void {

@@ -181,6 +181,18 @@ test('a bad group above the slot is damage when a later one proves that it was d
   await expectDamaged(cut, segmentPath(1));
 });
 
+test('the same holds when the next segment is ready already', async () => {
+  const machine = new Machine(new Power());
+  const storage = await machine.open();
+  for (let index = 1; index <= 9; index++)
+    await storage.append(appendOf([entryAt(index, 1, 5000)]));
+  for (let turn = 0; turn < 10; turn++) await settle();
+  const cut = machine.cut('keep');
+  expect(await cut.files.list('wal')).toContain('0000000000000002.log');
+  contentOf(cut, segmentPath(1)).corrupt(3 * pageBytes + 50, (byte) => byte ^ 1);
+  await expectDamaged(cut, segmentPath(1));
+});
+
 test('a truncated segment is damage below the slot and a torn tail above it', async () => {
   const below = await filled();
   contentOf(below, segmentPath(2)).truncate(4 * pageBytes);

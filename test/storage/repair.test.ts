@@ -171,6 +171,23 @@ describe('a log that is damaged', () => {
   });
 });
 
+test('a log that stands ready beside the place of the damaged one takes it at the next start', async () => {
+  const whole = await filled();
+  await damageLog(whole);
+  for (const at of ['renew.aside', 'renew.moved']) {
+    const machine = whole.cut('keep');
+    const crash = (name: StorageFailpoint): void => {
+      if (name !== at) return;
+      machine.power.off();
+      machine.power.check();
+    };
+    await expect(renewLog(repairOf(machine, crash), vote)).rejects.toThrow('power');
+    const storage = await machine.cut('drop').open();
+    expect(storage.hardState).toEqual({ ...vote, commitIndex: 40 });
+    expect(storage.logFirst).toBe(41);
+  }
+});
+
 test('a damaged identity takes everything aside, and the directory is nobody’s', async () => {
   const machine = await filled();
   machine.files.content('identity')?.corrupt(9, (byte) => byte ^ 1);

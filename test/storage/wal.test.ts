@@ -211,6 +211,28 @@ test('reading goes on while appends are written', async () => {
   expect((await storage.readLog(201, 1e6)).entries).toEqual(entriesFrom(201, 5, 1, 1000));
 });
 
+test('a read that was under way when entries were replaced gives the new ones', async () => {
+  let reads = Number.NEGATIVE_INFINITY;
+  let release = (): void => {};
+  const hold = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  const machine = new Machine(new Power(), {
+    beforeFile: async ({ kind }) => {
+      if (kind === 'read' && ++reads === 5) await hold;
+    },
+  });
+  const storage = await machine.open();
+  for (let index = 1; index <= 9; index++) await storage.append(appendOf([entryAt(index)]));
+  // One read finds the groups, and one more each the entries from 2 on: the last one hangs.
+  reads = 0;
+  const reading = storage.readLog(2, 1e6);
+  while (reads < 5) await settle();
+  await storage.append(appendOf(entriesFrom(4, 2, 2)));
+  release();
+  expect((await reading).entries).toEqual([...entriesFrom(2, 2), ...entriesFrom(4, 2, 2)]);
+});
+
 test('an entry that the log does not have is refused', async () => {
   const storage = await filled();
   await expect(storage.readLog(201, 1)).rejects.toMatchObject({ code: 'invalidArgument' });

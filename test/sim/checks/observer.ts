@@ -44,6 +44,8 @@ export class Observer {
   readonly #chains = new Map<number, number>();
   /** By index − 1. */
   readonly #committed: Mark[] = [];
+  /** The term of whoever first knew of each; by index − 1. It was committed in that term or before. */
+  readonly #committedIn: Term[] = [];
   readonly #digests = new Map<Index, string>();
   /** When each revision first stood in any member's state; by revision. */
   readonly #revisionTimes: number[] = [];
@@ -229,7 +231,8 @@ export class Observer {
     for (const [other, { status }] of this.#members) {
       if (other !== id && status?.role === 'leader') this.#options.hit('twoLeaders');
     }
-    const last = this.#committed.length;
+    // Votes that were late elect a leader of an older term than what is committed by now (Raft §5.4.3).
+    const last = this.#committedIn.findLastIndex((committedIn) => committedIn < term) + 1;
     if (last > 0 && mirror.durableAt(last)?.chain !== this.#committed[last - 1]?.chain) {
       this.#violate(id, `leads term ${term} without entry ${last}, which is committed`);
     }
@@ -253,10 +256,10 @@ export class Observer {
       this.#violate(id, `commits entry ${index} of term ${term} in term ${status.term}`);
       return;
     }
-    this.#commitTo(id, index, { term, chain });
+    this.#commitTo(id, index, { term, chain }, status.term);
   }
 
-  #commitTo(id: NodeId, index: Index, mark: Mark): void {
+  #commitTo(id: NodeId, index: Index, mark: Mark, committedIn: Term): void {
     const holders = [...this.#members].filter(
       ([, { mirror }]) => mirror.durableAt(index)?.chain === mark.chain,
     );
@@ -280,6 +283,7 @@ export class Observer {
       const committed = source.durableAt(at) as Mark;
       if (committed.term < mark.term) this.#options.hit('commitOfOlderTerm');
       this.#committed.push(committed);
+      this.#committedIn.push(committedIn);
     }
   }
 
