@@ -47,7 +47,20 @@ const refused: readonly [string, Partial<ServerOptions>, string, RegExp][] = [
   ['an unknown log level', { logLevel: 'loud' }, 'invalidArgument', /log level/],
 ];
 
+const mebi = 1024 * 1024;
+
 describe('the configuration', () => {
+  test('keeps as much log as it is told, and no nonsense', () => {
+    const retention = (more: object) => checkConfiguration({ ...sound, ...more }).retention;
+    expect(retention({ logWindowMib: 2, logRetainedMib: 3 })).toEqual({
+      logWindowBytes: 2 * mebi,
+      logRetainedBytesMax: 3 * mebi,
+    });
+    expect(retention({ logWindowMib: 5000 }).logRetainedBytesMax).toBe(5000 * mebi);
+    expect(() => retention({ logWindowMib: 0 })).toThrow('not a number from 1 on');
+    expect(() => retention({ logWindowMib: 2, logRetainedMib: 1 })).toThrow('less than the window');
+  });
+
   test('is taken as it was meant', () => {
     expect(checkConfiguration(sound)).toEqual({
       name: 'n1',
@@ -63,6 +76,7 @@ describe('the configuration', () => {
       join: [],
       allowedHosts: ['127.0.0.1'],
       logLevel: 'info',
+      retention: { logWindowBytes: 128 * mebi, logRetainedBytesMax: 1024 * mebi },
     });
   });
 
