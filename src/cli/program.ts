@@ -15,6 +15,7 @@ import { registerCommand } from './register.ts';
 import { serverCommand } from './server.ts';
 import { servicesCommand } from './services.ts';
 import { examples, type Run } from './session.ts';
+import { snapshotCommand } from './snapshot.ts';
 import { statusCommand } from './status.ts';
 import type { Terminal } from './terminal.ts';
 import { transferLeaderCommand } from './transfer-leader.ts';
@@ -35,6 +36,7 @@ const commands: readonly ((run: Run) => Command)[] = [
   statusCommand,
   memberCommand,
   transferLeaderCommand,
+  snapshotCommand,
   serverCommand,
   devCommand,
 ];

@@ -8,6 +8,8 @@ export interface Terminal {
   readonly environment: { readonly ROLLCALL_ENDPOINTS?: string | undefined };
   /** Whether the user types Ctrl-C to the whole process group. */
   readonly interactive: boolean;
+  /** Whether standard error is a terminal, where a line may be written anew. */
+  readonly warnsPeople: boolean;
   /** Standard input, as it comes. */
   readInput(): AsyncIterable<Uint8Array>;
   /** To standard output. */
@@ -47,6 +49,7 @@ export function processTerminal(): Terminal {
   return {
     environment: process.env,
     interactive: input.isTTY === true,
+    warnsPeople: isatty(2),
     readInput: () => process.stdin,
     print: (text) => {
       if (!closed.signal.aborted) process.stdout.write(text);

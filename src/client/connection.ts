@@ -333,6 +333,8 @@ function reasonOf(error: unknown): string {
 const uncounted: ReadonlySet<Method> = new Set<Method>([
   'watch',
   'watchService',
+  'snapshot',
+  'permit',
   'cancel',
   'status',
 ]);

@@ -45,6 +45,7 @@ export {
   type RegistryReadOptions,
 } from './registry.ts';
 export { type ServiceName, type ServiceSnapshot, ServiceView } from './service-view.ts';
+export { Snapshot, type SnapshotOptions } from './snapshot.ts';
 export {
   type Compare,
   type CompareOperator,

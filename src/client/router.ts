@@ -179,6 +179,14 @@ export class Router implements CallOwner, ConnectionEvents {
     return null;
   }
 
+  /** The connection to the leader while it is known and usable. */
+  leaderConnection(): Connection | null {
+    const address = this.#topology.leader;
+    if (address === null) return null;
+    const connection = this.#links.get(address)?.connection;
+    return connection?.usable ? connection : null;
+  }
+
   await(waiter: Waiter): void {
     this.#waiters.add(waiter);
   }
@@ -281,7 +289,7 @@ export class Router implements CallOwner, ConnectionEvents {
 
   /** `except` has just refused the call: it is asked again only after news or at the next sweep. */
   #dispatch(call: Call, except: Connection | null = null): void {
-    const connection = call.anywhere ? this.anyConnection(except) : this.#leaderConnection();
+    const connection = call.anywhere ? this.anyConnection(except) : this.leaderConnection();
     if (connection === null || connection === except || this.#closed) {
       this.#wait(call);
       return;
@@ -293,13 +301,6 @@ export class Router implements CallOwner, ConnectionEvents {
   #wait(call: Call): void {
     call.refusals = 0;
     this.#waiting.add(call);
-  }
-
-  #leaderConnection(): Connection | null {
-    const address = this.#topology.leader;
-    if (address === null) return null;
-    const connection = this.#links.get(address)?.connection;
-    return connection?.usable ? connection : null;
   }
 
   /** Sends what waits, if there is anybody to send it to. */

@@ -4,7 +4,7 @@
  */
 import type { Timer } from '../base/clock.ts';
 import type { RollcallError } from '../base/errors.ts';
-import type { StreamMethod } from '../wire/methods.ts';
+import type { Method, Parameters, StreamMethod } from '../wire/methods.ts';
 import { backoffMs } from './backoff.ts';
 import type { Connection } from './connection.ts';
 import type { Exchange } from './exchange.ts';
@@ -63,7 +63,7 @@ export class Stream implements Exchange, Waiter {
     if (connection === null || this.id === 0) return;
     const { id, sentAtMs } = this;
     connection.forget(this);
-    if (sentAtMs !== null && connection.usable) connection.send(new Cancellation(id));
+    if (sentAtMs !== null && connection.usable) connection.send(new Word('cancel', { id }));
   }
 
   connectionUsable(): void {
@@ -114,15 +114,16 @@ export class Stream implements Exchange, Waiter {
   }
 }
 
-/** Ends a stream at the node. Whatever it answers: the stream is forgotten here. */
-class Cancellation implements Exchange {
-  readonly method = 'cancel';
-  readonly parameters: { readonly id: number };
+/** Said to the node about a stream of its. Whatever it answers says nothing. */
+export class Word implements Exchange {
+  readonly method: Method;
+  readonly parameters: object;
   sentAtMs: number | null = null;
   id = 0;
 
-  constructor(streamId: number) {
-    this.parameters = { id: streamId };
+  constructor(method: 'cancel' | 'permit', parameters: Parameters<'cancel' | 'permit'>) {
+    this.method = method;
+    this.parameters = parameters;
   }
 
   item(): void {

@@ -9,7 +9,7 @@ import type { ChangeCause, Key, KeyEvent, KeyRange, KeyValue, LeaseId, Revision 
 import type { Version } from './version-table.ts';
 
 /** The seed of the hashes of values. */
-const valueSeed = 0x76616c75;
+export const valueSeed = 0x76616c75;
 
 /** Where values are kept. Null when there is none, which is damage. */
 export type ReadValue = (revision: Revision, sub: number) => Uint8Array | null;
@@ -27,6 +27,14 @@ export interface Change {
 export interface RevisionChanges {
   readonly revision: Revision;
   readonly events: readonly KeyEvent[];
+}
+
+/** A value as the index knows it. */
+export interface StoredValue {
+  readonly revision: Revision;
+  readonly sub: number;
+  readonly length: number;
+  readonly hash: Hash64;
 }
 
 const noChanges: readonly Change[] = [];
@@ -200,6 +208,21 @@ export class KeySpace {
       valueBytes += table.valueLength(slot);
     }
     return { revisions, next: null };
+  }
+
+  /** All values that have to be stored, in the order of (revision, sub). Changes must not come between. */
+  *storedValues(): Generator<StoredValue, undefined> {
+    const { log, table } = this.index;
+    for (let position = 0; position < log.length; position++) {
+      const slot = log.at(position);
+      if (table.isTombstone(slot)) continue;
+      yield {
+        revision: table.revision(slot),
+        sub: table.sub(slot),
+        length: table.valueLength(slot),
+        hash: table.valueHash(slot),
+      };
+    }
   }
 
   #event(history: KeyHistory, slot: number): KeyEvent {

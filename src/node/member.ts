@@ -12,6 +12,7 @@ import type { NodeId, Raft, Ready, RequestId } from '../raft/types.ts';
 import type { StateMachine } from '../state-machine/state-machine.ts';
 import type { Birth, Storage } from '../storage/types.ts';
 import { Applier } from './applier.ts';
+import { Backups } from './backups.ts';
 import { Governance, isMembershipRequest } from './governance.ts';
 import { Health } from './health.ts';
 import { Leadership } from './leadership.ts';
@@ -36,6 +37,8 @@ import { StateExchange } from './state-exchange.ts';
 import { Takeover } from './takeover.ts';
 import { bounds, timing } from './timing.ts';
 import type {
+  BackupRequest,
+  BackupSink,
   MemberApi,
   MemberStatus,
   PeerTransport,
@@ -79,6 +82,7 @@ export class Member implements MemberApi {
   readonly #queries: Queries;
   readonly #hub: WatchHub;
   readonly #views: ViewStreams;
+  readonly #backups: Backups;
   readonly #logClock: LogClock;
   readonly #logWindow: LogWindow;
   readonly #retention: LogRetention;
@@ -119,6 +123,10 @@ export class Member implements MemberApi {
       behindMs: timing.behindMs,
     });
     this.#views = new ViewStreams(this.#hub, this.#queries, this.#reads);
+    this.#backups = new Backups({
+      ...{ name: options.name, storage, clock, reads: this.#reads, failed: options.onFatal },
+      appliedIndex: () => this.#applier.last.index,
+    });
     this.#writes = new Writes({
       clock,
       random: options.random,
@@ -207,9 +215,15 @@ export class Member implements MemberApi {
   watchService(request: ServiceWatchRequest, sink: ViewSink): StreamHandle {
     const refusal = this.#streamRefusal();
     if (refusal !== null) return refuseStream(this.#clock, sink, refusal);
-    const handle = this.#views.open(request, sink);
     this.#loop.schedule();
-    return handle;
+    return this.#views.open(request, sink);
+  }
+
+  backup(request: BackupRequest, sink: BackupSink): StreamHandle {
+    const refusal = this.#refusal();
+    if (refusal !== null) return refuseStream(this.#clock, sink, refusal);
+    this.#loop.schedule();
+    return this.#backups.open(request, sink);
   }
 
   status(): MemberStatus {
@@ -260,6 +274,7 @@ export class Member implements MemberApi {
     this.#governance.close(closedInDoubtError());
     this.#reads.close(closedError());
     this.#hub.endAll(closedError());
+    this.#backups.close();
     await this.#exchange.close();
     await this.#options.storage.close();
   }

@@ -163,6 +163,9 @@ export interface ServiceWatchRequest extends ServiceName {
   readonly minRevision: Revision;
 }
 
+/** As for a read; without `serializable` everything that was committed before is in it. */
+export type BackupRequest = Freshness;
+
 /**
  * Where a stream delivers. A stream is paused while `send` last returned false, until `resume()` of
  * its handle; meanwhile nothing is buffered for it: it reads on from history.
@@ -177,6 +180,14 @@ export interface WatchSink {
 export interface ViewSink {
   view(revision: Revision, instances: readonly RegisteredInstance[]): boolean;
   send(batch: ViewBatch): boolean;
+  end(error: RollcallError): void;
+}
+
+/** Takes the bytes of a backup file one after the other; paused like the other streams. */
+export interface BackupSink {
+  send(bytes: Uint8Array): boolean;
+  /** All was sent; it is the state at this revision. */
+  done(revision: Revision): void;
   end(error: RollcallError): void;
 }
 
@@ -210,6 +221,7 @@ export interface MemberApi {
   submit(request: Request, reply: Reply): void;
   watch(request: WatchRequest, sink: WatchSink): StreamHandle;
   watchService(request: ServiceWatchRequest, sink: ViewSink): StreamHandle;
+  backup(request: BackupRequest, sink: BackupSink): StreamHandle;
   status(): MemberStatus;
   /** Knows a leader and has applied up to what was committed when it learned of it. */
   ready(): boolean;

@@ -21,6 +21,7 @@ import type {
   NodeStatus,
   Parameters,
   Results,
+  StreamMethod,
   WireApplicant,
   WireEvent,
   WireInstance,
@@ -37,7 +38,7 @@ const fragmentBytesMax = 1024 * 1024;
 const eventOverheadBytes = 320;
 
 /** The methods that the member answers once. */
-export type MemberMethod = Exclude<Method, 'status' | 'watch' | 'watchService' | 'cancel'>;
+export type MemberMethod = Exclude<Method, StreamMethod | 'status' | 'permit' | 'cancel'>;
 
 const requests: { readonly [M in MemberMethod]: (params: Parameters<M>) => Request } = {
   put: (params) => ({ type: 'put', ...params }),

@@ -52,6 +52,7 @@ export class ClientConnection {
     this.#remote = remote;
     this.#streams = new ClientStreams({
       item: (id, body) => this.#add(this.#encode(id, itemKinds.item, body)),
+      result: (id, body) => this.#add(encodeItem(id, itemKinds.result, body)),
       error: (id, error) => this.#fail(id, error),
       hasRoom: () => this.#backlog < context.bounds.streamBacklogBytesMax,
     });
@@ -179,6 +180,13 @@ export class ClientConnection {
       case 'cancel':
         this.#streams.cancel((checked as Parameters<'cancel'>).id);
         this.#add(encodeItem(id, itemKinds.result, { revision: this.#revision }));
+        return;
+      case 'permit':
+        this.#streams.permit(checked as Parameters<'permit'>);
+        this.#add(encodeItem(id, itemKinds.result, { revision: this.#revision }));
+        return;
+      case 'snapshot':
+        this.#streams.snapshot(id, checked as Parameters<'snapshot'>, this.#memberForStream());
         return;
       case 'watch':
         this.#streams.watch(id, checked as Parameters<'watch'>, this.#memberForStream());

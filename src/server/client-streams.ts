@@ -1,12 +1,14 @@
-/** The open watches and service views of one connection. */
+/** The open watches, service views and backups of one connection. */
 import { RollcallError } from '../base/errors.ts';
 import type { MemberApi, StreamHandle } from '../node/types.ts';
-import type { Items, Parameters, StreamMethod } from '../wire/methods.ts';
+import type { Items, Parameters, Results, StreamMethod } from '../wire/methods.ts';
 import { changesOf, eventsOf, viewOf } from './answers.ts';
 
 export interface StreamOutput {
   /** Throws `frameTooLarge`. */
   item(id: number, body: Items[StreamMethod]): void;
+  /** The stream's good end. */
+  result(id: number, body: Results['snapshot']): void;
   /** The stream's end. */
   error(id: number, error: RollcallError): void;
   /** Whether there is room for more right now. */
@@ -52,6 +54,27 @@ export class ClientStreams {
     this.#settle(stream);
   }
 
+  snapshot(id: number, params: Parameters<'snapshot'>, member: MemberApi): void {
+    const { window, ...request } = params;
+    const stream = this.#begin(id, window);
+    stream.handle = member.backup(request, {
+      send: (bytes) => this.#send(stream, () => [{ type: 'bytes', bytes }]),
+      done: (revision) => {
+        if (this.#close(stream)) this.#output.result(id, { revision });
+      },
+      end: (error) => this.#end(stream, error),
+    });
+    this.#settle(stream);
+  }
+
+  /** The client has taken items of a snapshot, and takes as many more. Does nothing once it is over. */
+  permit({ id, items }: Parameters<'permit'>): void {
+    const stream = this.#streams.get(id);
+    if (stream === undefined) return;
+    stream.permits += items;
+    this.resume();
+  }
+
   cancel(id: number): void {
     const stream = this.#streams.get(id);
     if (stream === undefined) return;
@@ -63,6 +86,7 @@ export class ClientStreams {
   resume(): void {
     for (const stream of [...this.#paused]) {
       if (!this.#output.hasRoom()) return;
+      if (stream.permits <= 0) continue;
       this.#paused.delete(stream);
       stream.handle?.resume();
     }
@@ -78,8 +102,8 @@ export class ClientStreams {
     this.#paused.clear();
   }
 
-  #begin(id: number): Stream {
-    const stream: Stream = { id, handle: null, isOver: false };
+  #begin(id: number, permits = Number.POSITIVE_INFINITY): Stream {
+    const stream: Stream = { id, handle: null, permits, isOver: false };
     this.#streams.set(id, stream);
     return stream;
   }
@@ -92,24 +116,32 @@ export class ClientStreams {
   #send(stream: Stream, bodies: () => readonly Items[StreamMethod][]): boolean {
     if (stream.isOver) return false;
     try {
-      for (const body of bodies()) this.#output.item(stream.id, body);
+      for (const body of bodies()) {
+        this.#output.item(stream.id, body);
+        stream.permits--;
+      }
     } catch (error) {
       if (!(error instanceof RollcallError)) throw error;
       this.#end(stream, error);
       stream.handle?.cancel();
       return false;
     }
-    if (this.#output.hasRoom()) return true;
+    if (stream.permits > 0 && this.#output.hasRoom()) return true;
     this.#paused.add(stream);
     return false;
   }
 
   #end(stream: Stream, error: RollcallError): void {
-    if (stream.isOver) return;
+    if (this.#close(stream)) this.#output.error(stream.id, error);
+  }
+
+  /** Whether it was open. */
+  #close(stream: Stream): boolean {
+    if (stream.isOver) return false;
     stream.isOver = true;
     this.#streams.delete(stream.id);
     this.#paused.delete(stream);
-    this.#output.error(stream.id, error);
+    return true;
   }
 }
 
@@ -117,5 +149,7 @@ interface Stream {
   readonly id: number;
   /** Null until the member has answered the opening call. */
   handle: StreamHandle | null;
+  /** How many items the client takes before it says more. */
+  permits: number;
   isOver: boolean;
 }

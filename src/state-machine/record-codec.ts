@@ -159,6 +159,15 @@ export function decodeRecord(key: string, bytes: Uint8Array): IndexRecord | Leas
   });
 }
 
+/** What the key of a value's record says; null for any other key that `decodeRecord` takes. */
+export function valuePlace(
+  key: string,
+): { readonly space: number; readonly revision: Revision; readonly sub: number } | null {
+  if (key.length !== versionKeyLength || key.charCodeAt(1) !== valueKind) return null;
+  const space = keySpaces.findIndex(({ code }) => code === key.charCodeAt(0));
+  return { space, ...readPlace(key) };
+}
+
 function readLeaseRecord(key: string, bytes: Uint8Array): LeaseRecord {
   if (key.length !== leaseKeyLength) throw malformed(`lease key of ${key.length} bytes`);
   const leaseId = new ByteReader(bytesFromBinary(key), 1).id();
@@ -176,8 +185,7 @@ function readLeaseRecord(key: string, bytes: Uint8Array): LeaseRecord {
 }
 
 function readIndexRecord(space: KeySpaceName, recordKey: string, bytes: Uint8Array): IndexRecord {
-  const revision = bigEndian(recordKey, 2) * 0x1_0000_0000 + bigEndian(recordKey, 6);
-  const sub = bigEndian(recordKey, 10);
+  const { revision, sub } = readPlace(recordKey);
   if (!Number.isSafeInteger(revision) || revision === 0 || sub > subMax) {
     throw malformed(`revision ${revision}.${sub}`);
   }
@@ -201,6 +209,13 @@ function readIndexRecord(space: KeySpaceName, recordKey: string, bytes: Uint8Arr
   };
   reader.end();
   return { type: 'index', space, key, version };
+}
+
+function readPlace(key: string): { readonly revision: Revision; readonly sub: number } {
+  return {
+    revision: bigEndian(key, 2) * 0x1_0000_0000 + bigEndian(key, 6),
+    sub: bigEndian(key, 10),
+  };
 }
 
 function bigEndian(text: string, at: number): number {

@@ -177,6 +177,13 @@ export const methods = {
   watch: object({ key, rangeEnd, startRevision: revision, previous: optional(boolean, false) }),
   /** A stream: the whole `view` first, then its `changes`. */
   watchService: object({ ...serviceFields, minRevision: revision }),
+  /**
+   * A stream: the bytes of a backup file, then a result. At most `window` items come before the client
+   * permits more of them.
+   */
+  snapshot: object({ ...freshness, window: integer(1, 64) }),
+  /** Lets the snapshot that the request `id` of the same connection began send so many items more. */
+  permit: object({ id: integer(1, 0xffffffff), items: integer(1, 64) }),
   /** Ends the stream that the request `id` of the same connection began. */
   cancel: object({ id: integer(1, 0xffffffff) }),
 } as const;
@@ -348,6 +355,9 @@ export interface Results {
     readonly leaderName: string;
   };
   readonly status: NodeStatus;
+  /** The revision of the state that was sent. */
+  readonly snapshot: { readonly revision: number };
+  readonly permit: { readonly revision: number };
   readonly cancel: { readonly revision: number };
 }
 
@@ -375,6 +385,7 @@ export interface Items {
         readonly revision: number;
         readonly events: readonly WireInstanceEvent[];
       };
+  readonly snapshot: { readonly type: 'bytes'; readonly bytes: Uint8Array };
 }
 
 export type StreamMethod = keyof Items;

@@ -4,6 +4,7 @@ import type { StopSignal, Terminal } from '../../src/cli/terminal.ts';
 export class FakeTerminal implements Terminal {
   readonly environment: { readonly ROLLCALL_ENDPOINTS?: string };
   interactive = false;
+  warnsPeople = false;
   input: readonly Uint8Array[] = [];
   warned = '';
   exited: number | null = null;

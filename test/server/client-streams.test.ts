@@ -98,3 +98,20 @@ test('a service view tells the whole first, then the changes, then why it ends',
   });
   expect(await client.next(view)).toMatchObject({ kind: 1, body: { code: 'noLeader' } });
 });
+
+test('a snapshot sends what its client permits, and then its result', async () => {
+  const client = await fixture.connect();
+  const [snapshot] = client.send(['snapshot', { window: 2 }]) as [number];
+  const next = async (): Promise<unknown> => {
+    const { kind, body } = (await client.next(snapshot)) as { kind: number; body: unknown };
+    return kind === 0 ? body : [...(body as { bytes: Uint8Array }).bytes];
+  };
+  expect([await next(), await next()]).toEqual([[0], [1]]);
+  await client.call('permit', { id: snapshot, items: 1 });
+  expect(await next()).toEqual([2]);
+  // Nothing more came before this answer.
+  await client.call('permit', { id: 1000, items: 1 });
+  await client.call('permit', { id: snapshot, items: 64 });
+  for (let piece = 3; piece < 10; piece++) expect(await next()).toEqual([piece]);
+  expect(await next()).toEqual({ revision: 1 });
+});

@@ -2,6 +2,8 @@
 import { RollcallError } from '../../src/base/errors.ts';
 import type { KeyValue } from '../../src/mvcc/types.ts';
 import type {
+  BackupRequest,
+  BackupSink,
   MemberApi,
   MemberStatus,
   Reply,
@@ -80,6 +82,22 @@ export class MapMember implements MemberApi {
       sink.end(new RollcallError('noLeader', `No leader for ${request.service}`));
     });
     return { resume() {}, cancel() {} };
+  }
+
+  /** Ten pieces of one byte each, as fast as they are taken. */
+  backup(_request: BackupRequest, sink: BackupSink): StreamHandle {
+    let next = 0;
+    const resume = (): void => {
+      while (next < 10) if (!sink.send(Uint8Array.of(next++))) return;
+      sink.done(this.#revision);
+    };
+    queueMicrotask(resume);
+    return {
+      resume,
+      cancel: () => {
+        next = 10;
+      },
+    };
   }
 
   status(): MemberStatus {

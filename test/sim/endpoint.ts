@@ -101,6 +101,7 @@ class Connection {
     this.answering = answering;
     this.#streams = new ClientStreams({
       item: (id, body) => this.#add(encodeItem(id, itemKinds.item, body)),
+      result: (id, body) => this.#add(encodeItem(id, itemKinds.result, body)),
       error: (id, error) => this.#fail(id, error),
       hasRoom: () => true,
     });
@@ -142,6 +143,13 @@ class Connection {
         return;
       case 'watchService':
         this.#streams.watchService(id, checked as Parameters<'watchService'>, this.#member);
+        return;
+      case 'snapshot':
+        this.#streams.snapshot(id, checked as Parameters<'snapshot'>, this.#member);
+        return;
+      case 'permit':
+        this.#streams.permit(checked as Parameters<'permit'>);
+        this.#add(encodeItem(id, itemKinds.result, { revision: this.#member.status().revision }));
         return;
       default:
         this.#submit(id, method, checked);
