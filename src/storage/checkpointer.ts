@@ -115,7 +115,7 @@ export class Checkpointer {
   }
 
   async #write(
-    records: ReadonlyMap<string, Uint8Array | null>,
+    records: Iterable<LevelChange>,
     bytes: number,
     stored: StoredCheckpoint,
   ): Promise<void> {
@@ -133,10 +133,7 @@ export function roomFor(batchBytes: number): number {
   return 2 * batchBytes + 1024 * 1024;
 }
 
-function* changes(
-  records: ReadonlyMap<string, Uint8Array | null>,
-  stored: StoredCheckpoint,
-): Iterable<LevelChange> {
+function* changes(records: Iterable<LevelChange>, stored: StoredCheckpoint): Iterable<LevelChange> {
   yield* records;
   yield* checkpointChanges(stored);
 }

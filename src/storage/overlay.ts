@@ -6,18 +6,14 @@
  * when a generation is dropped.
  */
 import { assert } from '../base/assert.ts';
-import type { Level, Overlay } from './types.ts';
-import { recordBytes, ValueCache } from './value-cache.ts';
-
-interface Generation {
-  readonly records: Map<string, Uint8Array | null>;
-  bytes: number;
-}
+import { Generation } from './generation.ts';
+import type { Level, LevelChange, Overlay } from './types.ts';
+import { ValueCache } from './value-cache.ts';
 
 export class GenerationOverlay implements Overlay {
   readonly #level: Level;
   readonly #cache: ValueCache;
-  #newest: Generation = emptyGeneration();
+  #newest = new Generation();
   #frozen: Generation | null = null;
   #isAtBoundary = true;
 
@@ -27,9 +23,9 @@ export class GenerationOverlay implements Overlay {
   }
 
   read(key: string): Uint8Array | null {
-    const newest = this.#newest.records.get(key);
+    const newest = this.#newest.get(key);
     if (newest !== undefined) return newest;
-    const frozen = this.#frozen?.records.get(key);
+    const frozen = this.#frozen?.get(key);
     if (frozen !== undefined) return frozen;
     const cached = this.#cache.get(key);
     if (cached !== null) return cached;
@@ -40,12 +36,8 @@ export class GenerationOverlay implements Overlay {
 
   write(key: string, bytes: Uint8Array | null): void {
     assert(key.charCodeAt(0) < 0xff, () => `Key of ${key.length} bytes is the storage's own`);
-    const { records } = this.#newest;
-    const before = records.get(key);
-    if (before !== undefined) this.#newest.bytes -= recordBytes(key, before);
-    this.#newest.bytes += recordBytes(key, bytes);
-    records.set(key, bytes);
-    this.#cache.delete(key);
+    this.#newest.set(key, bytes);
+    if (!this.#cache.isEmpty) this.#cache.delete(key);
     this.#isAtBoundary = false;
   }
 
@@ -67,13 +59,13 @@ export class GenerationOverlay implements Overlay {
     this.#isAtBoundary = true;
   }
 
-  /** Closes the newest generation, at an entry boundary, and returns its records. */
-  freeze(): Map<string, Uint8Array | null> {
+  /** Closes the newest generation, at an entry boundary, and returns what it changes, in order. */
+  freeze(): Iterable<LevelChange> {
     assert(this.#isAtBoundary, 'Frozen within an entry');
     assert(this.#frozen === null, 'Two generations frozen');
     this.#frozen = this.#newest;
-    this.#newest = emptyGeneration();
-    return this.#frozen.records;
+    this.#newest = new Generation();
+    return this.#frozen.changes();
   }
 
   /** Level has the frozen generation. */
@@ -81,8 +73,4 @@ export class GenerationOverlay implements Overlay {
     assert(this.#frozen !== null, 'No generation is frozen');
     this.#frozen = null;
   }
-}
-
-function emptyGeneration(): Generation {
-  return { records: new Map(), bytes: 0 };
 }

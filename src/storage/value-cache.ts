@@ -12,6 +12,10 @@ export class ValueCache {
     this.#halfBytesMax = bytesMax / 2;
   }
 
+  get isEmpty(): boolean {
+    return this.#young.size === 0 && this.#old.size === 0;
+  }
+
   get(key: string): Uint8Array | null {
     const young = this.#young.get(key);
     if (young !== undefined) return young;
