@@ -19,7 +19,7 @@ import { Leadership } from './leadership.ts';
 import { LogClock } from './log-clock.ts';
 import { LogRetention, type RetentionBounds } from './log-retention.ts';
 import { LogWindow } from './log-window.ts';
-import { standingOf } from './membership.ts';
+import { memberStatus } from './member-status.ts';
 import { isRead, Queries } from './queries.ts';
 import { Reads } from './reads.ts';
 import { ReadyLoop } from './ready-loop.ts';
@@ -227,27 +227,14 @@ export class Member implements MemberApi {
   }
 
   status(): MemberStatus {
-    const { birth, memberId, name } = this.#options;
-    const status = this.#raft.status();
-    const { configuration, role, currentTerm, leaderId, commitIndex } = status;
-    const leader = configuration.members.find((member) => member.id === leaderId);
-    return {
-      clusterId: birth.clusterId,
-      incarnation: birth.incarnation,
-      memberId,
-      name,
-      role,
-      standing: this.#health.isRemoved ? 'removed' : standingOf(memberId, status),
-      term: currentTerm,
-      leaderId,
-      leaderName: leader?.name ?? null,
-      leaderAddress: leader?.clientAddress ?? null,
-      members: configuration.members.map(({ id, clientAddress }) => ({ id, clientAddress })),
-      commitIndex,
+    return memberStatus({
+      name: this.#options.name,
+      birth: this.#options.birth,
+      raft: this.#raft.status(),
+      machine: this.#machine,
       appliedIndex: this.#applier.last.index,
-      revision: this.#machine.revision,
-      digest: this.#queries.digest,
-    };
+      isRemoved: this.#health.isRemoved,
+    });
   }
 
   ready(): boolean {

@@ -1,7 +1,6 @@
 /** Reads of the state as it is now: what the node asks for itself, and what clients ask for. */
 import type { Clock } from '../base/clock.ts';
 import { RollcallError } from '../base/errors.ts';
-import { formatHash } from '../base/hash.ts';
 import { limits } from '../base/limits.ts';
 import { Refusal } from '../base/refusal.ts';
 import { leaseNotFound } from '../mvcc/operation.ts';
@@ -62,10 +61,6 @@ export class Queries implements WatchSource {
 
   get revision(): Revision {
     return this.#machine.revision;
-  }
-
-  get digest(): string {
-    return formatHash(this.#machine.digest);
   }
 
   compactRevision(space: KeySpaceName): Revision {

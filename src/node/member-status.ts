@@ -1,0 +1,39 @@
+import { formatHash } from '../base/hash.ts';
+import type { Index, Status } from '../raft/types.ts';
+import type { StateMachine } from '../state-machine/state-machine.ts';
+import type { Birth } from '../storage/types.ts';
+import { standingOf } from './membership.ts';
+import type { MemberStatus } from './types.ts';
+
+export interface StatusParts {
+  readonly name: string;
+  readonly birth: Pick<Birth, 'clusterId' | 'incarnation'>;
+  readonly raft: Status;
+  readonly machine: Pick<StateMachine, 'revision' | 'digest'>;
+  readonly appliedIndex: Index;
+  readonly isRemoved: boolean;
+}
+
+/** What a member says of itself. */
+export function memberStatus(parts: StatusParts): MemberStatus {
+  const { name, birth, raft, machine, appliedIndex, isRemoved } = parts;
+  const { members } = raft.configuration;
+  const leader = members.find(({ id }) => id === raft.leaderId);
+  return {
+    clusterId: birth.clusterId,
+    incarnation: birth.incarnation,
+    memberId: raft.id,
+    name,
+    role: raft.role,
+    standing: isRemoved ? 'removed' : standingOf(raft.id, raft),
+    term: raft.currentTerm,
+    leaderId: raft.leaderId,
+    leaderName: leader?.name ?? null,
+    leaderAddress: leader?.clientAddress ?? null,
+    members: members.map(({ id, clientAddress }) => ({ id, clientAddress })),
+    commitIndex: raft.commitIndex,
+    appliedIndex,
+    revision: machine.revision,
+    digest: formatHash(machine.digest),
+  };
+}
