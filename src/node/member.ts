@@ -17,7 +17,7 @@ import { Governance, isMembershipRequest } from './governance.ts';
 import { Health } from './health.ts';
 import { Leadership } from './leadership.ts';
 import { LogClock } from './log-clock.ts';
-import { LogRetention, type RetentionBounds } from './log-retention.ts';
+import { LogRetention } from './log-retention.ts';
 import { LogWindow } from './log-window.ts';
 import { memberStatus } from './member-status.ts';
 import { isRead, Queries } from './queries.ts';
@@ -35,7 +35,7 @@ import type { ReceivedState } from './snapshot-fetch.ts';
 import { startRaft } from './start-raft.ts';
 import { StateExchange } from './state-exchange.ts';
 import { Takeover } from './takeover.ts';
-import { bounds, timing } from './timing.ts';
+import { type Bounds, bounds as usualBounds, timing } from './timing.ts';
 import type {
   BackupRequest,
   BackupSink,
@@ -64,8 +64,8 @@ export interface MemberOptions {
   readonly transport: PeerTransport;
   readonly clock: Clock;
   readonly random: Random;
-  /** How much of the log is kept for followers; as in `bounds` unless given. */
-  readonly retention?: RetentionBounds;
+  /** Where they differ from the usual ones: for tests of what is rarely at its bound. */
+  readonly bounds?: Partial<Bounds>;
   /** Called once: the disk failed or an invariant broke, and the process must end. */
   readonly onFatal: (error: unknown) => void;
 }
@@ -107,15 +107,15 @@ export class Member implements MemberApi {
     this.#clock = clock;
     this.#machine = machine;
     const { last, configuration } = storage.start;
-    this.#raft = startRaft(options.memberId, options.random, storage);
+    const bounds = { ...usualBounds, ...options.bounds };
+    this.#raft = startRaft(options.memberId, options.random, storage, bounds);
     this.#leadership = new Leadership(clock.monotonic());
     this.#logClock = new LogClock(clock.monotonic(), machine.logTimeMs, timing.logTimeStepMsMax);
     this.#logClock.appended(storage.entries);
-    const retention = options.retention ?? bounds;
     // What the disk gives up, the memory has given up before.
-    const bytesPerCut = Math.min(bounds.logBytesPerCut, retention.logWindowBytes / 2);
+    const bytesPerCut = Math.min(bounds.logBytesPerCut, bounds.logWindowBytes / 2);
     this.#logWindow = new LogWindow(bytesPerCut, last.index);
-    this.#retention = new LogRetention(retention, last.index);
+    this.#retention = new LogRetention(bounds, last.index);
     this.#queries = new Queries(machine, clock, () => this.#governance.report(), options.onFatal);
     this.#hub = new WatchHub(this.#queries, clock);
     this.#reads = new Reads(clock, {
@@ -128,6 +128,7 @@ export class Member implements MemberApi {
       appliedIndex: () => this.#applier.last.index,
     });
     this.#writes = new Writes({
+      bounds,
       clock,
       random: options.random,
       isFull: () =>

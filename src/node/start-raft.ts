@@ -2,13 +2,14 @@ import type { Random } from '../base/prng.ts';
 import { createRaft } from '../raft/raft.ts';
 import type { NodeId, Raft } from '../raft/types.ts';
 import type { Storage } from '../storage/types.ts';
-import { bounds, timing } from './timing.ts';
+import { type Bounds, timing } from './timing.ts';
 
 /** The core as the storage has kept it. */
 export function startRaft(
   id: NodeId,
   random: Random,
   { hardState, start, entries }: Pick<Storage, 'hardState' | 'start' | 'entries'>,
+  bounds: Bounds,
 ): Raft {
   const options = {
     ...{ id, random },

@@ -29,6 +29,8 @@ export const timing = {
   turnMs: 8,
 } as const;
 
+export type Bounds = { readonly [name in keyof typeof bounds]: number };
+
 export const bounds = {
   entryCommandsMax: 1024,
   entryBytesMax: 1024 * 1024,

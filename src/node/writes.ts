@@ -12,10 +12,11 @@ import type { Command, Outcome } from '../state-machine/types.ts';
 import { commandBytes, commandOf } from './commands.ts';
 import { Proposals } from './proposals.ts';
 import { Renewals } from './renewals.ts';
-import { bounds, timing } from './timing.ts';
+import { type Bounds, timing } from './timing.ts';
 import type { Reply, WriteRequest } from './types.ts';
 
 export interface WritesOptions {
+  readonly bounds: Bounds;
   readonly clock: Clock;
   readonly random: Random;
   /** True while the disk is so far behind that nothing more may be taken. */
@@ -31,12 +32,13 @@ export interface WritesOptions {
 
 export class Writes {
   readonly #options: WritesOptions;
-  readonly #proposals = new Proposals({ ...bounds, timeoutMs: timing.requestTimeoutMs });
+  readonly #proposals: Proposals;
   readonly #renewals: Renewals;
   #lastProposalMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: WritesOptions) {
     this.#options = options;
+    this.#proposals = new Proposals({ ...options.bounds, timeoutMs: timing.requestTimeoutMs });
     this.#renewals = new Renewals(options.clock, timing.renewalGatherMs, (leaseIds, reply) =>
       this.#add({ type: 'leaseKeepAlive', leaseIds }, reply),
     );
@@ -49,7 +51,8 @@ export class Writes {
   /** Whether entries should leave now: at once when none is in flight, otherwise when it is worth one. */
   get isDue(): boolean {
     const { gathered, inFlight } = this.#proposals;
-    if (gathered === 0 || this.#options.isFull()) return false;
+    const { isFull, bounds } = this.#options;
+    if (gathered === 0 || isFull()) return false;
     if (inFlight === 0) return true;
     return gathered >= bounds.entryCommandsWorthwhile && inFlight < bounds.entriesInFlightMax;
   }

@@ -34,7 +34,7 @@ async function openStoredMember(dataDirectory: string, parts: MemberParts): Prom
     openLevel: (path) => openLevel(join(dataDirectory, path)),
   });
   try {
-    const member = await openMember({ ...parts, ...identity, birth, storage });
+    const member = await openMember({ ...parts, ...identity, birth, storage, bounds: retention });
     member.start();
     return member;
   } catch (error) {

@@ -179,6 +179,7 @@ class Connection {
 
   #fail(id: number, error: RollcallError): void {
     if (error.code === 'notLeader') this.#witness.hit('redirected');
+    if (error.code === 'timeout' && !error.definite) this.#witness.hit('nodeTimedOut');
     if (error.code === 'behind') this.#witness.hit('behindRefused');
     this.#add(encodeItem(id, itemKinds.error, errorBody(error)));
   }

@@ -1,5 +1,6 @@
 /** One machine of the world: its disk, which outlives everything, and the process that runs on it, if any. */
 import type { Member } from '../../src/node/member.ts';
+import type { StorageFailpoint } from '../../src/storage/failpoints.ts';
 import type { SimDisk } from './disk.ts';
 import type { Endpoint } from './endpoint.ts';
 import type { SimulatedFiles } from './files.ts';
@@ -38,6 +39,8 @@ export interface SimNode {
   readonly address: string;
   readonly clockError: ClockError;
   readonly disk: SimDisk;
+  /** What is to happen at one of the storage's named places; null when nothing is. */
+  failpoint: { readonly name: StorageFailpoint; readonly reached: () => Promise<void> } | null;
   files: SimulatedFiles;
   power: Power;
   /** The newest process, also after its end; null while the machine is without power. */

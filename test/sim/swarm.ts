@@ -4,6 +4,7 @@
  * would hide more than they show.
  */
 import type { Random } from '../../src/base/prng.ts';
+import type { Bounds } from '../../src/node/timing.ts';
 import { fairWeather, type Weather } from './network.ts';
 import { between, chance, pick, stream } from './random.ts';
 
@@ -23,6 +24,8 @@ export interface Swarm {
   readonly generationBytesMax: number;
   readonly generationAgeMsMax: number;
   readonly valueCacheBytesMax: number;
+  /** What differs from the member's usual bounds. */
+  readonly bounds: Partial<Bounds>;
   readonly faultEveryMs: number;
   readonly clients: number;
   readonly thinkMs: number;
@@ -47,12 +50,31 @@ export function drawSwarm(seed: number): Swarm {
     generationBytesMax: pick(random, [1, 2048, 65_536, 16 * 1024 * 1024]),
     generationAgeMsMax: pick(random, [20, 300, 5000]),
     valueCacheBytesMax: pick(random, [1, 1024, 1024 * 1024]),
-    faultEveryMs: between(random, 120, 280),
+    bounds: drawBounds(random),
+    faultEveryMs: between(random, 100, 240),
     clients: pick(random, [2, 4, 6]),
     thinkMs: pick(random, [5, 15, 40]),
-    requestTimeoutMs: pick(random, [300, 1000, 5000]),
+    requestTimeoutMs: pick(random, [300, 1000, 5000, 8000]),
     keys: pick(random, [1, 3, 8]),
   };
+}
+
+const boundExtremes: { readonly [name in keyof Bounds]?: readonly number[] } = {
+  entryCommandsMax: [1, 5],
+  entriesInFlightMax: [1, 50],
+  entryCommandsWorthwhile: [1, 5],
+  entriesPerMessageMax: [1, 5, 50],
+  bytesPerMessageMax: [1, 500],
+  inflightMessagesMax: [1, 5],
+  inflightBytesMax: [1, 1000],
+  logBytesPerCut: [1, 1000, 50_000],
+};
+
+function drawBounds(random: Random): Partial<Bounds> {
+  const drawn = Object.entries(boundExtremes)
+    .filter(() => chance(random, 0.35))
+    .map(([name, extremes]) => [name, pick(random, extremes)] as const);
+  return Object.fromEntries(drawn);
 }
 
 export function drawWeather(random: Random): Weather {

@@ -10,6 +10,7 @@ import { createPrng, type Random, randomBelow, randomId } from '../../src/base/p
 import { isNodeMessage } from '../../src/format/node-message.ts';
 import type { Message } from '../../src/format/types.ts';
 import { openMember } from '../../src/node/open-member.ts';
+import type { StorageFailpoint } from '../../src/storage/failpoints.ts';
 import { loadIdentity, mintIdentity, saveBirth } from '../../src/storage/identity.ts';
 import { openStorage } from '../../src/storage/storage.ts';
 import type { Birth, Storage } from '../../src/storage/types.ts';
@@ -230,6 +231,7 @@ export class World {
       generationBytesMax,
       generationAgeMsMax,
       valueCacheBytesMax,
+      failpoint: (name) => this.#reach(node, life, name),
     });
     if (clock.isOver) return;
     this.#watchStorage(node, life, storage);
@@ -241,6 +243,7 @@ export class World {
         if (life.member !== null) this.observer.turned(node.id, life.member.status());
       }),
       clock,
+      bounds: this.swarm.bounds,
       random: createPrng(randomBelow(this.random, 2 ** 32)),
       onFatal: (error) => this.#ended(node, life, error),
     });
@@ -253,21 +256,29 @@ export class World {
     });
   }
 
+  /** The storage has come to one of its named places. */
+  #reach(node: SimNode, life: Life, name: StorageFailpoint): void | Promise<void> {
+    if (node.failpoint?.name !== name || life.clock.isOver) return;
+    const { reached } = node.failpoint;
+    node.failpoint = null;
+    return reached();
+  }
+
   /** Sees what the member hands to its disk, and when the disk is done. */
   #watchStorage(node: SimNode, life: Life, storage: Storage): void {
     const { id } = node;
-    this.observer.started(
-      id,
-      storage.hardState,
-      storage.checkpoint?.applied.index ?? 0,
-      storage.entries,
-    );
+    this.observer.started(id, storage.hardState, storage.start.last.index, storage.entries);
     const append = storage.append.bind(storage);
     storage.append = async (writing) => {
       this.observer.handed(id, writing);
       this.trace.mix(writing.entries.length);
       await append(writing);
       if (!life.clock.isOver) this.observer.persisted(id);
+    };
+    const readLog = storage.readLog.bind(storage);
+    storage.readLog = (from, bytesMax) => {
+      this.hit('logReadFromDisk');
+      return readLog(from, bytesMax);
     };
     const applied = storage.applied.bind(storage);
     storage.applied = (header) => {
@@ -338,6 +349,7 @@ export class World {
         wallSkewMs: between(random, -wallSkewMs, wallSkewMs),
       },
       disk,
+      failpoint: null,
       power,
       files: new SimulatedFiles({
         power,

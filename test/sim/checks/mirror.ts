@@ -4,24 +4,38 @@
  * equal logs.
  */
 import { hash64 } from '../../../src/base/hash.ts';
-import type { Append, Configuration, Entry, HardState, Index } from '../../../src/raft/types.ts';
+import type {
+  Append,
+  Configuration,
+  Entry,
+  EntryId,
+  HardState,
+  Index,
+} from '../../../src/raft/types.ts';
 
 export interface Mark {
   readonly term: number;
   readonly chain: number;
 }
 
+/** Where a log begins: an entry that was committed, and everything up to it. */
+interface Base extends Mark {
+  readonly index: Index;
+}
+
 interface InFlight {
-  readonly number: number;
   readonly hardState: HardState | null;
+  readonly base: Base | null;
   readonly first: Index;
   readonly entries: readonly Entry[];
   readonly marks: readonly Mark[];
 }
 
-const origin: Mark = { term: 0, chain: 0x2545f491 };
+const origin: Base = { index: 0, term: 0, chain: 0x2545f491 };
 
 export class Mirror {
+  /** What stands before `#durable[0]`; moved by an installed state. */
+  #base = origin;
   readonly #durable: Mark[] = [];
   #hardState: HardState = { currentTerm: 0, votedFor: null, commitIndex: 0 };
   #inFlight: InFlight | null = null;
@@ -37,13 +51,13 @@ export class Mirror {
   }
 
   get durableLast(): Index {
-    return this.#durable.length;
+    return this.#base.index + this.#durable.length;
   }
 
   /** The last index that was handed to the disk. */
   get last(): Index {
     const out = this.#inFlight;
-    if (out === null || out.marks.length === 0) return this.#durable.length;
+    if (out === null || out.marks.length === 0) return this.durableLast;
     return out.first + out.marks.length - 1;
   }
 
@@ -60,9 +74,15 @@ export class Mirror {
     return (this.#configurations.at(-1) as { configuration: Configuration }).configuration;
   }
 
-  /** Null beyond the end. */
+  /** Null beyond the end, and before the beginning. */
   durableAt(index: Index): Mark | null {
-    return index === 0 ? origin : (this.#durable[index - 1] ?? null);
+    if (index === this.#base.index) return this.#base;
+    return this.#durable[index - this.#base.index - 1] ?? null;
+  }
+
+  /** The disk holds the committed entry, or a state that it is part of. */
+  holds(index: Index, committed: Mark): boolean {
+    return index < this.#base.index || this.durableAt(index)?.chain === committed.chain;
   }
 
   at(index: Index): Mark | null {
@@ -71,13 +91,22 @@ export class Mirror {
     return out.marks[index - out.first] ?? null;
   }
 
-  /** An append is handed to the disk. Returns the marks of its entries and how many it cuts off. */
-  handed(append: Append): { readonly marks: readonly Mark[]; readonly cut: number } {
-    const { number, hardState, entries } = append;
-    const first = entries[0]?.index ?? this.#durable.length + 1;
-    const marks = marksAfter(this.durableAt(first - 1) ?? origin, entries);
-    const cut = entries.length === 0 ? 0 : Math.max(0, this.#durable.length - first + 1);
-    this.#inFlight = { number, hardState, first, entries, marks };
+  /**
+   * An append is handed to the disk. Returns the marks of its entries and how many it cuts off.
+   * `committed` gives the chain up to the last entry of a state that it installs.
+   */
+  handed(
+    append: Append,
+    committed: (last: EntryId) => number,
+  ): { readonly marks: readonly Mark[]; readonly cut: number } {
+    const { hardState, entries, snapshot } = append;
+    const last = snapshot?.last ?? null;
+    const base = last === null ? null : { ...last, chain: committed(last) };
+    const first = entries[0]?.index ?? Math.max(this.durableLast, base?.index ?? 0) + 1;
+    const before = base?.index === first - 1 ? base : this.durableAt(first - 1);
+    const marks = marksAfter(before ?? origin, entries);
+    const cut = entries.length === 0 ? 0 : Math.max(0, this.durableLast - first + 1);
+    this.#inFlight = { hardState, base, first, entries, marks };
     return { marks, cut };
   }
 
@@ -86,8 +115,9 @@ export class Mirror {
     this.#inFlight = null;
     if (out === null) return;
     if (out.hardState !== null) this.#hardState = out.hardState;
+    if (out.base !== null) this.#install(out.base);
     if (out.marks.length === 0) return;
-    this.#durable.length = out.first - 1;
+    this.#durable.length = out.first - 1 - this.#base.index;
     for (const mark of out.marks) this.#durable.push(mark);
     this.#configurations = this.#configurations.filter(({ index }) => index < out.first);
     for (const entry of out.entries) {
@@ -118,19 +148,27 @@ export class Mirror {
     return { wrong: `${without}; and with the write that was under way: ${within}` };
   }
 
+  /** What follows the last entry of the state stays if the log agrees there. */
+  #install(base: Base): void {
+    const agrees = this.durableAt(base.index)?.chain === base.chain;
+    if (agrees) this.#durable.splice(0, base.index - this.#base.index);
+    else this.#durable.length = 0;
+    this.#base = base;
+  }
+
   #differs(hardState: HardState, applied: Index, stored: readonly Entry[]): string | null {
     const { currentTerm, votedFor } = this.#hardState;
     if (hardState.currentTerm !== currentTerm || hardState.votedFor !== votedFor) {
       return `it came back in term ${hardState.currentTerm} with a vote for ${hardState.votedFor}, after term ${currentTerm} and ${votedFor} were durable`;
     }
     const last = applied + stored.length;
-    if (last !== this.#durable.length) {
-      return `its log came back up to ${last}, after ${this.#durable.length} was durable`;
+    if (last !== this.durableLast) {
+      return `its log came back up to ${last}, after ${this.durableLast} was durable`;
     }
     const before = this.durableAt(applied);
     if (before === null) return `its state is at ${applied}, beyond its log`;
     for (const [at, mark] of marksAfter(before, stored).entries()) {
-      if (mark.chain !== this.#durable[applied + at]?.chain) {
+      if (mark.chain !== this.durableAt(applied + at + 1)?.chain) {
         return `entry ${applied + at + 1} came back different`;
       }
     }

@@ -10,6 +10,7 @@ import type {
   Append,
   Configuration,
   Entry,
+  EntryId,
   HardState,
   Index,
   Message,
@@ -104,7 +105,7 @@ export class Observer {
     observed.status = null;
   }
 
-  /** A member starts from what its disk gave back. */
+  /** A member starts from what its disk gave back: a log that follows the entry `applied`. */
   started(id: NodeId, hardState: HardState, applied: Index, stored: readonly Entry[]): void {
     const { mirror } = this.#of(id);
     const found = mirror.restarted(hardState, applied, stored);
@@ -124,7 +125,7 @@ export class Observer {
   handed(id: NodeId, append: Append): void {
     const { mirror, status } = this.#of(id);
     if (mirror.hasInFlight) this.#violate(id, `append ${append.number} while another one is out`);
-    const { marks, cut } = mirror.handed(append);
+    const { marks, cut } = mirror.handed(append, (last) => this.#installed(id, last));
     if (cut > 0) {
       this.#options.hit('logTruncated');
       const first = append.entries[0]?.index ?? 0;
@@ -233,7 +234,8 @@ export class Observer {
     }
     // Votes that were late elect a leader of an older term than what is committed by now (Raft §5.4.3).
     const last = this.#committedIn.findLastIndex((committedIn) => committedIn < term) + 1;
-    if (last > 0 && mirror.durableAt(last)?.chain !== this.#committed[last - 1]?.chain) {
+    const newest = this.#committed[last - 1];
+    if (newest !== undefined && !mirror.holds(last, newest)) {
       this.#violate(id, `leads term ${term} without entry ${last}, which is committed`);
     }
   }
@@ -260,9 +262,7 @@ export class Observer {
   }
 
   #commitTo(id: NodeId, index: Index, mark: Mark, committedIn: Term): void {
-    const holders = [...this.#members].filter(
-      ([, { mirror }]) => mirror.durableAt(index)?.chain === mark.chain,
-    );
+    const holders = [...this.#members].filter(([, { mirror }]) => mirror.holds(index, mark));
     const source = holders[0]?.[1].mirror;
     const ids = new Set(holders.map(([holder]) => holder));
     if (source === undefined || !isQuorum(ids, source.configuration)) {
@@ -292,7 +292,7 @@ export class Observer {
     const committed = this.#committed[appliedIndex - 1];
     if (committed === undefined) {
       this.#violate(id, `applied ${appliedIndex}, of ${this.#committed.length} committed`);
-    } else if (mirror.durableAt(appliedIndex)?.chain !== committed.chain) {
+    } else if (!mirror.holds(appliedIndex, committed)) {
       this.#violate(id, `applied ${appliedIndex}, which is not what its disk holds`);
     }
     if (this.#committed.length - appliedIndex >= 100) this.#options.hit('followerFarBehind');
@@ -333,6 +333,14 @@ export class Observer {
     while (last < most && mirror.durableAt(last + 1)?.chain === this.#committed[last]?.chain)
       last++;
     return last;
+  }
+
+  /** A member takes over a state, whose last entry has to be committed. Returns the chain up to it. */
+  #installed(id: NodeId, { term, index }: EntryId): number {
+    const committed = this.#committed[index - 1];
+    if (committed?.term === term) return committed.chain;
+    this.#violate(id, `installs a state at entry ${index} of term ${term}, which is not committed`);
+    return 0;
   }
 
   #of(id: NodeId): Observed {

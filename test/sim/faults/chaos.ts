@@ -4,7 +4,8 @@ import { exponential, stream } from '../random.ts';
 import type { World } from '../world.ts';
 import { clockFaults } from './clock.ts';
 import { diskFaults } from './disk.ts';
-import type { Fault, FaultFamily } from './fault.ts';
+import { failpointFaults } from './failpoints.ts';
+import type { Fault, FaultFamily, Struck } from './fault.ts';
 import { linkFaults } from './links.ts';
 import { processFaults } from './process.ts';
 import { weatherFaults } from './weather.ts';
@@ -13,9 +14,13 @@ const families: readonly FaultFamily[] = [
   processFaults,
   linkFaults,
   diskFaults,
+  failpointFaults,
   weatherFaults,
   clockFaults,
 ];
+
+/** How often it draws again when a fault finds nothing to hit. */
+const triesMax = 3;
 
 export class Chaos {
   readonly #world: World;
@@ -53,9 +58,16 @@ export class Chaos {
   }
 
   #strike(): void {
-    const fault = this.#pick(this.#world.random);
-    const struck = fault.strike(this.#world);
-    if (struck === null) return;
+    let fault = this.#pick(this.#world.random);
+    let struck = fault.strike(this.#world);
+    for (let tries = 1; struck === null && tries < triesMax; tries++) {
+      fault = this.#pick(this.#world.random);
+      struck = fault.strike(this.#world);
+    }
+    if (struck !== null) this.#begin(fault, struck);
+  }
+
+  #begin(fault: Fault, struck: Struck): void {
     this.#world.count(fault.name, () => `${struck.text}, ${struck.lastsMs.toFixed(0)} ms`);
     const end = (): void => {
       if (!this.#active.delete(end)) return;

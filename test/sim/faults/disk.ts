@@ -1,12 +1,13 @@
 /** Disks that are slow, hang, fail or are full. */
 import type { SimNode } from '../node.ts';
-import { between, chance, pick } from '../random.ts';
+import { between, chance, pick, sample } from '../random.ts';
 import type { World } from '../world.ts';
 import type { Fault, FaultFamily, Struck } from './fault.ts';
 
 export const diskFaults: FaultFamily = (random) => {
   const lastsMsMax = pick(random, [100, 800, 3000]);
   const kinds: readonly Fault[] = [
+    hangMajority(),
     {
       name: 'slowDisk',
       weight: 2,
@@ -59,6 +60,30 @@ function hang(world: World, node: SimNode | null, lastsMsMax: number): Struck | 
   const { disk, name } = node;
   disk.hang();
   return { text: name, lastsMs: between(world.random, 20, lastsMsMax), end: () => disk.release() };
+}
+
+/** Long enough that members give up on writes, while heartbeats go on. */
+function hangMajority(): Fault {
+  return {
+    name: 'hungMajority',
+    weight: 0.5,
+    strike: (world) => {
+      const { random, nodes } = world;
+      const leader = world.leader();
+      const count = Math.floor(nodes.length / 2) + 1;
+      const hung = sample(
+        random,
+        nodes.filter((node) => node !== leader),
+        count,
+      );
+      for (const { disk } of hung) disk.hang();
+      const end = (): void => {
+        for (const { disk } of hung) disk.release();
+      };
+      const text = hung.map(({ name }) => name).join(' ');
+      return { text, lastsMs: between(random, 300, 6500), end };
+    },
+  };
 }
 
 function anyNode(world: World): SimNode {

@@ -9,7 +9,7 @@ export const linkFaults: FaultFamily = (random) => {
   const lastsMsMax = pick(random, [150, 1000, 3000]);
   const kinds: readonly Fault[] = [
     shape('isolate', 2, lastsMsMax, isolate),
-    shape('isolateLeader', 2, lastsMsMax, isolateLeader),
+    shape('isolateLeader', 4, lastsMsMax, isolateLeader),
     shape('split', 2, lastsMsMax, split),
     shape('oneWay', 2, lastsMsMax, oneWay),
     shape('deaf', 1, lastsMsMax, deaf),

@@ -16,7 +16,7 @@ export const processFaults: FaultFamily = (random) => {
     restart(),
     pause(pick(random, [100, 700, 2500])),
     pauseLeader(),
-    slow(pick(random, [0.2, 1, 4])),
+    slow(pick(random, [0.1, 0.5, 2])),
     crashTwice(),
   ];
   return kinds.filter(() => chance(random, 0.5));
@@ -36,7 +36,7 @@ function crash(name: string, kind: CrashKind, downMsMax: number): Fault {
 function crashLeader(downMsMax: number): Fault {
   return {
     name: 'crashLeader',
-    weight: 2,
+    weight: 4,
     strike: (world) => {
       const leader = world.leader();
       if (leader === null || !isUp(leader)) return null;
@@ -121,7 +121,7 @@ function pause(pauseMsMax: number): Fault {
 function pauseLeader(): Fault {
   return {
     name: 'pauseLeader',
-    weight: 1,
+    weight: 2,
     strike: (world) => paused(world, world.leader(), between(world.random, 100, 2500)),
   };
 }
