@@ -33,6 +33,8 @@ export interface Listener {
 
 const handshakeTimeoutMs = 2000;
 const resendMs = 40;
+/** When a dial that nobody answers is repeated. */
+const knockAgainMs = 1000;
 /** TCP gives up after minutes; a shorter time lets a run see it. */
 const giveUpMs = 8000;
 
@@ -203,7 +205,12 @@ class ClientSocket implements Socket {
   /** The dial has come to the machine. */
   #arrive(): void {
     const life = this.#world.listenerAt(this.#address);
-    if (life === null) return;
+    if (life === null) {
+      this.#clock.after(knockAgainMs, () => {
+        if (this.#state === 'dialling') this.#up.send(() => this.#arrive());
+      });
+      return;
+    }
     if (!life.listens) {
       this.#down.send(() => this.#end('the connection was refused'));
       return;

@@ -38,8 +38,9 @@ export function drawSwarm(seed: number): Swarm {
   const drift = pick(random, [0, 0, 0.01, 0.1]);
   return {
     seed,
-    nodes: chance(random, 0.7) ? 3 : 5,
-    safetyMs: between(random, 5000, 8000),
+    nodes: chance(random, 0.6) ? 3 : 5,
+    // Some are long enough for a member to give up on what it waits for.
+    safetyMs: chance(random, 0.2) ? between(random, 7000, 9000) : between(random, 3500, 5500),
     weather: drawWeather(random),
     acrossLives: chance(random, 0.3),
     syncMsMin: pick(random, [0.05, 0.2, 2]),
@@ -54,7 +55,7 @@ export function drawSwarm(seed: number): Swarm {
     faultEveryMs: between(random, 100, 240),
     clients: pick(random, [2, 4, 6]),
     thinkMs: pick(random, [5, 15, 40]),
-    requestTimeoutMs: pick(random, [300, 1000, 5000, 8000]),
+    requestTimeoutMs: pick(random, [300, 1000, 8000]),
     keys: pick(random, [1, 3, 8]),
   };
 }

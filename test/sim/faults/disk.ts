@@ -1,8 +1,8 @@
 /** Disks that are slow, hang, fail or are full. */
 import type { SimNode } from '../node.ts';
-import { between, chance, pick, sample } from '../random.ts';
+import { between, pick, sample } from '../random.ts';
 import type { World } from '../world.ts';
-import type { Fault, FaultFamily, Struck } from './fault.ts';
+import { draw, type Fault, type FaultFamily, type Struck } from './fault.ts';
 
 export const diskFaults: FaultFamily = (random) => {
   const lastsMsMax = pick(random, [100, 800, 3000]);
@@ -51,7 +51,7 @@ export const diskFaults: FaultFamily = (random) => {
       },
     },
   ];
-  return kinds.filter(() => chance(random, 0.5));
+  return draw(random, kinds);
 };
 
 function hang(world: World, node: SimNode | null, lastsMsMax: number): Struck | null {
@@ -66,7 +66,7 @@ function hang(world: World, node: SimNode | null, lastsMsMax: number): Struck | 
 function hangMajority(): Fault {
   return {
     name: 'hungMajority',
-    weight: 0.5,
+    weight: 1,
     strike: (world) => {
       const { random, nodes } = world;
       const leader = world.leader();
@@ -81,7 +81,7 @@ function hangMajority(): Fault {
         for (const { disk } of hung) disk.release();
       };
       const text = hung.map(({ name }) => name).join(' ');
-      return { text, lastsMs: between(random, 300, 6500), end };
+      return { text, lastsMs: pick(random, [1000, 6000]), end };
     },
   };
 }

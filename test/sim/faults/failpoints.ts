@@ -3,7 +3,7 @@ import { type StorageFailpoint, storageFailpoints } from '../../../src/storage/f
 import { isUp, type SimNode } from '../node.ts';
 import { between, chance, pick, sample } from '../random.ts';
 import type { World } from '../world.ts';
-import type { Fault, FaultFamily } from './fault.ts';
+import { draw, type Fault, type FaultFamily } from './fault.ts';
 
 const names = Object.keys(storageFailpoints) as StorageFailpoint[];
 /** So long a place waits to be reached. */
@@ -16,7 +16,7 @@ export const failpointFaults: FaultFamily = (random) => {
     fault('failAt', 1, places, fail),
     fault('delayAt', 1, places, delay),
   ];
-  return kinds.filter(() => chance(random, 0.5));
+  return draw(random, kinds);
 };
 
 type Reached = (world: World, node: SimNode) => Promise<void>;

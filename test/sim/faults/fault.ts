@@ -23,5 +23,10 @@ export interface Struck {
 
 export type FaultFamily = (random: Random, world: World) => readonly Fault[];
 
+/** Half of the kinds, and more of those that hit leaders: without a change of leaders little happens. */
+export function draw(random: Random, kinds: readonly Fault[]): readonly Fault[] {
+  return kinds.filter(({ name }) => random() < (name.includes('Leader') ? 0.75 : 0.5));
+}
+
 /** For what ends by itself. */
 export const nothing = (): void => {};

@@ -3,7 +3,7 @@ import { randomBelow } from '../../../src/base/prng.ts';
 import type { Party } from '../network.ts';
 import { between, chance, pick, sample } from '../random.ts';
 import type { World } from '../world.ts';
-import type { Fault, FaultFamily, Struck } from './fault.ts';
+import { draw, type Fault, type FaultFamily, type Struck } from './fault.ts';
 
 export const linkFaults: FaultFamily = (random) => {
   const lastsMsMax = pick(random, [150, 1000, 3000]);
@@ -11,6 +11,7 @@ export const linkFaults: FaultFamily = (random) => {
     shape('isolate', 2, lastsMsMax, isolate),
     shape('isolateLeader', 4, lastsMsMax, isolateLeader),
     shape('split', 2, lastsMsMax, split),
+    shape('splitLeader', 3, lastsMsMax, splitLeader),
     shape('oneWay', 2, lastsMsMax, oneWay),
     shape('deaf', 1, lastsMsMax, deaf),
     shape('bridge', 1, lastsMsMax, bridge),
@@ -20,7 +21,7 @@ export const linkFaults: FaultFamily = (random) => {
     swizzle(),
     flap(),
   ];
-  return kinds.filter(() => chance(random, 0.5));
+  return draw(random, kinds);
 };
 
 /** Ordered pairs that are cut, and a word for them. */
@@ -33,18 +34,18 @@ function shape(
   name: string,
   weight: number,
   lastsMsMax: number,
-  draw: (world: World) => Shape | null,
+  find: (world: World) => Shape | null,
 ): Fault {
   return {
     name,
     weight,
     strike: (world) => {
-      const drawn = draw(world);
-      if (drawn === null) return null;
-      const mends = drawn.cuts.map(([from, to]) => world.network.cut(from, to));
+      const found = find(world);
+      if (found === null) return null;
+      const mends = found.cuts.map(([from, to]) => world.network.cut(from, to));
       const leader = world.leader();
       if (leader !== null && isInMinority(world, leader.name)) world.hit('minorityLeader');
-      return struck(world, drawn.text, mends, lastsMsMax);
+      return struck(world, found.text, mends, lastsMsMax);
     },
   };
 }
@@ -79,8 +80,20 @@ function isolated(world: World, name: Party): Shape {
 
 function split(world: World): Shape {
   const all = names(world);
-  const left = sample(world.random, all, 1 + randomBelow(world.random, all.length - 1));
-  const right = all.filter((name) => !left.includes(name));
+  return divided(world, sample(world.random, all, 1 + randomBelow(world.random, all.length - 1)));
+}
+
+/** The leader with too few others, and some clients that still believe in it. */
+function splitLeader(world: World): Shape | null {
+  const leader = world.leader();
+  if (leader === null) return null;
+  const others = names(world).filter((name) => name !== leader.name);
+  const few = Math.ceil(world.nodes.length / 2) - 2;
+  return divided(world, [leader.name, ...sample(world.random, others, few)]);
+}
+
+function divided(world: World, left: readonly Party[]): Shape {
+  const right = names(world).filter((name) => !left.includes(name));
   const near = clientNames.filter(() => chance(world.random, 0.5));
   const far = clientNames.filter((name) => !near.includes(name));
   return {
@@ -131,7 +144,8 @@ function ring(world: World): Shape {
 
 function clientCut(world: World): Shape {
   const client = pick(world.random, clientNames);
-  const some = sample(world.random, names(world), 1 + randomBelow(world.random, 3));
+  const count = chance(world.random, 0.5) ? world.nodes.length : 1 + randomBelow(world.random, 3);
+  const some = sample(world.random, names(world), count);
   return { text: `${client} from ${some.join(' ')}`, cuts: between2([client], some) };
 }
 
@@ -206,7 +220,7 @@ function flap(): Fault {
 }
 
 /** The clients that a scenario may have; cuts of those that it has not cost nothing. */
-const clientNames: readonly Party[] = ['c1', 'c2', 'c3', 'c4', 'c5', 'c6'];
+const clientNames: readonly Party[] = ['c1', 'c2', 'c3', 'c4', 'c5', 'c6', 'c7'];
 
 function names(world: World): readonly Party[] {
   return world.nodes.map(({ name }) => name);

@@ -3,7 +3,7 @@ import { randomBelow } from '../../../src/base/prng.ts';
 import { isUp, type SimNode } from '../node.ts';
 import { between, chance, pick, sample } from '../random.ts';
 import type { CrashKind, World } from '../world.ts';
-import { type Fault, type FaultFamily, nothing, type Struck } from './fault.ts';
+import { draw, type Fault, type FaultFamily, nothing, type Struck } from './fault.ts';
 
 export const processFaults: FaultFamily = (random) => {
   const downMsMax = pick(random, [50, 400, 2000]);
@@ -19,7 +19,7 @@ export const processFaults: FaultFamily = (random) => {
     slow(pick(random, [0.1, 0.5, 2])),
     crashTwice(),
   ];
-  return kinds.filter(() => chance(random, 0.5));
+  return draw(random, kinds);
 };
 
 function crash(name: string, kind: CrashKind, downMsMax: number): Fault {

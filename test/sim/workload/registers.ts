@@ -33,6 +33,18 @@ export async function useRegisters(session: Session): Promise<void> {
   }
 }
 
+/**
+ * Only reads, so that a leader which has lost its majority meets somebody who is not held up by a write
+ * of its own: nobody else would notice that it answers from an old state.
+ */
+export async function readRegisters(session: Session): Promise<void> {
+  const { random, world } = session;
+  while (!session.isStopped) {
+    await get(session, `r/${randomBelow(random, world.swarm.keys)}`, false);
+    await session.think();
+  }
+}
+
 export async function put(session: Session, key: string): Promise<boolean> {
   const mark = session.mark();
   const previous = chance(session.random, 0.5);
