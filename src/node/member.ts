@@ -35,7 +35,7 @@ import type { ReceivedState } from './snapshot-fetch.ts';
 import { startRaft } from './start-raft.ts';
 import { StateExchange } from './state-exchange.ts';
 import { Takeover } from './takeover.ts';
-import { type Bounds, bounds as usualBounds, timing } from './timing.ts';
+import { type Bounds, timing, bounds as usualBounds } from './timing.ts';
 import type {
   BackupRequest,
   BackupSink,

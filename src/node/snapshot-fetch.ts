@@ -4,7 +4,7 @@
  *
  *     offered ──▶ fetching ──last piece──▶ verifying ──▶ received
  *                  │    ▲ silence: ask again     │
- *                  └────┴── refused, silent for long, damaged: given up until the next offer
+ *                  └────┴── refused, silent for long, damaged, no room: given up until the next offer
  */
 import { assert } from '../base/assert.ts';
 import type { Clock } from '../base/clock.ts';
@@ -13,6 +13,7 @@ import { type Random, randomId } from '../base/prng.ts';
 import type { SnapshotChunk, SnapshotRefusal, SnapshotRequest } from '../format/node-message.ts';
 import type { NodeId, Term } from '../raft/types.ts';
 import type { StateMachine } from '../state-machine/state-machine.ts';
+import { isDiskFull } from '../storage/disk-error.ts';
 import type { CheckpointHeader, Staging } from '../storage/types.ts';
 import { loadMachine } from './load-machine.ts';
 
@@ -129,7 +130,8 @@ export class SnapshotFetch {
       else await staging.abort();
     } catch (error) {
       await staging?.abort();
-      const isExpected = error instanceof GivenUp || isDamage(error);
+      // What was received is gone with its directory, so a full disk has harmed nothing.
+      const isExpected = error instanceof GivenUp || isDamage(error) || isDiskFull(error);
       if (!isExpected) throw error;
       this.#isUnderWay = false;
     }

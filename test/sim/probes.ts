@@ -24,6 +24,8 @@ const probeTexts = {
   voteInFlight: 'a node crashed while its term or vote was being written',
   restartFromCheckpoint: 'a node started from a checkpoint',
   restartReplayedLog: 'a node started with a log beyond its checkpoint',
+  logReleased: 'a node gave up log that everybody had',
+  stateInstalled: 'a node took over the state of another one',
   segmentRotated: 'a write-ahead log had more than one segment',
   crashInBoot: 'a node crashed while it started',
   crashInCheckpoint: 'a node crashed while a checkpoint was being written',

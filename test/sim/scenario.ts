@@ -29,11 +29,11 @@ const caughtUpMsMax = 30_000;
 const availabilityMs = 1000;
 const availabilityMin = 0.99;
 
-/**
- * How a node may be broken for good. A hung or crawling disk is not among them: a leader with such a disk
- * goes on leading, because nothing makes it hand over yet.
- */
-const lastingFailures = ['down', 'isolated', 'deaf', 'mute', 'paused'] as const;
+/** Far beyond what makes a leader hand over. */
+const lastingSyncMs = 3000;
+
+/** How a node may be broken for good. */
+const lastingFailures = ['down', 'isolated', 'deaf', 'mute', 'paused', 'hung', 'slow'] as const;
 
 /** What clients do; each seed deals it out anew. */
 const workKinds = ['registers', 'registers', 'transactions', 'leases', 'instances'] as const;
@@ -225,6 +225,12 @@ class Scenario {
         return cut(parties.map((party) => [node.name, party]));
       case 'paused':
         node.life?.clock.pause();
+        return [];
+      case 'hung':
+        node.disk.hang();
+        return [];
+      case 'slow':
+        node.disk.slowness = lastingSyncMs / (world.swarm.syncMsMin + world.swarm.syncMsMean);
         return [];
     }
   }

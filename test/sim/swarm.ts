@@ -36,6 +36,7 @@ export interface Swarm {
 export function drawSwarm(seed: number): Swarm {
   const random = stream(seed, 'swarm');
   const drift = pick(random, [0, 0, 0.01, 0.1]);
+  const isLogShort = chance(random, 0.4);
   return {
     seed,
     nodes: chance(random, 0.6) ? 3 : 5,
@@ -47,11 +48,13 @@ export function drawSwarm(seed: number): Swarm {
     syncMsMean: pick(random, [0.1, 1, 5]),
     drift,
     wallSkewMs: pick(random, [0, 1000, 3_600_000]),
-    segmentBytes: pick(random, [24, 64, 1024]) * 1024,
-    generationBytesMax: pick(random, [1, 2048, 65_536, 16 * 1024 * 1024]),
+    segmentBytes: isLogShort ? shortLog.segmentBytes : pick(random, [24, 64, 1024]) * 1024,
+    generationBytesMax: isLogShort
+      ? shortLog.generationBytesMax
+      : pick(random, [1, 2048, 65_536, 16 * 1024 * 1024]),
     generationAgeMsMax: pick(random, [20, 300, 5000]),
     valueCacheBytesMax: pick(random, [1, 1024, 1024 * 1024]),
-    bounds: drawBounds(random),
+    bounds: { ...drawBounds(random), ...(isLogShort ? shortLog.bounds : {}) },
     faultEveryMs: between(random, 100, 240),
     clients: pick(random, [2, 4, 6]),
     thinkMs: pick(random, [5, 15, 40]),
@@ -70,6 +73,13 @@ const boundExtremes: { readonly [name in keyof Bounds]?: readonly number[] } = {
   inflightBytesMax: [1, 1000],
   logBytesPerCut: [1, 1000, 50_000],
 };
+
+/** Log is given up as soon as it may be, so that whoever is behind has to take over a state. */
+const shortLog = {
+  segmentBytes: 12 * 1024,
+  generationBytesMax: 1,
+  bounds: { logWindowBytes: 1, logRetainedBytesMax: 1 },
+} as const;
 
 function drawBounds(random: Random): Partial<Bounds> {
   const drawn = Object.entries(boundExtremes)

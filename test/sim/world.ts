@@ -271,9 +271,15 @@ export class World {
     const append = storage.append.bind(storage);
     storage.append = async (writing) => {
       this.observer.handed(id, writing);
+      if (writing.snapshot !== null) this.hit('stateInstalled');
       this.trace.mix(writing.entries.length);
       await append(writing);
       if (!life.clock.isOver) this.observer.persisted(id);
+    };
+    const releaseLog = storage.releaseLog.bind(storage);
+    storage.releaseLog = async (through) => {
+      await releaseLog(through);
+      if (storage.logFirst > 1) this.hit('logReleased');
     };
     const readLog = storage.readLog.bind(storage);
     storage.readLog = (from, bytesMax) => {

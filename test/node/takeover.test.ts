@@ -1,0 +1,124 @@
+import { expect, test } from 'vitest';
+import { zeroHash } from '../../src/base/hash.ts';
+import type { ReceivedState } from '../../src/node/snapshot-fetch.ts';
+import { startRaft } from '../../src/node/start-raft.ts';
+import { Takeover } from '../../src/node/takeover.ts';
+import { bounds } from '../../src/node/timing.ts';
+import type { Configuration, Raft, Ready } from '../../src/raft/types.ts';
+import type { Staging } from '../../src/storage/types.ts';
+import { TestMachine } from '../state-machine/machine.ts';
+
+const ids = ['00000000000000a1', '00000000000000a2', '00000000000000a3'] as const;
+const configuration: Configuration = {
+  members: ids.map((id, at) => ({
+    ...{ id, name: `n${at + 1}`, peerAddress: `n${at + 1}:1`, clientAddress: `n${at + 1}:2` },
+    ...{ featureLevel: 1, replaces: null, autoPromote: false },
+  })),
+  voters: ids,
+  votersOutgoing: [],
+  learners: [],
+  learnersNext: [],
+};
+const start = { last: { term: 0, index: 0 }, configuration };
+
+/** A follower with an empty log, and a staged state of which is known whether it was given up. */
+class Follower {
+  readonly raft: Raft;
+  readonly takeover: Takeover;
+  isAborted = false;
+  installedAt = 0;
+  isSettled = false;
+
+  constructor() {
+    const hardState = { currentTerm: 0, votedFor: null, commitIndex: 0 };
+    this.raft = startRaft(ids[0], () => 0.5, { hardState, start, entries: [] }, bounds);
+    this.takeover = new Takeover({
+      storage: { isStateMissing: false, start, restoreState: () => Promise.resolve() },
+      status: () => this.raft.status(),
+      step: (input) => this.raft.step(input),
+      fetch: () => {},
+      settled: () => {
+        this.isSettled = true;
+      },
+      install: ({ header }) => {
+        this.installedAt = header.applied.index;
+      },
+      failed: (error) => {
+        throw error;
+      },
+    });
+  }
+
+  receive(index: number): void {
+    this.takeover.received(stateAt(index, () => this.#abort()));
+  }
+
+  ready(): Ready {
+    const ready = this.raft.ready();
+    if (ready === null) throw new Error('Nothing is ready');
+    return ready;
+  }
+
+  #abort(): Promise<void> {
+    this.isAborted = true;
+    return Promise.resolve();
+  }
+}
+
+function stateAt(index: number, abort: () => Promise<void>): ReceivedState {
+  const staging: Staging = {
+    write: () => Promise.resolve(),
+    finish: () => Promise.reject(new Error('It is finished')),
+    abort,
+  };
+  const header = {
+    ...{ applied: { term: 1, index }, configuration, clusterId: ids[1], incarnation: ids[2] },
+    ...{ featureLevel: 1, revision: 1, logTimeMs: 0, wallTimeMs: 0, compactRevisions: [0, 0] },
+    digest: zeroHash,
+  };
+  return { header, term: 1, machine: new TestMachine().machine, staging };
+}
+
+test('a state that the core has taken is kept until it is durable, however long the disk is busy', () => {
+  const follower = new Follower();
+  follower.raft.step({
+    type: 'message',
+    message: {
+      ...{ type: 'appendEntries', from: ids[1], to: ids[0], term: 1, leaderCommit: 0 },
+      prev: { term: 0, index: 0 },
+      entries: [{ type: 'noop', term: 1, index: 1 }],
+    },
+  });
+  const busy = follower.ready().append;
+  follower.receive(9);
+  follower.takeover.sweep();
+  expect(follower.isAborted).toBe(false);
+
+  follower.raft.step({ type: 'persisted', append: busy?.number ?? 0 });
+  const taking = follower.ready().append;
+  expect(taking?.snapshot?.last.index).toBe(9);
+  follower.takeover.sweep();
+  expect(follower.isAborted).toBe(false);
+
+  follower.raft.step({ type: 'persisted', append: taking?.number ?? 0 });
+  follower.takeover.restored(follower.ready().restored?.last.index ?? 0);
+  expect(follower.installedAt).toBe(9);
+  expect(follower.isSettled).toBe(true);
+});
+
+test('a state that says no more than the log is given up', async () => {
+  const follower = new Follower();
+  follower.raft.step({
+    type: 'message',
+    message: {
+      ...{ type: 'appendEntries', from: ids[1], to: ids[0], term: 1, leaderCommit: 1 },
+      prev: { term: 0, index: 0 },
+      entries: [{ type: 'noop', term: 1, index: 1 }],
+    },
+  });
+  follower.receive(1);
+  await Promise.resolve();
+  expect(follower.isAborted).toBe(true);
+  expect(follower.isSettled).toBe(true);
+  expect(follower.installedAt).toBe(0);
+});
