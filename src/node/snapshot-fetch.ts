@@ -60,8 +60,12 @@ export class SnapshotFetch {
     this.#options = options;
   }
 
-  /** Begins to fetch from this member, unless a fetch is under way already. */
+  /**
+   * Begins to fetch from this member, unless a fetch is under way already. One from another member that
+   * was asked twice in vain is given up: it may be gone, and this one is not.
+   */
   begin(from: NodeId): void {
+    if (this.#isUnderWay) this.#leaveSilent(from);
     if (this.#isUnderWay || !this.#isOpen) return;
     this.#isUnderWay = true;
     this.#running = this.#run(from).catch((error: unknown) => {
@@ -108,6 +112,15 @@ export class SnapshotFetch {
     this.#question?.reject(new GivenUp('The node stops'));
     this.#question = null;
     await this.#running;
+  }
+
+  #leaveSilent(offering: NodeId): void {
+    const question = this.#question;
+    if (question === null || question.request.to === offering) return;
+    const silentMs = this.#options.clock.monotonic() - question.sinceMs;
+    if (silentMs < 2 * this.#options.askAgainMs) return;
+    this.#question = null;
+    question.reject(new GivenUp('Another member offers its state'));
   }
 
   #answered({ transfer, from }: SnapshotChunk | SnapshotRefusal): Question | null {
