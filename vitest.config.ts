@@ -19,6 +19,7 @@ export default defineConfig({
           ...shared,
           name: 'sim',
           include: ['test/sim/seeds-*.test.ts'],
+          maxWorkers: 2,
           sequence: { groupOrder: 1 },
         },
       },

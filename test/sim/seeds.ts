@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import { regressions } from './regressions.ts';
 import { runSeed } from './scenario.ts';
-import { failureText, Summary } from './summary.ts';
+import { failureText, freshSeed, Summary } from './summary.ts';
 
 const fixedSeeds = 300;
 const freshSeeds = 100;
@@ -27,7 +27,7 @@ export function testSeeds(share: number, of: number): void {
   test(
     'fresh seeds: nothing goes wrong',
     async () => {
-      const from = Math.floor(Date.now() / 1000) * 10_000;
+      const from = freshSeed();
       console.log(`Fresh seeds from ${from}`);
       await runAll(range(from, freshSeeds).filter(isMine));
     },

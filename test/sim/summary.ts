@@ -103,6 +103,11 @@ export class Summary {
   }
 }
 
+/** Where to begin so that nobody has been there before; a seed counts by its low 32 bits. */
+export function freshSeed(): number {
+  return (Math.floor(Date.now() / 1000) * 1000) % 2 ** 32;
+}
+
 /** A failure in two lines: what went wrong, and how to see it again. */
 export function failureText({ seed, violation }: SeedReport): string {
   return `  seed ${seed}: ${violation}\n    npm run sim -- --seed ${seed} --trace sim-${seed}.txt`;

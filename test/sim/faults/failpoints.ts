@@ -1,4 +1,5 @@
 /** Processes that end, fail or stand still at a named place of the storage. */
+import { RollcallError } from '../../../src/base/errors.ts';
 import { type StorageFailpoint, storageFailpoints } from '../../../src/storage/failpoints.ts';
 import { isUp, type SimNode } from '../node.ts';
 import { between, chance, pick, sample } from '../random.ts';
@@ -60,7 +61,7 @@ async function crash(world: World, node: SimNode): Promise<void> {
 
 async function fail(_: World, node: SimNode): Promise<void> {
   node.disk.hasFailed = true;
-  throw new Error('EIO at a named place');
+  throw new RollcallError('storageFailed', 'EIO at a named place');
 }
 
 async function delay(world: World, node: SimNode): Promise<void> {

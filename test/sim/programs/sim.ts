@@ -7,7 +7,7 @@ import { parseArgs } from 'node:util';
 import { Pool } from '../pool.ts';
 import { Progress } from '../progress.ts';
 import { runSeed, type SeedReport } from '../scenario.ts';
-import { failureText, Summary } from '../summary.ts';
+import { failureText, freshSeed, Summary } from '../summary.ts';
 
 const help = `Usage: npm run sim -- [options]
 
@@ -48,11 +48,10 @@ async function main(): Promise<number> {
     return 0;
   }
   if (values.seed !== undefined) return await runOne(whole(values.seed), values.trace ?? null);
-  const fresh = Math.floor(Date.now() / 1000) * 10_000;
   const seeds = values.seeds === undefined ? 1000 : whole(values.seeds);
   return await runMany({
     seeds,
-    from: values.from === undefined ? fresh % 2 ** 40 : whole(values.from),
+    from: values.from === undefined ? freshSeed() : whole(values.from),
     twice: Math.min(seeds, values.twice === undefined ? 200 : whole(values.twice)),
     workers: values.workers === undefined ? availableParallelism() : whole(values.workers),
   });
