@@ -4,13 +4,11 @@
  */
 import type { Clock, Timer } from '../base/clock.ts';
 import type { RollcallError } from '../base/errors.ts';
-import type { Random } from '../base/prng.ts';
 import { featureLevel } from '../format/feature-level.ts';
 import { isNodeMessage } from '../format/node-message.ts';
 import type { PeerMessage } from '../format/types.ts';
 import type { NodeId, Raft, Ready, RequestId } from '../raft/types.ts';
 import type { StateMachine } from '../state-machine/state-machine.ts';
-import type { Birth, Storage } from '../storage/types.ts';
 import { Applier } from './applier.ts';
 import { Backups } from './backups.ts';
 import { Governance, isMembershipRequest } from './governance.ts';
@@ -19,6 +17,7 @@ import { Leadership } from './leadership.ts';
 import { LogClock } from './log-clock.ts';
 import { LogRetention } from './log-retention.ts';
 import { LogWindow } from './log-window.ts';
+import type { MemberOptions } from './member-options.ts';
 import { memberStatus } from './member-status.ts';
 import { isRead, Queries } from './queries.ts';
 import { Reads } from './reads.ts';
@@ -41,7 +40,6 @@ import type {
   BackupSink,
   MemberApi,
   MemberStatus,
-  PeerTransport,
   Reply,
   Request,
   ServiceWatchRequest,
@@ -54,24 +52,9 @@ import { ViewStreams } from './view-streams.ts';
 import { WatchHub } from './watch-hub.ts';
 import { Writes } from './writes.ts';
 
-export interface MemberOptions {
-  readonly memberId: string;
-  readonly name: string;
-  readonly birth: Birth;
-  readonly storage: Storage;
-  /** Loaded from the storage's checkpoint. */
-  readonly machine: StateMachine;
-  readonly transport: PeerTransport;
-  readonly clock: Clock;
-  readonly random: Random;
-  /** Where they differ from the usual ones: for tests of what is rarely at its bound. */
-  readonly bounds?: Partial<Bounds>;
-  /** Called once: the disk failed or an invariant broke, and the process must end. */
-  readonly onFatal: (error: unknown) => void;
-}
-
 export class Member implements MemberApi {
   readonly #options: MemberOptions;
+  readonly #bounds: Bounds;
   readonly #clock: Clock;
   readonly #raft: Raft;
   readonly #loop: ReadyLoop;
@@ -103,11 +86,12 @@ export class Member implements MemberApi {
 
   constructor(options: MemberOptions) {
     const { storage, machine, clock, birth } = options;
+    const bounds = { ...usualBounds, ...options.bounds };
     this.#options = options;
+    this.#bounds = bounds;
     this.#clock = clock;
     this.#machine = machine;
     const { last, configuration } = storage.start;
-    const bounds = { ...usualBounds, ...options.bounds };
     this.#raft = startRaft(options.memberId, options.random, storage, bounds);
     this.#leadership = new Leadership(clock.monotonic());
     this.#logClock = new LogClock(clock.monotonic(), machine.logTimeMs, timing.logTimeStepMsMax);
@@ -300,6 +284,7 @@ export class Member implements MemberApi {
     return new StateExchange({
       ...this.#options,
       id: this.#options.memberId,
+      owedPatienceMs: this.#bounds.owedPatienceMs,
       term: () => this.#raft.status().currentTerm,
       send: (message) => {
         this.#options.transport.send(message);

@@ -1,6 +1,7 @@
 import { StateMachine } from '../state-machine/state-machine.ts';
 import { loadMachine } from './load-machine.ts';
-import { Member, type MemberOptions } from './member.ts';
+import { Member } from './member.ts';
+import type { MemberOptions } from './member-options.ts';
 
 /**
  * Loads the state that the storage's checkpoint describes and makes a member of it. The caller starts

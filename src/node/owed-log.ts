@@ -1,36 +1,60 @@
 /**
  * The log that members will need once they have the state that they are receiving. It is kept however
  * much there is of it, from the first piece of the state until they have caught up: otherwise a member
- * could receive one state after the other and never get there.
+ * could receive one state after the other and never get there. Who does not come any nearer is owed
+ * nothing after a while, because writes stop when too much is kept.
  */
 import type { Index, NodeId, PeerProgress } from '../raft/types.ts';
 
 /** So near to the end of the log a member lives on what is sent to everybody. */
 const caughtUpEntries = 1000;
 
+export interface Receiver {
+  /** Where the state stands that is on its way. */
+  readonly index: Index;
+  /** When it last asked for a piece. */
+  readonly heardMs: number;
+}
+
 export class OwedLog {
-  /** The entries after this index. */
-  readonly #owed = new Map<NodeId, Index>();
+  readonly #patienceMs: number;
+  /** The entries after the index, to one who last came nearer at `heardMs`. */
+  readonly #owed = new Map<NodeId, Receiver>();
+
+  /** So long the log is kept for one who neither asks for a piece nor acknowledges an entry. */
+  constructor(patienceMs: number) {
+    this.#patienceMs = patienceMs;
+  }
 
   /** Everything after this index is owed to somebody; null when nothing is. */
   get floor(): Index | null {
-    return this.#owed.size === 0 ? null : Math.min(...this.#owed.values());
+    if (this.#owed.size === 0) return null;
+    return Math.min(...[...this.#owed.values()].map(({ index }) => index));
   }
 
-  /** To be called now and then, with whom a state is on its way to, and at which index it stands. */
+  /** To be called now and then, with whom a state is on its way to. */
   update(
-    receivers: ReadonlyMap<NodeId, Index>,
+    receivers: ReadonlyMap<NodeId, Receiver>,
     progress: readonly PeerProgress[],
     lastIndex: Index,
+    nowMs: number,
   ): void {
-    for (const [id, index] of receivers) this.#owed.set(id, index);
-    for (const [id, index] of this.#owed) {
+    for (const [id, { index, heardMs }] of receivers) {
+      const known = this.#owed.get(id) ?? { index, heardMs };
+      this.#owed.set(id, {
+        index: Math.max(index, known.index),
+        heardMs: Math.max(heardMs, known.heardMs),
+      });
+    }
+    for (const [id, { index, heardMs }] of this.#owed) {
       const known = progress.find((one) => one.id === id);
       const matchIndex = Math.max(index, known?.matchIndex ?? 0);
+      const nearerMs = matchIndex > index ? nowMs : heardMs;
       const isDone = known?.state === 'replicate' && lastIndex - matchIndex <= caughtUpEntries;
-      const isGone = !receivers.has(id) && known?.isRecentlyActive !== true;
-      if (isDone || isGone) this.#owed.delete(id);
-      else this.#owed.set(id, matchIndex);
+      const isGone = known === undefined ? !receivers.has(id) : !known.isRecentlyActive;
+      const isStuck = nowMs - nearerMs > this.#patienceMs;
+      if (isDone || isGone || isStuck) this.#owed.delete(id);
+      else this.#owed.set(id, { index: matchIndex, heardMs: nearerMs });
     }
   }
 }

@@ -6,8 +6,9 @@
 import type { Clock } from '../base/clock.ts';
 import { RollcallError } from '../base/errors.ts';
 import type { SnapshotChunk, SnapshotRefusal, SnapshotRequest } from '../format/node-message.ts';
-import type { Index, NodeId, Term } from '../raft/types.ts';
+import type { NodeId, Term } from '../raft/types.ts';
 import type { StateSnapshot } from '../storage/types.ts';
+import type { Receiver } from './owed-log.ts';
 
 export interface SnapshotSenderOptions {
   readonly id: NodeId;
@@ -40,10 +41,15 @@ export class SnapshotSender {
     this.#options = options;
   }
 
-  /** The members that a state is on its way to, and the index that it stands at. */
-  get receivers(): ReadonlyMap<NodeId, Index> {
+  /** The members that a state is on its way to. */
+  get receivers(): ReadonlyMap<NodeId, Receiver> {
     const transfers = [...this.#transfers.values()];
-    return new Map(transfers.map(({ to, snapshot }) => [to, snapshot.header.applied.index]));
+    return new Map(
+      transfers.map(({ to, snapshot, heardMs }) => [
+        to,
+        { index: snapshot.header.applied.index, heardMs },
+      ]),
+    );
   }
 
   onRequest(request: SnapshotRequest): void {

@@ -23,6 +23,8 @@ export interface StateExchangeOptions {
   readonly failed: (error: unknown) => void;
   readonly clock: Clock;
   readonly random: Random;
+  /** So long log is kept for a receiver of a state that does not come any nearer. */
+  readonly owedPatienceMs: number;
 }
 
 const chunkBytes = 192 * 1024;
@@ -37,12 +39,13 @@ export class StateExchange {
   readonly #clock: Clock;
   readonly #sender: SnapshotSender;
   readonly #fetch: SnapshotFetch;
-  readonly #owed = new OwedLog();
+  readonly #owed: OwedLog;
   #toldMs = 0;
 
   constructor(options: StateExchangeOptions) {
     const { id, storage, term, send, clock, random, failed } = options;
     this.#clock = clock;
+    this.#owed = new OwedLog(options.owedPatienceMs);
     this.digests = new Digests(id, send, options.onWrongDigest);
     this.#sender = new SnapshotSender({
       ...{ id, term, send, clock, failed, transfersMax, chunkBytes, idleMs },
@@ -92,8 +95,8 @@ export class StateExchange {
   sweep({ configuration, progress, lastIndex }: Status): void {
     this.#sender.sweep();
     this.#fetch.sweep();
-    this.#owed.update(this.#sender.receivers, progress, lastIndex);
     const nowMs = this.#clock.monotonic();
+    this.#owed.update(this.#sender.receivers, progress, lastIndex, nowMs);
     if (nowMs - this.#toldMs < tellMs) return;
     this.#toldMs = nowMs;
     this.digests.tell(configuration);

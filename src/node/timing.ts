@@ -53,4 +53,6 @@ export const bounds = {
   logWindowBytes: 128 * 1024 * 1024,
   /** Beyond this the stored log is not kept for those who are behind: they get a state instead. */
   logRetainedBytesMax: 1024 * 1024 * 1024,
+  /** So long log is kept beyond that for one who receives a state and does not come any nearer. */
+  owedPatienceMs: 30_000,
 } as const;

@@ -1,40 +1,63 @@
 /** The log that is kept for members that receive a state. */
 import { expect, test } from 'vitest';
-import { OwedLog } from '../../src/node/owed-log.ts';
+import { OwedLog, type Receiver } from '../../src/node/owed-log.ts';
 import type { PeerProgress } from '../../src/raft/types.ts';
 
 const id = 'a'.repeat(16);
 const at = (matchIndex: number, more: Partial<PeerProgress> = {}): PeerProgress[] => [
   { id, matchIndex, state: 'snapshot', isRecentlyActive: true, ...more },
 ];
-const receiving = new Map([[id, 5000]]);
-const nobody = new Map<string, number>();
+const receiving = new Map([[id, { index: 5000, heardMs: 0 }]]);
+const nobody = new Map<string, Receiver>();
+const patienceMs = 1000;
 
 test('is kept from the first piece of the state until the member has caught up', () => {
-  const owed = new OwedLog();
+  const owed = new OwedLog(patienceMs);
   expect(owed.floor).toBeNull();
-  owed.update(receiving, at(10), 9000);
+  owed.update(receiving, at(10), 9000, 0);
   expect(owed.floor).toBe(5000);
-  owed.update(nobody, at(10), 12_000);
+  owed.update(nobody, at(10), 12_000, 0);
   expect(owed.floor).toBe(5000);
-  owed.update(nobody, at(5000, { state: 'replicate' }), 15_000);
-  owed.update(nobody, at(11_000, { state: 'replicate' }), 18_000);
+  owed.update(nobody, at(5000, { state: 'replicate' }), 15_000, 0);
+  owed.update(nobody, at(11_000, { state: 'replicate' }), 18_000, 0);
   expect(owed.floor).toBe(11_000);
-  owed.update(nobody, at(19_500, { state: 'replicate' }), 20_000);
+  owed.update(nobody, at(19_500, { state: 'replicate' }), 20_000, 0);
   expect(owed.floor).toBeNull();
 });
 
 test('is given up with a member that is gone', () => {
-  const owed = new OwedLog();
-  owed.update(receiving, at(10), 9000);
-  owed.update(nobody, at(10, { isRecentlyActive: false }), 9000);
+  const owed = new OwedLog(patienceMs);
+  owed.update(receiving, at(10), 9000, 0);
+  owed.update(nobody, at(10, { isRecentlyActive: false }), 9000, 0);
   expect(owed.floor).toBeNull();
 });
 
 test('is kept by a node that does not lead, as long as it sends', () => {
-  const owed = new OwedLog();
-  owed.update(receiving, [], 9000);
+  const owed = new OwedLog(patienceMs);
+  owed.update(receiving, [], 9000, 0);
   expect(owed.floor).toBe(5000);
-  owed.update(nobody, [], 9000);
+  owed.update(nobody, [], 9000, 0);
+  expect(owed.floor).toBeNull();
+});
+
+test('is given up with a member that no longer answers, though it had begun', () => {
+  const owed = new OwedLog(patienceMs);
+  owed.update(receiving, at(10), 9000, 0);
+  owed.update(receiving, at(10, { isRecentlyActive: false }), 9000, 0);
+  expect(owed.floor).toBeNull();
+});
+
+test('is given up for a member that answers, but has come no nearer for long: writes must not wait', () => {
+  const owed = new OwedLog(patienceMs);
+  owed.update(receiving, at(10), 9000, 500);
+  expect(owed.floor).toBe(5000);
+  owed.update(receiving, at(10), 9000, 1500);
+  expect(owed.floor).toBeNull();
+
+  owed.update(new Map([[id, { index: 5000, heardMs: 1600 }]]), at(10), 9000, 1700);
+  owed.update(nobody, at(6000), 9000, 2500);
+  owed.update(nobody, at(6000), 9000, 3400);
+  expect(owed.floor).toBe(6000);
+  owed.update(nobody, at(6000), 9000, 3600);
   expect(owed.floor).toBeNull();
 });

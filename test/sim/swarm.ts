@@ -74,11 +74,11 @@ const boundExtremes: { readonly [name in keyof Bounds]?: readonly number[] } = {
   logBytesPerCut: [1, 1000, 50_000],
 };
 
-/** Log is given up as soon as it may be, so that whoever is behind has to take over a state. */
+/** Log is given up soon, so that whoever is behind has to take over a state. */
 const shortLog = {
   segmentBytes: 12 * 1024,
   generationBytesMax: 1,
-  bounds: { logWindowBytes: 1, logRetainedBytesMax: 1 },
+  bounds: { logWindowBytes: 1, logRetainedBytesMax: 40_000, owedPatienceMs: 500 },
 } as const;
 
 function drawBounds(random: Random): Partial<Bounds> {

@@ -1,4 +1,5 @@
 /** Registers under a few keys: put, get, delete and compare-and-set, each write of a value of its own. */
+import { type ErrorCode, RollcallError } from '../../../src/base/errors.ts';
 import { randomBelow } from '../../../src/base/prng.ts';
 import { compare, operation } from '../../../src/client/txn.ts';
 import { type Answer, equalPairs, type Moment, type Pair, show } from '../checks/history.ts';
@@ -45,7 +46,8 @@ export async function readRegisters(session: Session): Promise<void> {
   }
 }
 
-export async function put(session: Session, key: string): Promise<boolean> {
+/** Null when it was acknowledged. */
+export async function put(session: Session, key: string): Promise<ErrorCode | null> {
   const mark = session.mark();
   const previous = chance(session.random, 0.5);
   const answer = await session.perform({ text: `put ${key} ${mark}`, marks: [mark] }, async () => {
@@ -59,7 +61,7 @@ export async function put(session: Session, key: string): Promise<boolean> {
         }) ?? changesOnly(moment, new Map([[key, mark]])),
     };
   });
-  return 'verify' in answer;
+  return answer instanceof RollcallError ? answer.code : null;
 }
 
 /** Puts a key of every range that somebody may watch, at one revision. Null when it failed. */
