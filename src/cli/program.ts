@@ -11,6 +11,7 @@ import { jsonLine } from './json.ts';
 import { leaseCommand } from './lease.ts';
 import { memberCommand } from './member.ts';
 import { putCommand } from './put.ts';
+import { recoverCommand } from './recover.ts';
 import { registerCommand } from './register.ts';
 import { serverCommand } from './server.ts';
 import { servicesCommand } from './services.ts';
@@ -37,6 +38,7 @@ const commands: readonly ((run: Run) => Command)[] = [
   memberCommand,
   transferLeaderCommand,
   snapshotCommand,
+  recoverCommand,
   serverCommand,
   devCommand,
 ];

@@ -3,8 +3,10 @@ import { dirname, resolve } from 'node:path';
 import { Command } from 'commander';
 import { RollcallError, type Snapshot } from '../client/index.ts';
 import type { BackupDescription, BackupReport } from '../server/backup.ts';
+import { parseAddress, parseName } from './argument.ts';
 import { jsonLine } from './json.ts';
 import { bytesText, Progress } from './progress.ts';
+import { recoveryText } from './recover.ts';
 import {
   type ClientOptions,
   clientCommand,
@@ -20,7 +22,8 @@ export function snapshotCommand(run: Run): Command {
   return new Command('snapshot')
     .description('save the whole state to a file, check such a file, make a cluster of it')
     .addCommand(saveCommand(run))
-    .addCommand(verifyCommand(run));
+    .addCommand(verifyCommand(run))
+    .addCommand(restoreCommand(run));
 }
 
 interface SaveOptions extends ClientOptions {
@@ -54,6 +57,55 @@ function verifyCommand(run: Run): Command {
       });
       run.terminal.print(options.json ? jsonLine({ file, ...report }) : reportText(report));
     });
+}
+
+interface RestoreOptions {
+  readonly name: string;
+  readonly dataDir: string;
+  readonly peerListen: string;
+  readonly clientListen: string;
+  readonly peerAddress?: string;
+  readonly clientAddress?: string;
+  readonly json: boolean;
+}
+
+function restoreCommand(run: Run): Command {
+  return new Command('restore')
+    .argument('<file>', 'that `snapshot save` made')
+    .description(
+      'make the data directory of the first node of a cluster that goes on from the file',
+    )
+    .requiredOption('--name <name>', 'of the node', parseName)
+    .requiredOption('--data-dir <directory>', 'a new one')
+    .option(
+      '--peer-listen <host:port>',
+      'where the node will listen',
+      parseAddress,
+      '127.0.0.1:4641',
+    )
+    .option('--client-listen <host:port>', 'the same for clients', parseAddress, '127.0.0.1:4640')
+    .option('--peer-address <host:port>', 'what the other nodes dial, if not that', parseAddress)
+    .option('--client-address <host:port>', 'what clients are told, if not that', parseAddress)
+    .option('--json', 'print one JSON document per line', false)
+    .addHelpText('after', examples('snapshot restore backup --name n1 --data-dir data/n1'))
+    .addHelpText(
+      'after',
+      'Start the node with `rollcall server` as ever. The other nodes of the backup, started with their\n' +
+        'names and empty directories, join by themselves. Leases end, with their keys and instances.\n',
+    )
+    .action((file: string, options: RestoreOptions) => restore(run, file, options));
+}
+
+async function restore({ terminal }: Run, file: string, options: RestoreOptions): Promise<void> {
+  const { restoreBackup } = await import('../server/recovery.ts');
+  const { name, dataDir: dataDirectory, peerListen, clientListen } = options;
+  const { peerAddress = peerListen, clientAddress = clientListen, json } = options;
+  const progress = new Progress(terminal);
+  const report = await restoreBackup({
+    ...{ file, dataDirectory, name, peerAddress, clientAddress },
+    progress: (bytes) => progress.add(bytes),
+  }).finally(() => progress.end());
+  terminal.print(json ? jsonLine(report) : recoveryText(report, dataDirectory));
 }
 
 async function save(run: Run, file: string, options: SaveOptions): Promise<void> {

@@ -2,7 +2,7 @@ import { RollcallError } from '../base/errors.ts';
 import { featureLevel } from '../format/feature-level.ts';
 import { loadedRanges } from '../state-machine/record-codec.ts';
 import { StateMachine } from '../state-machine/state-machine.ts';
-import type { CheckpointHeader, StagedState } from '../storage/types.ts';
+import type { CheckpointHeader, StagedState, Storage } from '../storage/types.ts';
 
 /**
  * Builds the state machine from stored records. Throws `dataDamaged` when they are not those of the
@@ -24,4 +24,12 @@ export async function loadMachine(
   }
   machine.finishLoad(header);
   return machine;
+}
+
+/** The state that the storage's checkpoint describes; an empty one when there is none. */
+export async function loadStoredMachine(storage: Storage): Promise<StateMachine> {
+  const { checkpoint, overlay } = storage;
+  if (checkpoint === null) return new StateMachine(overlay);
+  const load = (from: string, to: string): ReturnType<Storage['load']> => storage.load(from, to);
+  return await loadMachine({ overlay, load }, checkpoint);
 }

@@ -90,7 +90,7 @@ export function isRead(method: MemberMethod): boolean {
 /** Throws `frameTooLarge` when the answer surely fits into no frame, before it is encoded. */
 export function resultOf(method: MemberMethod, response: Response): Results[MemberMethod] {
   const { revision, result } = response;
-  const expected = membershipChanges.has(method) ? 'memberChange' : method;
+  const expected: string = membershipChanges.has(method) ? 'memberChange' : method;
   assert(result.type === expected, () => `A result ${result.type} for the method ${method}`);
   switch (result.type) {
     case 'put':
@@ -124,6 +124,7 @@ export function resultOf(method: MemberMethod, response: Response): Results[Memb
       return { revision, leaderId: result.leaderId, leaderName: result.leaderName };
     case 'leaseRevoke':
     case 'deregister':
+    case 'beginIncarnation':
       return { revision };
   }
 }

@@ -67,7 +67,10 @@ interface BackupVisitor {
  * Reads a backup to its end and checks all of it: checksums, every value against the index, the digest.
  * Throws `dataDamaged` with the place, `formatTooNew`, or `invalidArgument` when there is no such file.
  */
-async function readBackup(path: string, visitor: BackupVisitor = {}): Promise<BackupOutcome> {
+export async function readBackup(
+  path: string,
+  visitor: BackupVisitor = {},
+): Promise<BackupOutcome> {
   const reader = new BackupReader(path);
   const check = new StateCheck();
   let header: BackupHeader | null = null;

@@ -32,6 +32,7 @@ const kinds = {
   leaseKeepAlive: 6,
   register: 7,
   deregister: 8,
+  beginIncarnation: 9,
 } as const satisfies Record<Command['type'], number>;
 
 const sharedWriter = new ByteWriter(64 * 1024);
@@ -140,6 +141,8 @@ function writeCommand(writer: ByteWriter, command: Command): void {
       writer.text(command.namespace).text(command.service).text(command.id);
       if (command.leaseId !== null) writer.id(command.leaseId);
       return;
+    case 'beginIncarnation':
+      return;
     default:
       unreachable(command);
   }
@@ -179,6 +182,8 @@ function readCommand(reader: ByteReader, kind: number, isConditional: boolean): 
         id: reader.text(),
         leaseId: isConditional ? reader.id() : null,
       };
+    case kinds.beginIncarnation:
+      return { type: 'beginIncarnation' };
     default:
       throw new RollcallError('formatTooNew', `The command has the unknown kind ${kind}`);
   }

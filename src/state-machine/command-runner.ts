@@ -62,6 +62,9 @@ export class CommandRunner {
           events,
           (space) => deregister(space, command, command) ?? { type: 'deregister' },
         );
+      case 'beginIncarnation':
+        this.#state.skipRevisions();
+        return { type: 'beginIncarnation' };
       default:
         return unreachable(command);
     }

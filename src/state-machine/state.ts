@@ -18,6 +18,8 @@ export interface StateHeader {
   readonly digest: Hash64;
 }
 
+const skippedRevisions = 2 ** 32;
+
 /**
  * All that is replicated, and the steps in which it changes: a draft of one revision is committed to
  * the index, the records, the leases and the watches together.
@@ -65,6 +67,11 @@ export class State {
         events: changes.map(({ event }) => event),
       });
     }
+  }
+
+  /** Leaves so many revisions unused that nobody can have seen the next one, whatever this log has lost. */
+  skipRevisions(): void {
+    this.revision += skippedRevisions;
   }
 
   /**

@@ -33,7 +33,12 @@ export type Command =
       readonly id: string;
       /** Given: refused with `instanceReplaced` unless the instance has this lease. */
       readonly leaseId: LeaseId | null;
-    });
+    })
+  /**
+   * The first command of a cluster that goes on from a backup or from what was left of it: from here on
+   * revisions are higher than any that was given before and is lost. No client can ask for it.
+   */
+  | { readonly type: 'beginIncarnation' };
 
 /**
  * The session header of a command: `sequence` counts the session's writes from 1, results up to
@@ -71,7 +76,8 @@ export type CommandResult =
       readonly instances: readonly number[];
     }
   | { readonly type: 'register'; readonly created: boolean }
-  | { readonly type: 'deregister' };
+  | { readonly type: 'deregister' }
+  | { readonly type: 'beginIncarnation' };
 
 /** Per command, in order: its result, or the coded refusal, which had no effect. */
 export type Outcome =

@@ -46,6 +46,18 @@ export async function saveBirth(files: Files, birth: Birth): Promise<Identity> {
   return await saveIdentity(files, { ...identity, birth });
 }
 
+/** Makes a member part of another incarnation of its cluster; durable when it resolves. */
+export async function replaceBirth(files: Files, birth: Birth): Promise<Identity> {
+  const identity = await loadIdentity(files);
+  assert(identity?.birth?.clusterId === birth.clusterId, 'A member stays in its cluster');
+  return await saveIdentity(files, { ...identity, birth });
+}
+
+/** Makes a directory, in which state and log are ready, a member; durable when it resolves. */
+export async function saveSeeded(files: Files, identity: Identity): Promise<Identity> {
+  return await saveIdentity(files, identity);
+}
+
 /** Records that the first segment of the write-ahead log is durable. */
 export async function saveWalBegun(files: Files, identity: Identity): Promise<Identity> {
   return await saveIdentity(files, { ...identity, walBegun: true });

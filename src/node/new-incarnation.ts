@@ -1,0 +1,201 @@
+/**
+ * Makes a cluster of one member out of what one data directory holds, offline: after a restore, or
+ * when a majority is lost for good. It is another incarnation of the same cluster, with which nobody of
+ * the old one speaks any more. The others are kept by their names, as learners that are lost: started with
+ * empty directories they take these places by themselves.
+ *
+ * All that is in the log counts, committed or not: what was acknowledged may stand there without the mark
+ * that it was committed, and what was not is in doubt for its client, so that it may come true.
+ *
+ * The step itself is in the log, so that whoever replays it comes to the same state. One append, which
+ * is there as a whole or not at all, brings and commits
+ *
+ *   the configuration   this member as the only voter
+ *   `beginIncarnation`  raises the revision above all that the lost members may have given
+ *   `leaseRevoke` …     for every lease; keys beyond what one command may delete go later, as always
+ *
+ * Before it the directory gets the new incarnation, after it Level does. In between the directory is
+ * of two incarnations: no member is opened on it, and doing all of this again finishes it.
+ */
+import { assert } from '../base/assert.ts';
+import type { Clock } from '../base/clock.ts';
+import { RollcallError } from '../base/errors.ts';
+import { type Random, randomId } from '../base/prng.ts';
+import { featureLevel } from '../format/feature-level.ts';
+import type { Configuration, Entry, EntryId, Member, NodeId } from '../raft/types.ts';
+import { encodeCommandEntry } from '../state-machine/command-codec.ts';
+import type { StateMachine } from '../state-machine/state-machine.ts';
+import type { Command } from '../state-machine/types.ts';
+import { replaceBirth } from '../storage/identity.ts';
+import type { Birth, CheckpointHeader, Files, Identity, Storage } from '../storage/types.ts';
+import { Applier } from './applier.ts';
+import { loadStoredMachine } from './load-machine.ts';
+
+export interface NewIncarnationOptions {
+  readonly files: Files;
+  /** Born. */
+  readonly identity: Identity;
+  /** Opened on that directory, with nothing appended. */
+  readonly storage: Storage;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Where the member is to be found, if it is none of the configuration or has moved. */
+  readonly addresses: Pick<Member, 'peerAddress' | 'clientAddress'> | null;
+}
+
+/** How far a stored log goes. */
+export interface LogExtent {
+  readonly last: EntryId;
+  /** What the member itself knows to be committed. */
+  readonly commitIndex: number;
+  /** The one in force at its end. */
+  readonly configuration: Configuration;
+}
+
+export interface NewIncarnation {
+  readonly clusterId: string;
+  readonly incarnation: string;
+  readonly memberId: NodeId;
+  readonly revision: number;
+  readonly digest: StateMachine['digest'];
+  /** The names whose members are lost. */
+  readonly lost: readonly string[];
+}
+
+/** So many leases are revoked by one entry. */
+const revokedAtOnce = 1024;
+
+export function logExtentOf({ start, entries, hardState }: Storage): LogExtent {
+  const configurations = entries.filter((entry) => entry.type === 'configuration');
+  return {
+    last: entries.at(-1) ?? start.last,
+    commitIndex: Math.max(hardState.commitIndex, start.last.index),
+    configuration: configurations.at(-1)?.configuration ?? start.configuration,
+  };
+}
+
+/** Durable when it resolves; the caller closes the storage. Throws `dataDamaged` when the state is missing. */
+export async function beginIncarnation(options: NewIncarnationOptions): Promise<NewIncarnation> {
+  const { files, identity, storage, clock, random } = options;
+  const { memberId, birth: old } = identity;
+  assert(old !== null, 'Only a member that was born has something to go on from');
+  if (storage.isStateMissing) {
+    throw new RollcallError('dataDamaged', 'The state of this member is missing; take another one');
+  }
+  const { entries } = storage;
+  const extent = logExtentOf(storage);
+  const configuration = aloneIn(extent.configuration, ownMember(options, extent.configuration));
+  const incarnation = randomId(random);
+  const first = extent.last.index + 1;
+  const birth = { clusterId: old.clusterId, incarnation, configuration, configurationIndex: first };
+  // From here on there is no way back: what was not committed is applied.
+  await replaceBirth(files, birth);
+  const machine = await loadStoredMachine(storage);
+  const { checkpoint } = storage;
+  const before = { ...storage.start, incarnation: checkpoint?.incarnation ?? old.incarnation };
+  await apply({ storage, machine, birth, ...before, entries });
+  const term = Math.max(storage.hardState.currentTerm, extent.last.term) + 1;
+  const step = stepEntries(machine, { term, index: first }, configuration, clock.wall());
+  const commitIndex = first + step.length - 1;
+  const hardState = { currentTerm: term, votedFor: memberId, commitIndex };
+  await storage.append({ number: 1, hardState, snapshot: null, entries: step });
+  const after = { last: extent.last, configuration: extent.configuration, incarnation };
+  await apply({ storage, machine, birth, ...after, entries: step });
+  await storage.checkpointNow();
+  const lost = configuration.learners.map((id) => nameIn(configuration, id));
+  const { revision, digest } = machine;
+  return { clusterId: old.clusterId, incarnation, memberId, revision, digest, lost };
+}
+
+/**
+ * Throws `dataDirectory` for a directory that `beginIncarnation` has not finished: its log may be
+ * without the step, or its state may be called that of the old incarnation.
+ */
+export function refuseUnfinished(checkpoint: CheckpointHeader | null, birth: Birth): void {
+  if (checkpoint === null || checkpoint.incarnation === birth.incarnation) return;
+  throw new RollcallError(
+    'dataDirectory',
+    'A restore or a forced recovery of this data directory was interrupted: restore again into an ' +
+      'empty directory, or recover this one again',
+  );
+}
+
+async function apply(work: {
+  readonly storage: Storage;
+  readonly machine: StateMachine;
+  readonly birth: Birth;
+  readonly incarnation: string;
+  readonly last: EntryId;
+  readonly configuration: Configuration;
+  readonly entries: readonly Entry[];
+}): Promise<void> {
+  const { storage, machine, birth, incarnation, last, configuration, entries } = work;
+  const handlers = { applied() {}, configured() {}, changed() {} };
+  const cluster = { clusterId: birth.clusterId, incarnation, featureLevel };
+  const applier = new Applier({ machine, storage, cluster, last, configuration, handlers });
+  applier.push(entries);
+  // It stops where the memory is full.
+  while (applier.run(() => true)) await storage.checkpointNow();
+}
+
+function stepEntries(
+  machine: StateMachine,
+  { term, index }: EntryId,
+  configuration: Configuration,
+  wallTimeMs: number,
+): Entry[] {
+  const { logTimeMs } = machine;
+  const entries: Entry[] = [{ type: 'configuration', term, index, configuration }];
+  const add = (commands: readonly Command[]): void => {
+    const command = encodeCommandEntry({
+      ...{ logTimeMs, wallTimeMs },
+      commands: commands.map((one) => ({ session: null, command: one })),
+    });
+    entries.push({ type: 'command', term, index: index + entries.length, command });
+  };
+  add([{ type: 'beginIncarnation' }]);
+  const leases = machine.leaseList();
+  for (let at = 0; at < leases.length; at += revokedAtOnce) {
+    const page = leases.slice(at, at + revokedAtOnce);
+    add(page.map(({ leaseId }) => ({ type: 'leaseRevoke', leaseId })));
+  }
+  return entries;
+}
+
+function ownMember(
+  { identity: { memberId, name }, addresses }: NewIncarnationOptions,
+  { members }: Configuration,
+): Member {
+  const found = members.find(({ id }) => id === memberId);
+  const place = addresses ?? found;
+  assert(place !== undefined, () => `Member ${memberId} is not in its own configuration`);
+  const { peerAddress, clientAddress } = place;
+  return {
+    ...{ id: memberId, name, peerAddress, clientAddress, featureLevel },
+    ...{ replaces: null, autoPromote: false },
+  };
+}
+
+/** Each other name keeps one place; that of a voter is a voter's again once it is taken. */
+function aloneIn(configuration: Configuration, own: Member): Configuration {
+  const { members, learners } = configuration;
+  const lost = new Map<string, Member>();
+  for (const member of members) {
+    if (member.name === own.name) continue;
+    const isToVote = member.autoPromote || !learners.includes(member.id);
+    const autoPromote = isToVote || lost.get(member.name)?.autoPromote === true;
+    lost.set(member.name, { ...member, replaces: null, autoPromote });
+  }
+  const others = [...lost.values()];
+  return {
+    members: [own, ...others],
+    voters: [own.id],
+    votersOutgoing: [],
+    learners: others.map(({ id }) => id),
+    learnersNext: [],
+  };
+}
+
+function nameIn({ members }: Configuration, id: NodeId): string {
+  return members.find((member) => member.id === id)?.name ?? id;
+}
