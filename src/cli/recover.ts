@@ -56,7 +56,9 @@ function warning(plan: RecoveryPlan, dataDirectory: string): string {
     `What the others had and "${name}" in ${dataDirectory} does not is lost, also if it was acknowledged.`,
     `The log of "${name}" ends with entry ${lastIndex} of term ${lastTerm}. Compare that with all that is left.`,
     ...(undecided > 0
-      ? [`It does not know what became of its last ${undecided} entries: they count as committed.`]
+      ? [
+          `It does not know what became of entry ${commitIndex + 1} and what follows: they count as well.`,
+        ]
       : []),
     ...(others.length > 0
       ? [

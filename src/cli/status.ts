@@ -30,6 +30,7 @@ function statusDocument({ endpoint, status, error }: EndpointStatus): object {
     name: status?.name ?? null,
     endpoint,
     clusterId: status?.clusterId || null,
+    incarnation: status?.incarnation || null,
     role: status === null ? null : roleOf(status),
     term: status?.term ?? null,
     leader: status?.leaderName ?? null,
@@ -75,15 +76,23 @@ function statusTable(asked: readonly EndpointStatus[]): string {
   );
   const reasons = [
     ...asked.flatMap(({ error }) => (error === null ? [] : [`${error.message}\n`])),
-    ...disagreement(asked),
+    ...identity(asked),
   ];
   return reasons.length === 0 ? table : `${table}\n${reasons.join('')}`;
 }
 
 /** Endpoints of several clusters in one list: whoever uses it writes now to one, now to the other. */
-function disagreement(asked: readonly EndpointStatus[]): string[] {
-  const ids = new Set(asked.map(({ status }) => status?.clusterId ?? '').filter((id) => id !== ''));
-  return ids.size < 2
-    ? []
-    : [`These endpoints belong to different clusters: ${[...ids].join(', ')}\n`];
+function identity(asked: readonly EndpointStatus[]): string[] {
+  const born = asked.flatMap(({ status }) => (status?.clusterId ? [status] : []));
+  const clusters = new Set(born.map(({ clusterId }) => clusterId));
+  const incarnations = new Set(born.map(({ incarnation }) => incarnation));
+  if (born.length === 0) return [];
+  if (clusters.size > 1) {
+    return [`These endpoints belong to different clusters: ${[...clusters].join(', ')}\n`];
+  }
+  if (incarnations.size > 1) {
+    const list = [...incarnations].join(', ');
+    return [`These endpoints are of different incarnations of one cluster: ${list}\n`];
+  }
+  return [`Cluster ${[...clusters].join()}, incarnation ${[...incarnations].join()}\n`];
 }

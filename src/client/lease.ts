@@ -9,6 +9,8 @@ import type { Router } from './router.ts';
 /** How many leases one request renews at most. */
 const idsPerRequestMax = 10_000;
 const requestMsMin = 250;
+/** After a restore leases are asked for within so long. */
+const restoredMsMax = 1000;
 
 /**
  * Why a lease is no longer kept. `expired`: the cluster does not know it any more (its time ran out,
@@ -99,6 +101,7 @@ export class LeaseKeeper {
     router.onClose(() => {
       for (const lease of [...this.#leases.values()]) this.drop(lease, 'closed');
     });
+    router.onIncarnation(() => this.#lookSoon());
   }
 
   get clock(): Clock {
@@ -152,6 +155,13 @@ export class LeaseKeeper {
     this.#timer.cancel();
     this.#timer = null;
     this.#wakeAtMs = Number.POSITIVE_INFINITY;
+  }
+
+  /** A restored cluster knows no lease of before. Not all clients ask at the same moment. */
+  #lookSoon(): void {
+    const delayMs = restoredMsMax * this.#router.random();
+    this.#schedule.retry([...this.#leases.keys()], this.clock.monotonic(), delayMs);
+    this.#arm();
   }
 
   async #revoke(leaseId: string, options: CallOptions | undefined): Promise<void> {

@@ -18,6 +18,7 @@ import { Call, type CallOptions, type CallOwner } from './call.ts';
 import { Connection, type ConnectionEvents } from './connection.ts';
 import type { Exchange } from './exchange.ts';
 import type { Outside } from './outside.ts';
+import { Seen } from './seen.ts';
 import { Topology } from './topology.ts';
 
 const sweepMs = 20;
@@ -80,8 +81,7 @@ export class Router implements CallOwner, ConnectionEvents {
   /** The highest term whose leader was dialled out of turn. */
   #hurriedTerm = 0;
   #clusterId = '';
-  #incarnation = '';
-  #revision = 0;
+  readonly #seen = new Seen();
   #closed = false;
 
   constructor(options: RouterOptions) {
@@ -120,12 +120,12 @@ export class Router implements CallOwner, ConnectionEvents {
   }
 
   get incarnation(): string {
-    return this.#incarnation;
+    return this.#seen.incarnation;
   }
 
-  /** The highest revision that any answer carried. */
+  /** The highest revision that any answer of this incarnation carried. */
   get revision(): number {
-    return this.#revision;
+    return this.#seen.revision;
   }
 
   get connections(): readonly Connection[] {
@@ -138,7 +138,12 @@ export class Router implements CallOwner, ConnectionEvents {
   }
 
   sawRevision(revision: number): void {
-    if (revision > this.#revision) this.#revision = revision;
+    this.#seen.sawRevision(revision);
+  }
+
+  /** Calls back whenever the cluster turns out to be restored. */
+  onIncarnation(listener: () => void): void {
+    this.#seen.onIncarnation(listener);
   }
 
   /** Calls back when the client closes; returns the way to stop that. */
@@ -224,7 +229,7 @@ export class Router implements CallOwner, ConnectionEvents {
       connection.drop(new RollcallError('clusterMismatch', message));
       return;
     }
-    if (status.incarnation !== '') this.#incarnation = status.incarnation;
+    this.#seen.sawIncarnation(status.incarnation);
     this.#topology.observed(connection.address, status);
     this.#learnEndpoints();
     this.#hurryToLeader();

@@ -53,8 +53,10 @@ export class ServiceView extends EventEmitter<ViewEvents> {
     this.#name = name;
     this.#stream = new Stream(router, 'watchService', {
       parameters: () => {
-        const minRevision = Math.max(this.#router.revision, this.#state.revision, 0);
-        return { ...this.#name, minRevision };
+        // What was seen of another incarnation says nothing about this one.
+        const isSame = this.#incarnation === this.#router.incarnation;
+        const seen = isSame ? this.#state.revision : 0;
+        return { ...this.#name, minRevision: Math.max(this.#router.revision, seen, 0) };
       },
       item: (body, incarnation) => this.#item(body as Items['watchService'], incarnation),
       ended: (error) => this.#end(error),

@@ -10,6 +10,11 @@ import { type WatchBatch, WatchBuffer, type WatchEvent } from './watch-buffer.ts
 export interface WatchOptions {
   /** The first revision of interest; may lie in the past or the future. Left out: from now on. */
   readonly startRevision?: number;
+  /**
+   * The `client.incarnation` in which `startRevision` was seen, where that may be long ago: the watch ends
+   * with `incarnationChanged` if the cluster was restored since, and the revision says nothing any more.
+   */
+  readonly incarnation?: string;
   /** Ask for the pair before each change as well. */
   readonly previous?: boolean;
   /** Ends the iteration, as `close()` does. */
@@ -41,7 +46,7 @@ export class Watch implements AsyncIterableIterator<WatchBatch, undefined> {
   readonly #signal: AbortSignal | null;
   readonly #ready = new Deferred<number>();
   readonly #stopListening: () => void;
-  #incarnation: string | null = null;
+  #incarnation: string | null;
   /** The events of a revision of which more are to come. */
   #parts: WatchEvent[] = [];
   readonly #pending: Pending[] = [];
@@ -53,6 +58,7 @@ export class Watch implements AsyncIterableIterator<WatchBatch, undefined> {
     this.#router = router;
     this.#range = keyRange(selector);
     this.#previous = options.previous ?? false;
+    this.#incarnation = options.incarnation ?? null;
     this.#buffer = new WatchBuffer(
       options.startRevision ?? 0,
       router.revision,

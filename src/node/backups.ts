@@ -9,7 +9,7 @@ import type { Index } from '../raft/types.ts';
 import { BackupWriter } from '../storage/backup-file.ts';
 import type { StateSnapshot, Storage } from '../storage/types.ts';
 import type { Reads } from './reads.ts';
-import { closedError } from './refusals.ts';
+import { closedError, refuseStream } from './refusals.ts';
 import type { BackupRequest, BackupSink, StreamHandle } from './types.ts';
 
 export interface BackupsOptions {
@@ -38,7 +38,9 @@ export class Backups {
     this.#options = options;
   }
 
-  open(request: BackupRequest, sink: BackupSink): StreamHandle {
+  /** `refusal` is why nothing is served at the moment, or null. */
+  open(request: BackupRequest, sink: BackupSink, refusal: RollcallError | null): StreamHandle {
+    if (refusal !== null) return refuseStream(this.#options.clock, sink, refusal);
     const backup = new Backup(this.#options, sink, () => this.#open.delete(backup));
     const read = {
       run: () => this.#admit(backup),

@@ -205,10 +205,8 @@ export class Member implements MemberApi {
   }
 
   backup(request: BackupRequest, sink: BackupSink): StreamHandle {
-    const refusal = this.#refusal();
-    if (refusal !== null) return refuseStream(this.#clock, sink, refusal);
     this.#loop.schedule();
-    return this.#backups.open(request, sink);
+    return this.#backups.open(request, sink, this.#refusal());
   }
 
   status(): MemberStatus {

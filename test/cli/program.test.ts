@@ -145,9 +145,10 @@ describe('status', () => {
     expect(lines[2]).toEqual(['n2', second, 'follower', '1', 'n1', '1', '1', '1']);
     expect(lines[3]?.slice(0, 3)).toEqual(['-', third, 'unreachable']);
     expect(printed).toContain(`${third}: connect ECONNREFUSED`);
+    expect(printed).toContain('Cluster 00000000000000c1, incarnation 00000000000000e1\n');
     const [document] = (await rollcall('status', '--json')).terminal.documents;
     expect(document).toMatchObject([
-      { name: 'n1', endpoint: first, role: 'leader', term: 1, leader: 'n1', error: null },
+      { name: 'n1', endpoint: first, incarnation: '00000000000000e1', role: 'leader', error: null },
       { name: 'n2', role: 'follower', commitIndex: 1, appliedIndex: 1, revision: 1 },
       { name: null, endpoint: third, role: null, error: expect.stringContaining('ECONNREFUSED') },
     ]);

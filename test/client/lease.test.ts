@@ -36,6 +36,14 @@ describe('a lease that is kept', () => {
     await lease.revoke();
   });
 
+  test('is known to be lost long before its time when the cluster was restored', async () => {
+    const lease = await client.lease({ ttlMs: 3_600_000 });
+    cluster.store.revoke(lease.id);
+    cluster.incarnation = '00000000000000e2';
+    cluster.node(0).hangUp();
+    expect(await lease.lost).toBe('expired');
+  });
+
   test('survives renewals that fail', async () => {
     const lease = await client.lease({ ttlMs: 500 });
     const internal = new RollcallError('internal', 'Once');

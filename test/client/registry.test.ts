@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { RollcallError } from '../../src/base/errors.ts';
 import { type Client, connect, type ServiceView, type ViewChange } from '../../src/client/index.ts';
 import { PeerCluster } from './peer.ts';
+import { Store } from './store.ts';
 
 let cluster: PeerCluster;
 let client: Client;
@@ -203,4 +204,24 @@ describe('a live view', () => {
       code: 'invalidArgument',
     });
   });
+});
+
+test('a live view begins anew where the cluster was restored to lower revisions', async () => {
+  await client.put('a', '1');
+  await client.put('a', '2');
+  const view = client.registry.discover('api');
+  await view.ready();
+  const anew = cluster.arrival('watchService', ({ params }) => params.minRevision === 0);
+  const shown = change(view);
+  cluster.store = new Store();
+  cluster.store.register({
+    ...{ namespace: 'default', service: 'api', leaseId: null, replace: true },
+    instance: { id: 'a1', address: '10.0.0.1:80', tags: [], metadata: [] },
+  });
+  cluster.incarnation = '00000000000000e2';
+  for (const node of cluster.nodes) node.hangUp();
+  await anew;
+  expect((await shown).added).toMatchObject([{ id: 'a1' }]);
+  const pair = await client.get('a', { serializable: true });
+  expect([pair, client.incarnation]).toEqual([null, '00000000000000e2']);
 });

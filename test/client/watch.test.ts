@@ -174,6 +174,14 @@ describe('a watch ends with an error', () => {
     await expect(watch.next()).rejects.toMatchObject({ code: 'incarnationChanged' });
   });
 
+  test('at once, where its revision is of another incarnation', async () => {
+    const { incarnation } = client;
+    cluster.incarnation = '00000000000000e2';
+    for (const node of cluster.nodes) node.hangUp();
+    const watch = client.watch('a', { startRevision: 2, incarnation });
+    await expect(watch.next()).rejects.toMatchObject({ code: 'incarnationChanged' });
+  });
+
   test('on a client that is closed', async () => {
     await client.close();
     await expect(client.watch('a').next()).rejects.toMatchObject({ code: 'closed' });

@@ -1,9 +1,10 @@
 /** Backups of real clusters, and what becomes of them. */
+import { once } from 'node:events';
 import { readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
-import type { Client } from '../../src/client/index.ts';
-import { TestCluster } from './cluster.ts';
+import type { Client, ClusterMember } from '../../src/client/index.ts';
+import { eventually, TestCluster, type TestNode } from './cluster.ts';
 import { Load } from './load.ts';
 import { type Ending, runProgram } from './program.ts';
 
@@ -69,4 +70,112 @@ test('a snapshot holds all that was acknowledged before, while writes go on', as
   expect(damaged.errors).toMatch(/^error: dataDamaged: .*backup is damaged at byte \d+: the check/);
   const nothing = await rollcall(cluster, 'snapshot', 'save', join(cluster.directory, 'no/where'));
   expect(nothing).toMatchObject({ code: 1, errors: expect.stringContaining('cannot be written') });
+}, 120_000);
+
+/** Waits until these three are voters that are reached. */
+function threeVoters(of: Client): Promise<readonly ClusterMember[]> {
+  return eventually('three voters', async () => {
+    const { members } = await of.cluster.members().catch(() => ({ members: [] }));
+    const well = members.filter(({ standing, isReachable }) => standing === 'voter' && isReachable);
+    return well.length === 3 && members.length === 3 ? members : null;
+  });
+}
+
+const raised = 2 ** 32;
+
+test('a cluster is restored, two empty nodes join by themselves, and clients begin anew', async () => {
+  const { cluster, client } = await begin();
+  const [first, ...others] = cluster.nodes as [TestNode, TestNode, TestNode];
+  const file = join(cluster.directory, 'backup');
+  for (let at = 0; at < 20; at++) await client.put(`kept/${at}`, 'v');
+  const { leaseId } = await client.leases.grant({ ttlMs: 3_600_000 });
+  await client.put('leased', 'x', { leaseId });
+  const held = await client.lease({ ttlMs: 60_000 });
+  const registration = await client.registry.register({ service: 'api', address: '127.0.0.1:80' });
+  const saved = (await document(cluster, 'snapshot', 'save', file)) as { revision: number };
+  await client.put('late', 'x');
+  const { incarnation } = client;
+  const watch = client.watch({ prefix: '' });
+  await watch.ready();
+
+  const restored = once(registration, 'restored');
+  for (const node of cluster.nodes) await cluster.wipeNode(node);
+  const report = await document(
+    ...[cluster, 'snapshot', 'restore', file, '--name', first.name],
+    ...['--data-dir', cluster.dataDirectory(first), '--peer-listen', first.peerAddress],
+    ...['--client-listen', first.clientAddress],
+  );
+  expect(report).toMatchObject({ name: 'n1', clusterId: client.clusterId, lost: ['n2', 'n3'] });
+  for (const node of cluster.nodes) cluster.startNode(node);
+  const members = await threeVoters(client);
+  expect(members.map(({ name }) => name).sort()).toEqual(['n1', 'n2', 'n3']);
+
+  await expect(watch.next()).rejects.toMatchObject({ code: 'incarnationChanged' });
+  expect(client.incarnation).toBe((report as { incarnation: string }).incarnation);
+  expect(client.incarnation).not.toBe(incarnation);
+  expect(await held.lost).toBe('expired');
+  await restored;
+  const { pairs, revision } = await client.getPrefix('');
+  expect(revision).toBeGreaterThan(raised + saved.revision);
+  expect(pairs.map(({ keyText }) => keyText)).toEqual(
+    Array.from({ length: 20 }, (_, at) => `kept/${at}`).sort(),
+  );
+  expect(pairs.every(({ modRevision }) => modRevision <= saved.revision)).toBe(true);
+  const history = client.watch('leased', { startRevision: saved.revision });
+  const { value } = await history.next();
+  expect(value?.events).toMatchObject([{ type: 'delete' }]);
+  history.close();
+  await expect(client.leases.timeToLive(leaseId)).rejects.toMatchObject({ code: 'leaseNotFound' });
+  expect(await client.registry.instances('api')).toMatchObject([{ id: registration.id }]);
+
+  const load = new Load(client, 2);
+  await load.more(50);
+  await cluster.stopNode(first);
+  await load.more(50);
+  cluster.startNode(first);
+  await load.finish(cluster);
+  const again = await rollcall(
+    cluster,
+    'snapshot',
+    'restore',
+    file,
+    '--name',
+    'n2',
+    '--data-dir',
+    cluster.dataDirectory(others[0] as TestNode),
+  );
+  expect(again).toMatchObject({ code: 1, errors: expect.stringContaining('is not empty') });
+}, 120_000);
+
+test('one of three goes on when the others are lost for good, and they never come back', async () => {
+  const { cluster, client } = await begin();
+  const load = new Load(client, 4);
+  await load.more(200);
+  const left = await cluster.leader();
+  const lost = cluster.nodes.filter((node) => node !== left);
+  for (const node of lost) await cluster.stopNode(node);
+  const recover = ['recover', '--force-new-cluster', '--data-dir', cluster.dataDirectory(left)];
+  const running = await rollcall(cluster, ...recover, '--yes');
+  expect(running).toMatchObject({ code: 1, errors: expect.stringContaining('in use') });
+  await cluster.stopNode(left);
+  const asked = await rollcall(cluster, ...recover);
+  expect(asked.code).toBe(2);
+  expect(asked.errors).toMatch(/Never start n\d, n\d on their old directories again/);
+  const { code, output, errors } = await rollcall(cluster, ...recover, '--yes', '--json');
+  expect(errors).toContain('is lost, also if it was acknowledged');
+  expect(code).toBe(0);
+  expect(JSON.parse(output)).toMatchObject({ name: left.name, lost: lost.map(({ name }) => name) });
+
+  // One of the old incarnation is heard by nobody.
+  for (const node of cluster.nodes) cluster.startNode(node);
+  await load.more(50);
+  await eventually('the old ones are refused', async () =>
+    lost.every((node) => node.output.includes('of incarnation')),
+  );
+  for (const node of lost) await cluster.wipeNode(node);
+  for (const node of lost) cluster.startNode(node);
+  await threeVoters(client);
+  expect((await client.put('more', 'x')).revision).toBeGreaterThan(raised);
+  await load.more(50);
+  await load.finish(cluster);
 }, 120_000);

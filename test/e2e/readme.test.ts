@@ -41,6 +41,7 @@ function normalized(text: string): string {
   return text
     .replace(/\b(leader|follower)\b/g, 'ROLE')
     .replace(/127\.0\.0\.1:\d+/g, 'ADDRESS')
+    .replace(/\b[0-9a-f]{16}\b/g, 'ID')
     .replace(/\d+/g, 'N')
     .replace(/[ \t]+/g, ' ')
     .trim();
@@ -138,6 +139,43 @@ test('the commands for three machines make a cluster', async () => {
       three.startNode(node, own);
     }
     expect((await three.leader()).name).toMatch(/^n[123]$/);
+  } finally {
+    await three.close();
+  }
+}, 60_000);
+
+/** The words of a command that may go on over several lines. */
+function wordsOf(command: string): string[] {
+  return command
+    .replace(/^npx rollcall /, '')
+    .replaceAll('\\\n', '')
+    .trim()
+    .split(/ +/);
+}
+
+test('a backup is saved, verified, restored and recovered as the README says', async () => {
+  const file = join(cluster.directory, 'backup');
+  const session = block('console', 'snapshot save');
+  const output = await run('bash', ['-c', script(session.replace(/\bbackup$/gm, file))]);
+  const shape = (text: string): string => normalized(text).replace(/ (n1|n2|n3)\b/g, ' NODE');
+  expect(shape(output.replaceAll(file, 'backup'))).toBe(shape(session));
+
+  const three = await TestCluster.prepare(3);
+  const [first] = three.nodes as [TestNode];
+  const own = (word: string): string =>
+    word
+      .replace(/^backup$/, file)
+      .replace('data/n1', three.dataDirectory(first))
+      .replace('10.0.0.1:4640', first.clientAddress)
+      .replace('10.0.0.1:4641', first.peerAddress);
+  try {
+    await run(process.execPath, [program, ...wordsOf(block('sh', 'restore')).map(own)]);
+    for (const node of three.nodes) three.startNode(node);
+    expect(await three.leader()).toBe(first);
+    for (const node of three.nodes) await three.stopNode(node);
+    await run(process.execPath, [program, ...wordsOf(block('sh', 'recover')).map(own), '--yes']);
+    three.startNode(first);
+    expect(await three.leader()).toBe(first);
   } finally {
     await three.close();
   }
