@@ -13,6 +13,15 @@ export function wholePositive(text: string): number {
   return number;
 }
 
+/** What reads a whole number from 1 to `max`. */
+export function wholeUpTo(max: number): (text: string) => number {
+  return (text) => {
+    const number = Number(text);
+    if (Number.isInteger(number) && number >= 1 && number <= max) return number;
+    throw new InvalidArgumentError(`It must be a whole number from 1 to ${max}.`);
+  };
+}
+
 /** Those of all that the list names, in the order of all. */
 export function pick<T>(text: string, all: readonly T[], nameOf: (one: T) => string): T[] {
   const wanted = new Set(text.split(',').map((name) => name.trim()));

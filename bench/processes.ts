@@ -4,7 +4,7 @@
  */
 import { type ChildProcess, fork, type StdioOptions, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import type { JobEnd } from './worker.ts';
 
@@ -176,8 +176,20 @@ export function cpuMicros(pids: readonly number[]): number {
 
 /** Resident memory of each process in MiB. */
 export function residentMebibytes(pids: readonly number[]): number[] {
-  return pids.map((pid) => {
-    const status = readFileSync(`/proc/${pid}/status`, 'latin1');
-    return Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1] ?? 0) / 1024;
-  });
+  return pids.map((pid) => memoryMebibytes(pid, 'VmRSS'));
+}
+
+/** The most resident memory of a process since its start, or since the peak was last forgotten. */
+export function residentMebibytesPeak(pid: number): number {
+  return memoryMebibytes(pid, 'VmHWM');
+}
+
+/** From now on, the peak is counted from what is resident now. */
+export function forgetResidentPeak(pid: number): void {
+  writeFileSync(`/proc/${pid}/clear_refs`, '5');
+}
+
+function memoryMebibytes(pid: number, field: 'VmRSS' | 'VmHWM'): number {
+  const status = readFileSync(`/proc/${pid}/status`, 'latin1');
+  return Number(new RegExp(`^${field}:\\s+(\\d+) kB`, 'm').exec(status)?.[1] ?? 0) / 1024;
 }

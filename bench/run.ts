@@ -4,6 +4,7 @@
  */
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { CatchUpBench } from './catch-up/bench.ts';
 import { FailoverBench } from './failover/bench.ts';
 import { LoadBench } from './load/bench.ts';
 import { killAll, stopAll } from './processes.ts';
@@ -29,6 +30,7 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
 }
 try {
   if (settings.benchmark === 'failover') await new FailoverBench(settings, directory).run();
+  else if (settings.benchmark === 'catch-up') await new CatchUpBench(settings, directory).run();
   else await new LoadBench(settings, directory).run();
 } catch (error) {
   progress('');

@@ -1,18 +1,20 @@
-/** The options of `npm run bench`: one command for the loads, one below it for the failover. */
+/** The options of `npm run bench`: one command for the loads, below it one for each other benchmark. */
 
-import type { FailoverSettings } from './failover/settings.ts';
-import { failoverCommand } from './failover/settings.ts';
+import { type CatchUpSettings, catchUpCommand } from './catch-up/settings.ts';
+import { type FailoverSettings, failoverCommand } from './failover/settings.ts';
 import { type LoadSettings, loadCommand } from './load/settings.ts';
 
 export type Settings =
   | ({ readonly benchmark: 'load' } & LoadSettings)
-  | ({ readonly benchmark: 'failover' } & FailoverSettings);
+  | ({ readonly benchmark: 'failover' } & FailoverSettings)
+  | ({ readonly benchmark: 'catch-up' } & CatchUpSettings);
 
 export function readSettings(argv: readonly string[]): Settings {
   const chosen: Settings[] = [];
   loadCommand((settings) => chosen.push({ benchmark: 'load', ...settings }))
     .addCommand(failoverCommand((settings) => chosen.push({ benchmark: 'failover', ...settings })))
-    // What follows `failover` belongs to it, also where both have an option of that name.
+    .addCommand(catchUpCommand((settings) => chosen.push({ benchmark: 'catch-up', ...settings })))
+    // What follows its name belongs to a benchmark, also where the loads have an option of that name.
     .enablePositionalOptions()
     .parse(argv, { from: 'user' });
   const [settings] = chosen;

@@ -64,8 +64,9 @@ export async function startEtcd(
   const initial = names.map((name, index) => `${name}=${url(index * 2 + 1)}`).join(',');
   await mkdir(directory, { recursive: true });
   const nodes = names.map((name, index) => {
+    const dataDirectory = join(directory, name);
     const parameters = [
-      ...['--name', name, '--data-dir', join(directory, name)],
+      ...['--name', name, '--data-dir', dataDirectory],
       ...['--listen-client-urls', url(index * 2), '--advertise-client-urls', url(index * 2)],
       ...['--listen-peer-urls', url(index * 2 + 1)],
       ...['--initial-advertise-peer-urls', url(index * 2 + 1)],
@@ -73,7 +74,7 @@ export async function startEtcd(
       ...['--quota-backend-bytes', String(8 * 1024 ** 3)],
     ];
     const server = new Server(etcd, parameters, join(directory, `${name}.log`));
-    return { endpoint: address(index * 2), server };
+    return { endpoint: address(index * 2), dataDirectory, server };
   });
   const endpoints = nodes.map(({ endpoint }) => endpoint);
   const cluster = new ElectedCluster('etcd', 'http2', nodes, () => viewsOf(etcdctl, endpoints));

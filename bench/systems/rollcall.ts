@@ -10,22 +10,25 @@ const names = ['n1', 'n2', 'n3'];
 const program = fileURLToPath(new URL('../../../bin/rollcall.js', import.meta.url));
 const statusMsMax = 2_000;
 
+/** `options` are further ones of `rollcall server`, the same for every node. */
 export async function startRollcall(
   directory: string,
   driver: 'frames' | 'sdk',
+  options: readonly string[] = [],
 ): Promise<ElectedCluster> {
   const ports = await freePorts(names.length * 2);
   const address = (index: number) => `127.0.0.1:${ports[index]}`;
   const members = names.map((name, index) => `${name}=${address(index * 2 + 1)}`).join(',');
   await mkdir(directory, { recursive: true });
   const nodes = names.map((name, index) => {
+    const dataDirectory = join(directory, name);
     const parameters = [
-      ...[program, 'server', '--name', name, '--data-dir', join(directory, name)],
+      ...[program, 'server', '--name', name, '--data-dir', dataDirectory],
       ...['--client-listen', address(index * 2), '--peer-listen', address(index * 2 + 1)],
-      ...['--initial-cluster', members],
+      ...['--initial-cluster', members, ...options],
     ];
     const server = new Server(process.execPath, parameters, join(directory, `${name}.log`));
-    return { endpoint: address(index * 2), server };
+    return { endpoint: address(index * 2), dataDirectory, server };
   });
   const endpoints = nodes.map(({ endpoint }) => endpoint);
   const cluster = new ElectedCluster('ours', driver, nodes, () => viewsOf(endpoints));

@@ -18,6 +18,7 @@ export interface Cluster {
 export interface ClusterNode {
   /** `host:port` of its client port. */
   readonly endpoint: string;
+  readonly dataDirectory: string;
   readonly server: Server;
 }
 

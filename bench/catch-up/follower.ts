@@ -1,0 +1,120 @@
+/** The follower that is away, and the leader that it catches up with. */
+import { readdir } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { endpointStatuses, type NodeStatus } from '../../src/client/index.ts';
+import { assertAlive, forgetResidentPeak, residentMebibytes } from '../processes.ts';
+import { elapse } from '../progress.ts';
+import type { ClusterNode, ElectedCluster } from '../systems/system.ts';
+
+/** A follower has caught up when it stays so near for so many looks. */
+const nearEntries = 16;
+const looks = 10;
+const lookEveryMs = 100;
+const sayEveryMs = 1_000;
+const statusMsMax = 2_000;
+const catchUpMsMax = 600_000;
+
+/** From the start of the follower's process, in seconds. */
+export interface CatchUp {
+  /** Until its process answered. */
+  readonly answeredSeconds: number;
+  readonly seconds: number;
+  /** Whether another node led at the end. */
+  readonly leaderChanged: boolean;
+}
+
+export class Follower {
+  readonly #cluster: ElectedCluster;
+  readonly #node: ClusterNode;
+  readonly leader: ClusterNode;
+
+  constructor(cluster: ElectedCluster, leader: string) {
+    const leading = cluster.nodes.find(({ endpoint }) => endpoint === leader);
+    const other = cluster.nodes.find(({ endpoint }) => endpoint !== leader);
+    if (leading === undefined || other === undefined) throw new Error(`No process is ${leader}`);
+    this.#cluster = cluster;
+    this.#node = other;
+    this.leader = leading;
+  }
+
+  get name(): string {
+    return basename(this.#node.dataDirectory);
+  }
+
+  get #leaderPid(): number {
+    return this.leader.server.process.pid ?? 0;
+  }
+
+  async kill(): Promise<void> {
+    const { server } = this.#node;
+    server.process.kill('SIGKILL');
+    await server.ended();
+  }
+
+  /** Resident memory of the leader now, from which its peak is counted. */
+  forgetLeaderPeak(): number {
+    forgetResidentPeak(this.#leaderPid);
+    return residentMebibytes([this.#leaderPid])[0] ?? 0;
+  }
+
+  /** The number of the state that the follower stands on. It changes when one was received. */
+  async stateNumber(): Promise<number> {
+    const names = await readdir(join(this.#node.dataDirectory, 'state'));
+    return Math.max(...names.map(Number));
+  }
+
+  /** Starts it again, and resolves once it stays near the leader. */
+  async catchUp(say: (text: string) => void): Promise<CatchUp> {
+    const startMs = performance.now();
+    const since = () => (performance.now() - startMs) / 1000;
+    this.#node.server.startAgain();
+    let answeredSeconds = 0;
+    let nearSeconds = 0;
+    let near = 0;
+    let saidMs = startMs;
+    while (near < looks) {
+      if (since() * 1000 > catchUpMsMax) throw new Error(`${this.name} does not catch up`);
+      assertAlive(this.#cluster.processes);
+      const nowMs = performance.now();
+      const behind = await this.#behind();
+      if (behind !== null && answeredSeconds === 0) answeredSeconds = since();
+      if (behind === null || behind > nearEntries) near = 0;
+      else if (near++ === 0) nearSeconds = since();
+      if (nowMs - saidMs >= sayEveryMs) {
+        saidMs = nowMs;
+        const where = behind === null ? 'does not answer' : `is ${behind} entries behind`;
+        say(`${this.name} ${where} after ${since().toFixed(0)} s`);
+      }
+      await elapse(Math.max(0, nowMs + lookEveryMs - performance.now()));
+    }
+    const status = await statusOf(this.leader.endpoint);
+    const leaderChanged = status?.role !== 'leader';
+    return { answeredSeconds, seconds: nearSeconds, leaderChanged };
+  }
+
+  /** Entries that it has yet to apply; null when one of the two does not answer. */
+  async #behind(): Promise<number | null> {
+    // The leader first: what it applies in between would count as missing.
+    const leader = await statusOf(this.leader.endpoint);
+    const own = await statusOf(this.#node.endpoint);
+    if (leader === null || own === null) return null;
+    return Math.max(0, leader.appliedIndex - own.appliedIndex);
+  }
+}
+
+async function statusOf(endpoint: string): Promise<NodeStatus | null> {
+  const [answer] = await endpointStatuses([endpoint], statusMsMax);
+  return answer?.status ?? null;
+}
+
+/** Of a cluster at rest: whether all nodes have the same digest at the same index. */
+export async function areDigestsEqual({ endpoints }: ElectedCluster): Promise<boolean> {
+  const statuses = await endpointStatuses(endpoints, statusMsMax);
+  const [first] = statuses;
+  return statuses.every(
+    ({ status }) =>
+      status !== null &&
+      status.appliedIndex === first?.status?.appliedIndex &&
+      status.digest === first.status.digest,
+  );
+}

@@ -1,0 +1,25 @@
+/** The two ways in which a follower that was away gets what it missed. */
+
+export type WayName = 'log' | 'snapshot';
+
+export interface Way {
+  readonly name: WayName;
+  /** What a follower has to be given that way. */
+  readonly received: 'entries' | 'a state';
+  /** Options of `rollcall server` that bring it about, for so many bytes of values. */
+  readonly parameters: (bytes: number) => readonly string[];
+}
+
+const mebi = 1024 * 1024;
+
+export const ways: readonly Way[] = [
+  { name: 'log', received: 'entries', parameters: () => [] },
+  { name: 'snapshot', received: 'a state', parameters: shortLog },
+];
+
+/** What was missed is gone, but there is room for what is written while the state is on its way. */
+function shortLog(bytes: number): readonly string[] {
+  const window = Math.max(1, Math.min(8, Math.floor(bytes / mebi / 16)));
+  const retained = Math.max(8, Math.floor(bytes / mebi / 4));
+  return ['--log-window-mib', String(window), '--log-retained-mib', String(retained)];
+}
