@@ -1,0 +1,104 @@
+import type { Mutant } from './mutant.ts';
+
+/** What commands do to the state, and what watches see of it. */
+export const stateAndWatches: readonly Mutant[] = [
+  {
+    name: 'put-revives-a-deleted-key',
+    file: 'src/mvcc/key-space.ts',
+    find: 'const before = newest === -1 || table.isTombstone(newest) ? -1 : newest;',
+    replace: 'const before = newest;',
+    story: 'A put after a delete goes on with the deleted generation.',
+    shownBy: [],
+  },
+  {
+    name: 'refused-command-leaves-a-part',
+    file: 'src/state-machine/command-runner.ts',
+    find: 'if (result instanceof Refusal) draft.rollback();',
+    replace: `if (result instanceof Refusal && result.code !== 'leaseNotFound') draft.rollback();`,
+    story: 'A transaction that is refused half-way leaves what it had done.',
+    shownBy: [],
+  },
+  {
+    name: 'count-ends-at-the-limit',
+    file: 'src/mvcc/range.ts',
+    find: 'count = total ?? count;',
+    replace: 'count = request.countOnly ? (total ?? count) : pairs.length;',
+    story: 'A limited range counts what it returns, and never says that there is more.',
+    shownBy: [],
+  },
+  {
+    name: 'first-compare-decides',
+    file: 'src/mvcc/operation.ts',
+    find: 'if (!succeeded) break;',
+    replace: 'break;',
+    story: 'A transaction looks at the first of its compares only.',
+    shownBy: ['concurrent requests'],
+  },
+  {
+    name: 'replaced-registration-is-removed',
+    file: 'src/registry/registration.ts',
+    find: 'if (leaseId !== null && before.leaseId !== leaseId) return replaced(service, id);',
+    replace: '',
+    story: 'A late deregistration takes away what another process has registered since.',
+    shownBy: ['concurrent requests'],
+  },
+  {
+    name: 'other-leaders-outcome-is-answered',
+    file: 'src/node/proposals.ts',
+    find: 'if (batch.entry.term !== entry.term) {',
+    replace: 'if (batch.entry.term > entry.term) {',
+    story:
+      'A deposed leader answers its clients with the outcome of the entry that took their place.',
+    shownBy: ['partition', 'leader change'],
+  },
+  {
+    name: 'timeout-called-definite',
+    file: 'src/node/proposals.ts',
+    find: `new RollcallError('timeout', 'No majority has confirmed the write in time'),`,
+    replace: `new RollcallError('timeout', 'No majority has confirmed the write', { definite: true }),`,
+    story: 'A client is told that its write surely did not happen, though it may yet.',
+    shownBy: ['partition', 'lost messages'],
+  },
+  {
+    name: 'watch-begins-one-too-late',
+    file: 'src/node/member.ts',
+    find: 'const from = request.startRevision === 0 ? revision + 1 : request.startRevision;',
+    replace: 'const from = request.startRevision === 0 ? revision + 1 : request.startRevision + 1;',
+    story: 'A watch that goes on elsewhere leaves out one revision.',
+    shownBy: ['restart'],
+  },
+  {
+    name: 'resumed-watch-skips',
+    file: 'src/node/watch-hub.ts',
+    find: `watcher.paused = false;
+    this.#place(watcher);`,
+    replace: `watcher.paused = false;
+    this.#synced.add(watcher);`,
+    story: 'A watch whose consumer was slow goes on with the newest events.',
+    shownBy: ['slow consumer'],
+  },
+  {
+    name: 'watch-page-loses-a-revision',
+    file: 'src/mvcc/key-space.ts',
+    find: 'if (isFull && revision !== previous) return { revisions, next: revision };',
+    replace: 'if (isFull && revision !== previous) return { revisions, next: revision + 1 };',
+    story: 'Between two pages of history one revision falls out.',
+    shownBy: ['partition'],
+  },
+  {
+    name: 'transaction-split-across-pages',
+    file: 'src/mvcc/key-space.ts',
+    find: 'if (isFull && revision !== previous) return { revisions, next: revision };',
+    replace: 'if (isFull) return { revisions, next: revision };',
+    story: 'A page of history ends within a revision, which is seen again on the next page.',
+    shownBy: ['partition'],
+  },
+  {
+    name: 'watch-misses-the-received-state',
+    file: 'src/node/watch-hub.ts',
+    find: 'if (!watcher.paused) this.#place(watcher);',
+    replace: 'if (!watcher.paused) this.#synced.add(watcher);',
+    story: 'Watches do not see what a received state holds beyond the one before.',
+    shownBy: ['partition', 'state received'],
+  },
+];
