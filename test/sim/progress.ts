@@ -16,6 +16,11 @@ export class Progress {
 
   advance(text: () => string): void {
     this.#done++;
+    this.show(text);
+  }
+
+  /** Says where it stands, without another step. */
+  show(text: () => string): void {
     const nowMs = performance.now();
     const isTerminal = this.#stream.isTTY;
     if (nowMs - this.#drawnAtMs < (isTerminal ? redrawEveryMs : lineEveryMs)) return;

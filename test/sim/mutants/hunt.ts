@@ -1,0 +1,94 @@
+import { Pool } from '../pool.ts';
+import type { MutantCompiler } from './compiler.ts';
+import type { Mutant } from './mutant.ts';
+import type { MutantTree } from './tree.ts';
+
+export interface HuntOptions {
+  readonly compiler: MutantCompiler;
+  readonly tree: MutantTree;
+  readonly from: number;
+  /** So many seeds a mutant may survive. */
+  readonly seeds: number;
+  readonly workers: number;
+  /** Called after each seed. */
+  readonly onSeed: (seed: number) => void;
+  /** A seed fails without the mutant as well, and proves nothing. */
+  readonly onUnsound: (seed: number) => void;
+}
+
+export interface HuntResult {
+  readonly mutant: Mutant;
+  /** The first seed that fails with the mutant and not without it; null if there is none. */
+  readonly seed: number | null;
+  /** What failed, in the first line of its own words. */
+  readonly caughtBy: string;
+  readonly seconds: number;
+}
+
+/** A hundred times what a seed takes: what takes longer goes round in circles. */
+const seedMsMax = 60_000;
+
+export class Hunt {
+  readonly #options: HuntOptions;
+  #pool: Pool | null = null;
+  #isStopped = false;
+
+  constructor(options: HuntOptions) {
+    this.#options = options;
+  }
+
+  /** Runs seed after seed on the mutant until one catches it. */
+  async run(mutant: Mutant): Promise<HuntResult> {
+    const { compiler, tree, from, seeds, onUnsound } = this.#options;
+    const startedAtMs = performance.now();
+    const js = compiler.compile(mutant);
+    let next = from;
+    let found: Failure | null = null;
+    while (found === null && next < from + seeds && !this.#isStopped) {
+      await tree.replace(mutant.file, js);
+      const failure = await this.#firstFailure(next, from + seeds);
+      if (failure === null) break;
+      next = failure.seed + 1;
+      await tree.restore();
+      if ((await this.#firstFailure(failure.seed, next)) === null) found = failure;
+      else onUnsound(failure.seed);
+    }
+    return {
+      mutant,
+      seed: found?.seed ?? null,
+      caughtBy: found?.violation ?? '',
+      seconds: (performance.now() - startedAtMs) / 1000,
+    };
+  }
+
+  /** Ends what is running. */
+  stop(): void {
+    this.#isStopped = true;
+    this.#pool?.close();
+  }
+
+  /** The lowest failing seed from `from` on, below `end`. */
+  async #firstFailure(from: number, end: number): Promise<Failure | null> {
+    const { tree, workers, onSeed } = this.#options;
+    let next = from;
+    let first: Failure | null = null;
+    const give = (): number | null => (first === null && next < end ? next++ : null);
+    this.#pool = new Pool(
+      give,
+      ({ seed, violation }) => {
+        onSeed(seed);
+        if (violation === null || (first !== null && first.seed < seed)) return;
+        first = { seed, violation: violation.split('\n')[0] ?? '' };
+      },
+      { program: tree.worker, seedMsMax },
+    );
+    await this.#pool.run(Math.min(workers, end - from));
+    this.#pool = null;
+    return first;
+  }
+}
+
+interface Failure {
+  readonly seed: number;
+  readonly violation: string;
+}

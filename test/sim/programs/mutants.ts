@@ -1,0 +1,150 @@
+/** `npm run mutants`: plants one bug after the other and lets the simulator look for it. */
+import { availableParallelism } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { mutants } from '../mutants/all.ts';
+import { MutantCompiler } from '../mutants/compiler.ts';
+import { Hunt, type HuntResult } from '../mutants/hunt.ts';
+import type { Mutant } from '../mutants/mutant.ts';
+import { MutantTree } from '../mutants/tree.ts';
+import { Progress } from '../progress.ts';
+
+const help = `Usage: npm run mutants -- [options]
+
+Plants single bugs in a copy of the program, one after the other, and runs the simulator on each copy
+seed by seed until one fails that does not fail without the bug. The project itself stays as it is.
+
+  --only NAME    this mutant only; may be given several times
+  --seeds N      how many seeds each may survive (500)
+  --from N       the first of them (1)
+  --workers N    processes (one for each core)
+  --list         say what the mutants are
+  --help         this text
+
+Ends with 1 if a mutant survived.`;
+
+const root = fileURLToPath(new URL('../../../../', import.meta.url));
+const caughtByLengthMax = 120;
+
+interface Options {
+  readonly from: number;
+  readonly seeds: number;
+  readonly workers: number;
+}
+
+async function main(): Promise<number> {
+  const { values } = parseArgs({
+    options: {
+      only: { type: 'string', multiple: true },
+      seeds: { type: 'string' },
+      from: { type: 'string' },
+      workers: { type: 'string' },
+      list: { type: 'boolean' },
+      help: { type: 'boolean', short: 'h' },
+    },
+  });
+  if (values.help) {
+    console.log(help);
+    return 0;
+  }
+  const wanted = chosen(values.only);
+  if (values.list) {
+    for (const mutant of wanted) console.log(description(mutant));
+    return 0;
+  }
+  return await huntAll(wanted, {
+    from: whole(values.from ?? '1'),
+    seeds: whole(values.seeds ?? '500'),
+    workers: values.workers === undefined ? availableParallelism() : whole(values.workers),
+  });
+}
+
+function chosen(names: readonly string[] | undefined): readonly Mutant[] {
+  if (names === undefined) return mutants;
+  return names.map((name) => {
+    const mutant = mutants.find((one) => one.name === name);
+    if (mutant === undefined) throw new Error(`There is no mutant called ${name}; see --list`);
+    return mutant;
+  });
+}
+
+function description({ name, file, story, shownBy }: Mutant): string {
+  const when = shownBy.length === 0 ? 'shows by itself' : `shown by ${shownBy.join(' and ')}`;
+  return `${name}\n    ${story}\n    ${file}; ${when}`;
+}
+
+async function huntAll(wanted: readonly Mutant[], options: Options): Promise<number> {
+  const progress = new Progress(process.stderr, wanted.length);
+  const tree = await MutantTree.make(root);
+  let name = '';
+  const hunt = new Hunt({
+    ...options,
+    tree,
+    compiler: new MutantCompiler(root),
+    onSeed: (seed) => progress.show(() => `${name}, seed ${seed}`),
+    onUnsound: (seed) =>
+      progress.say(`Seed ${seed} fails without ${name}, too, and proves nothing`),
+  });
+  let isInterrupted = false;
+  process.once('SIGINT', () => {
+    isInterrupted = true;
+    hunt.stop();
+  });
+  const results: HuntResult[] = [];
+  try {
+    for (const mutant of wanted) {
+      name = mutant.name;
+      const result = await hunt.run(mutant);
+      if (isInterrupted) break;
+      results.push(result);
+      progress.say(outcome(result));
+      progress.advance(() => name);
+    }
+  } finally {
+    await tree.remove();
+    progress.end();
+  }
+  console.log(table(results));
+  if (isInterrupted) return 130;
+  const survivors = results.filter(({ seed }) => seed === null);
+  console.log(`${results.length - survivors.length} of ${results.length} mutants were caught.`);
+  return survivors.length === 0 ? 0 : 1;
+}
+
+function outcome({ mutant, seed, caughtBy, seconds }: HuntResult): string {
+  const time = `${seconds.toFixed(1)} s`;
+  if (seed === null) return `${mutant.name}: survived (${time})`;
+  return `${mutant.name}: caught by seed ${seed} (${time}): ${caughtBy}`;
+}
+
+/** As a table of Markdown. */
+function table(results: readonly HuntResult[]): string {
+  const rows = results.map(({ mutant, seed, caughtBy, seconds }) => [
+    mutant.name,
+    seed === null ? 'survived' : String(seed),
+    caughtBy.replaceAll('|', '¦').slice(0, caughtByLengthMax),
+    seconds.toFixed(1),
+  ]);
+  const lines = [
+    ['Mutant', 'Seed', 'What caught it', 'Seconds'],
+    ['---', '--:', '---', '--:'],
+    ...rows,
+  ];
+  return lines.map((cells) => `| ${cells.join(' | ')} |`).join('\n');
+}
+
+function whole(text: string): number {
+  const number = Number(text);
+  if (Number.isSafeInteger(number) && number >= 0) return number;
+  throw new Error(`${text} is not a whole number`);
+}
+
+main().then(
+  (code) => {
+    process.exitCode = code;
+  },
+  (error: unknown) => {
+    console.error(`error: ${error instanceof Error ? error.message : String(error)}`);
+    process.exitCode = 2;
+  },
+);
