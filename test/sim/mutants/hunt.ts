@@ -1,10 +1,8 @@
 import { Pool } from '../pool.ts';
-import type { MutantCompiler } from './compiler.ts';
 import type { Mutant } from './mutant.ts';
 import type { MutantTree } from './tree.ts';
 
 export interface HuntOptions {
-  readonly compiler: MutantCompiler;
   readonly tree: MutantTree;
   readonly from: number;
   /** So many seeds a mutant may survive. */
@@ -37,11 +35,10 @@ export class Hunt {
     this.#options = options;
   }
 
-  /** Runs seed after seed on the mutant until one catches it. */
-  async run(mutant: Mutant): Promise<HuntResult> {
-    const { compiler, tree, from, seeds, onUnsound } = this.#options;
+  /** Runs seed after seed on the mutant, which was compiled to `js`, until one catches it. */
+  async run(mutant: Mutant, js: string): Promise<HuntResult> {
+    const { tree, from, seeds, onUnsound } = this.#options;
     const startedAtMs = performance.now();
-    const js = compiler.compile(mutant);
     let next = from;
     let found: Failure | null = null;
     while (found === null && next < from + seeds && !this.#isStopped) {

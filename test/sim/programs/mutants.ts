@@ -75,12 +75,14 @@ function description({ name, file, story, shownBy }: Mutant): string {
 
 async function huntAll(wanted: readonly Mutant[], options: Options): Promise<number> {
   const progress = new Progress(process.stderr, wanted.length);
+  // All of them now: what is hunted is of one moment, whatever is edited meanwhile.
+  const compiler = new MutantCompiler(root);
+  const compiled = wanted.map((mutant) => ({ mutant, js: compiler.compile(mutant) }));
   const tree = await MutantTree.make(root);
   let name = '';
   const hunt = new Hunt({
     ...options,
     tree,
-    compiler: new MutantCompiler(root),
     onSeed: (seed) => progress.show(() => `${name}, seed ${seed}`),
     onUnsound: (seed) =>
       progress.say(`Seed ${seed} fails without ${name}, too, and proves nothing`),
@@ -92,9 +94,9 @@ async function huntAll(wanted: readonly Mutant[], options: Options): Promise<num
   });
   const results: HuntResult[] = [];
   try {
-    for (const mutant of wanted) {
+    for (const { mutant, js } of compiled) {
       name = mutant.name;
-      const result = await hunt.run(mutant);
+      const result = await hunt.run(mutant, js);
       if (isInterrupted) break;
       results.push(result);
       progress.say(outcome(result));
