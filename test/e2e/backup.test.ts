@@ -62,6 +62,15 @@ test('a snapshot holds all that was acknowledged before, while writes go on', as
   const forced = await document(cluster, 'snapshot', 'save', file, '--force', '--serializable');
   expect(forced).toMatchObject({ clusterId, incarnation });
 
+  const broken = client.cluster.snapshot();
+  await broken.next();
+  await cluster.stopNode(await cluster.leader());
+  // What was taken up before the end is still there.
+  const rest = (async () => {
+    for await (const _ of broken);
+  })();
+  await expect(rest).rejects.toMatchObject({ code: 'connectionLost', definite: true });
+
   const bytes = await readFile(file);
   bytes[bytes.length - 1000] = (bytes[bytes.length - 1000] as number) ^ 1;
   await writeFile(file, bytes);

@@ -39,6 +39,7 @@ const anyRegistryCommand: fc.Arbitrary<Command> = fc.oneof(
     id: text,
     leaseId: fc.option(anyId),
   }),
+  fc.constant({ type: 'beginIncarnation' as const }),
 );
 const anyHostilePut = fc.constantFrom(...hostileKeys).map((key): Command => put(key, key));
 const anySession = fc.record({
