@@ -1,7 +1,8 @@
 /**
  * Gives this node's state to members that ask for it. Each transfer pins the state as Level holds it at
  * the first request and is pulled from there piece by piece, so it can go on after any loss, whoever
- * leads meanwhile, and writes go on beside it. A pin that nobody asks for any more is let go.
+ * leads meanwhile, and writes go on beside it. A pin that nobody asks for any more is let go, and sooner
+ * than that when somebody else waits for its place.
  */
 import type { Clock } from '../base/clock.ts';
 import { RollcallError } from '../base/errors.ts';
@@ -22,6 +23,8 @@ export interface SnapshotSenderOptions {
   readonly transfersMax: number;
   readonly chunkBytes: number;
   readonly idleMs: number;
+  /** A transfer that was silent for so long makes room for another one. */
+  readonly yieldMs: number;
 }
 
 interface Transfer {
@@ -29,6 +32,8 @@ interface Transfer {
   readonly snapshot: StateSnapshot;
   /** A piece is being read: what is asked for meanwhile is asked for again. */
   isBusy: boolean;
+  /** The last piece was sent: it is only there in case that piece was lost. */
+  isComplete: boolean;
   heardMs: number;
 }
 
@@ -79,7 +84,23 @@ export class SnapshotSender {
   /** One member needs one state at a time: an older transfer of its is given up, not counted. */
   #isFull(to: NodeId): boolean {
     for (const [id, transfer] of this.#transfers) if (transfer.to === to) void this.#drop(id);
-    return this.#transfers.size >= this.#options.transfersMax;
+    if (this.#transfers.size < this.#options.transfersMax) return false;
+    const idle = this.#dispensable();
+    if (idle !== null) void this.#drop(idle);
+    return idle === null;
+  }
+
+  /** Rather one that is complete, else the one that was silent for longest, if that is long. */
+  #dispensable(): string | null {
+    const { clock, yieldMs } = this.#options;
+    const silentSinceMs = clock.monotonic() - yieldMs;
+    const found = [...this.#transfers]
+      .filter(([, { isComplete, heardMs }]) => isComplete || heardMs <= silentSinceMs)
+      .sort(([, left], [, right]) => {
+        const byCompletion = Number(right.isComplete) - Number(left.isComplete);
+        return byCompletion === 0 ? left.heardMs - right.heardMs : byCompletion;
+      });
+    return found[0]?.[0] ?? null;
   }
 
   #begin({ from, transfer: id, after }: SnapshotRequest): Transfer | null {
@@ -87,7 +108,8 @@ export class SnapshotSender {
     const { clock, open } = this.#options;
     const snapshot = open();
     if (snapshot === null) return null;
-    const transfer = { to: from, snapshot, isBusy: false, heardMs: clock.monotonic() };
+    const heardMs = clock.monotonic();
+    const transfer = { to: from, snapshot, isBusy: false, isComplete: false, heardMs };
     this.#transfers.set(id, transfer);
     return transfer;
   }
@@ -100,6 +122,7 @@ export class SnapshotSender {
       const previous = after === '' ? null : after;
       const { records, done } = await snapshot.read(previous, this.#options.chunkBytes);
       if (this.#transfers.get(id) !== transfer) return;
+      transfer.isComplete = done;
       const header = after === '' ? snapshot.header : null;
       const term = this.#options.term();
       const body = { transfer: id, after, term, header, records, isLast: done };

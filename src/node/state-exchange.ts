@@ -30,6 +30,7 @@ export interface StateExchangeOptions {
 const chunkBytes = 192 * 1024;
 const transfersMax = 2;
 const idleMs = 30_000;
+const yieldMs = 3000;
 const askAgainMs = 1000;
 const giveUpMs = 10_000;
 const tellMs = 1000;
@@ -48,7 +49,7 @@ export class StateExchange {
     this.#owed = new OwedLog(options.owedPatienceMs);
     this.digests = new Digests(id, send, options.onWrongDigest);
     this.#sender = new SnapshotSender({
-      ...{ id, term, send, clock, failed, transfersMax, chunkBytes, idleMs },
+      ...{ id, term, send, clock, failed, transfersMax, chunkBytes, idleMs, yieldMs },
       open: () => storage.openSnapshot(),
     });
     this.#fetch = new SnapshotFetch({

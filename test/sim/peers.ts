@@ -56,6 +56,12 @@ export class Peers {
     attached?.clock.run('socket', () => attached.handlers.unreachable(peer));
   }
 
+  /** Its control socket to a peer was closed, and a new one refused at once. */
+  gone(id: NodeId, peer: NodeId): void {
+    const attached = this.#attached.get(id);
+    attached?.clock.run('socket', () => attached.handlers.gone(peer));
+  }
+
   #send(message: PeerMessage): void {
     const { network, partyOf, sent, acrossLives, hit } = this.#options;
     const bytes = encodeMessages([message]);

@@ -5,6 +5,7 @@
 const probeTexts = {
   leaderChanged: 'leadership moved to another node',
   leaderReturned: 'a node led again after another one had',
+  handedOver: 'a leader handed over on request',
   electionLost: 'a candidate stood in a term that somebody else won, or nobody',
   preVoteRefused: 'a pre-vote was refused',
   voteRefused: 'a vote was refused',

@@ -8,7 +8,7 @@ import { RollcallError } from '../../src/base/errors.ts';
 import { formatHash } from '../../src/base/hash.ts';
 import { createPrng, type Random, randomBelow, randomId } from '../../src/base/prng.ts';
 import { isNodeMessage } from '../../src/format/node-message.ts';
-import type { Message } from '../../src/format/types.ts';
+import type { PeerMessage } from '../../src/format/types.ts';
 import { openMember } from '../../src/node/open-member.ts';
 import type { StorageFailpoint } from '../../src/storage/failpoints.ts';
 import { loadIdentity, mintIdentity, saveBirth } from '../../src/storage/identity.ts';
@@ -81,7 +81,8 @@ export class World {
       hit,
       acrossLives: swarm.acrossLives,
       sent: (message, bytes) => {
-        if (!isNodeMessage(message)) this.#sent(message, bytes);
+        this.#traceMessage(message, bytes);
+        if (!isNodeMessage(message)) this.observer.sent(message);
       },
     });
     this.observer = new Observer({
@@ -189,11 +190,22 @@ export class World {
     else node.life = null;
     this.#restoreDisk(node, kind === 'kill' ? 'keep' : pick(this.#diskRandom, ['random', 'drop']));
     for (const other of this.nodes) {
-      if (other !== node && chance(this.random, 0.7)) this.peers.unreachable(other.id, node.id);
+      if (other !== node) this.#noticeEnd(other, node, kind);
     }
     const up = this.nodes.filter(isUp).length;
     if (up === 0) this.hit('wholeClusterDown');
     else if (up <= this.nodes.length / 2) this.hit('majorityDown');
+  }
+
+  /** Sockets close with their process; nobody tells of a machine without power. */
+  #noticeEnd(other: SimNode, node: SimNode, kind: CrashKind): void {
+    if (chance(this.random, 0.7)) this.peers.unreachable(other.id, node.id);
+    if (kind === 'power') return;
+    this.clock.after(between(this.random, 0.5, 20), () => {
+      const { network } = this;
+      const isOpen = network.isOpen(other.name, node.name) && network.isOpen(node.name, other.name);
+      if (isOpen && !isUp(node)) this.peers.gone(other.id, node.id);
+    });
   }
 
   /** As by SIGTERM: it closes in good order, then its process ends. */
@@ -317,13 +329,11 @@ export class World {
     this.#watching.add(client);
   }
 
-  #sent(message: Message, bytes: Uint8Array): void {
+  #traceMessage(message: PeerMessage, bytes: Uint8Array): void {
     this.trace.mix(bytes.length);
-    this.trace.mix(message.term);
     this.trace.say(this.#nodesById.get(message.from)?.name ?? '?', () =>
       messageText(message, this.#nodesById),
     );
-    this.observer.sent(message);
   }
 
   #lifeAt(address: string): Life | null {
@@ -420,13 +430,13 @@ function drawBirth(count: number, random: Random): Birth {
   };
 }
 
-function messageText(message: Message, nodes: ReadonlyMap<string, SimNode>): string {
-  const { from, to, type, term, ...rest } = message;
-  const brief = JSON.stringify(rest, (name, value: unknown) =>
-    name === 'entries' && Array.isArray(value) ? value.length : value,
+function messageText(message: PeerMessage, nodes: ReadonlyMap<string, SimNode>): string {
+  const { from, to, type, ...rest } = message;
+  const brief = JSON.stringify(rest, (_, value: unknown) =>
+    Array.isArray(value) ? value.length : value,
   );
   const name = (id: string): string => nodes.get(id)?.name ?? id;
-  return `${name(from)} → ${name(to)} ${type} term ${term} ${brief}`;
+  return `${name(from)} → ${name(to)} ${type} ${brief}`;
 }
 
 function describe(error: unknown): string {

@@ -8,6 +8,7 @@ import { failpointFaults } from './failpoints.ts';
 import type { Fault, FaultFamily, Struck } from './fault.ts';
 import { linkFaults } from './links.ts';
 import { processFaults } from './process.ts';
+import { transferFaults } from './transfer.ts';
 import { weatherFaults } from './weather.ts';
 
 const families: readonly FaultFamily[] = [
@@ -15,6 +16,7 @@ const families: readonly FaultFamily[] = [
   linkFaults,
   diskFaults,
   failpointFaults,
+  transferFaults,
   weatherFaults,
   clockFaults,
 ];
