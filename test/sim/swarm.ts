@@ -10,7 +10,7 @@ import { between, chance, pick, stream } from './random.ts';
 
 export interface Swarm {
   readonly seed: number;
-  readonly nodes: 3 | 5;
+  readonly nodes: 3 | 4 | 5;
   /** How long the faults last. */
   readonly safetyMs: number;
   readonly weather: Weather;
@@ -39,7 +39,8 @@ export function drawSwarm(seed: number): Swarm {
   const isLogShort = chance(random, 0.4);
   return {
     seed,
-    nodes: chance(random, 0.6) ? 3 : 5,
+    // Four can be cut in halves.
+    nodes: pick(random, [3, 3, 3, 4, 5, 5]),
     // Some are long enough for a member to give up on what it waits for.
     safetyMs: chance(random, 0.2) ? between(random, 7000, 9000) : between(random, 3500, 5500),
     weather: drawWeather(random),

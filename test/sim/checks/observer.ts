@@ -175,14 +175,8 @@ export class Observer {
         }
         return;
       case 'appendEntriesResponse':
-        if (!message.success) this.#options.hit('appendRejected');
-        else if (message.matchIndex > this.#of(from).mirror.durableLast) {
-          const { durableLast } = this.#of(from).mirror;
-          this.#violate(
-            from,
-            `acknowledges ${message.matchIndex}, with ${durableLast} on its disk`,
-          );
-        }
+        if (message.success) this.#acknowledged(from, term, message.matchIndex);
+        else this.#options.hit('appendRejected');
         return;
       default:
         return;
@@ -314,6 +308,18 @@ export class Observer {
         voter,
         `tells its vote of term ${term} while its disk says term ${hardState.currentTerm} and ${hardState.votedFor}`,
       );
+    }
+  }
+
+  #acknowledged(id: NodeId, term: Term, index: Index): void {
+    const { hardState, durableLast } = this.#of(id).mirror;
+    if (index > durableLast) {
+      this.#violate(id, `acknowledges ${index}, with ${durableLast} on its disk`);
+    }
+    // A crash would take it back to a term in which it may let another leader cut what it holds.
+    if (hardState.currentTerm < term) {
+      const durable = `while its disk says term ${hardState.currentTerm}`;
+      this.#violate(id, `acknowledges ${index} in term ${term} ${durable}`);
     }
   }
 

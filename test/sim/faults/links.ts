@@ -3,7 +3,7 @@ import { randomBelow } from '../../../src/base/prng.ts';
 import type { Party } from '../network.ts';
 import { between, chance, pick, sample } from '../random.ts';
 import type { World } from '../world.ts';
-import { draw, type Fault, type FaultFamily, type Struck } from './fault.ts';
+import { draw, type Fault, type FaultFamily, nothing, type Struck } from './fault.ts';
 
 export const linkFaults: FaultFamily = (random) => {
   const lastsMsMax = pick(random, [150, 1000, 3000]);
@@ -20,6 +20,7 @@ export const linkFaults: FaultFamily = (random) => {
     clog(lastsMsMax),
     swizzle(),
     flap(),
+    alternateLeaders(),
   ];
   return draw(random, kinds);
 };
@@ -215,6 +216,45 @@ function flap(): Fault {
         mend();
       };
       return { text: `${left} ${right}`, lastsMs: between(random, 200, 1500), end };
+    },
+  };
+}
+
+/**
+ * Whoever comes to lead is cut off soon, and the one before comes back with a log that the others may
+ * have gone beyond: the way to entries of old terms that are on many members and yet not committed.
+ */
+function alternateLeaders(): Fault {
+  return {
+    name: 'alternateLeaders',
+    weight: 2,
+    strike: (world) => {
+      const { random, clock } = world;
+      let out: Party | null = null;
+      let mend: () => void = nothing;
+      let isOver = false;
+      const change = (leader: Party): void => {
+        if (isOver) return;
+        mend();
+        const mends = isolated(world, leader).cuts.map(([from, to]) => world.network.cut(from, to));
+        out = leader;
+        mend = () => {
+          for (const one of mends) one();
+        };
+        watch();
+      };
+      const watch = (): void => {
+        if (isOver) return;
+        const leader = world.leader()?.name ?? out;
+        if (leader === out) clock.after(10, watch);
+        else if (leader !== null) clock.after(between(random, 0, 40), () => change(leader));
+      };
+      watch();
+      const end = (): void => {
+        isOver = true;
+        mend();
+      };
+      return { text: 'in turn', lastsMs: between(random, 1000, 3500), end };
     },
   };
 }
