@@ -4,7 +4,7 @@
  */
 import { type ChildProcess, fork, type StdioOptions, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import type { JobEnd } from './worker.ts';
 
@@ -176,20 +176,24 @@ export function cpuMicros(pids: readonly number[]): number {
 
 /** Resident memory of each process in MiB. */
 export function residentMebibytes(pids: readonly number[]): number[] {
-  return pids.map((pid) => memoryMebibytes(pid, 'VmRSS'));
+  return pids.map((pid) => mebibytesOf(readStatus(pid), 'VmRSS'));
 }
 
-/** The most resident memory of a process since its start, or since the peak was last forgotten. */
-export function residentMebibytesPeak(pid: number): number {
-  return memoryMebibytes(pid, 'VmHWM');
+/** Resident memory of a process in MiB: its own, and pages of files that it maps. */
+export function readMemory(pid: number): { readonly own: number; readonly mapped: number } {
+  const status = readStatus(pid);
+  return { own: mebibytesOf(status, 'RssAnon'), mapped: mebibytesOf(status, 'RssFile') };
 }
 
-/** From now on, the peak is counted from what is resident now. */
-export function forgetResidentPeak(pid: number): void {
-  writeFileSync(`/proc/${pid}/clear_refs`, '5');
+/** How long the main thread of a process could have run since its start, but another one had the processor. */
+export function waitedMs(pid: number): number {
+  return Number(readFileSync(`/proc/${pid}/schedstat`, 'latin1').split(' ')[1]) / 1e6;
 }
 
-function memoryMebibytes(pid: number, field: 'VmRSS' | 'VmHWM'): number {
-  const status = readFileSync(`/proc/${pid}/status`, 'latin1');
+function readStatus(pid: number): string {
+  return readFileSync(`/proc/${pid}/status`, 'latin1');
+}
+
+function mebibytesOf(status: string, field: 'VmRSS' | 'RssAnon' | 'RssFile'): number {
   return Number(new RegExp(`^${field}:\\s+(\\d+) kB`, 'm').exec(status)?.[1] ?? 0) / 1024;
 }

@@ -2,7 +2,7 @@
 import { readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { endpointStatuses, type NodeStatus } from '../../src/client/index.ts';
-import { assertAlive, forgetResidentPeak, residentMebibytes } from '../processes.ts';
+import { assertAlive } from '../processes.ts';
 import { elapse } from '../progress.ts';
 import type { ClusterNode, ElectedCluster } from '../systems/system.ts';
 
@@ -41,20 +41,10 @@ export class Follower {
     return basename(this.#node.dataDirectory);
   }
 
-  get #leaderPid(): number {
-    return this.leader.server.process.pid ?? 0;
-  }
-
   async kill(): Promise<void> {
     const { server } = this.#node;
     server.process.kill('SIGKILL');
     await server.ended();
-  }
-
-  /** Resident memory of the leader now, from which its peak is counted. */
-  forgetLeaderPeak(): number {
-    forgetResidentPeak(this.#leaderPid);
-    return residentMebibytes([this.#leaderPid])[0] ?? 0;
   }
 
   /** The number of the state that the follower stands on. It changes when one was received. */

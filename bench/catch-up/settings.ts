@@ -28,7 +28,11 @@ Figures
               started (10 s) and while it catches up
   stall ms    the longest time between two acknowledged puts, of all writers together
   own ms      the longest pause of the writers' own process: what the machine or the benchmark held up
-  leader MiB  its resident memory when the follower is started, and how much more it took at most
+  leader MiB  its own resident memory when the follower is started, and how much more it took at most
+  mapped MiB  how much more of files it had mapped: LevelDB reads its tables so, a whole state is in many of
+              them, and the kernel takes these pages back when anybody needs the memory
+  waiting     the share of the time in which the leader could have run but had no processor: where it is
+              high, times say more of the machine than of the program
   failed      puts that failed or may have, from beginning to end
   lost        acknowledged puts that could not be read at the end; there must be none
 

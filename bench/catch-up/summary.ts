@@ -14,13 +14,10 @@ export interface Promised {
   readonly met: boolean;
 }
 
-export function growthMebibytes(trial: Trial): number {
-  return trial.residentMebibytesPeak - trial.residentMebibytes;
-}
-
 export function promisesOf(way: Way, trial: Trial): Promised[] {
-  const growth = growthMebibytes(trial);
   const { stallMs } = trial.during;
+  const { ownMebibytes, ownMebibytesMax } = trial.leader.during;
+  const growth = ownMebibytesMax - ownMebibytes;
   const promised = [
     {
       ...{ what: 'longest stall ms', measured: stallMs.toFixed(0), met: stallMs <= stallMsMax },

@@ -1,5 +1,5 @@
 import { align } from '../table.ts';
-import { growthMebibytes, type Promised } from './summary.ts';
+import type { Promised } from './summary.ts';
 import type { Trial } from './trial.ts';
 import type { WayName } from './ways.ts';
 import type { Measurement } from './writers.ts';
@@ -27,8 +27,15 @@ export function resultTable(trials: ReadonlyMap<WayName, Trial>): string {
     ...lines('slowest ms', ({ slowestMs }) => whole(slowestMs)),
     ...lines('stall ms', ({ stallMs }) => whole(stallMs)),
     ...lines('own ms', ({ ownPauseMs }) => whole(ownPauseMs)),
-    line('leader MiB', 'before', ({ residentMebibytes }) => whole(residentMebibytes)),
-    line('leader MiB', 'more', (trial) => whole(growthMebibytes(trial))),
+    line('leader MiB', 'before', ({ leader }) => whole(leader.during.ownMebibytes)),
+    line('leader MiB', 'more', ({ leader: { during } }) =>
+      whole(during.ownMebibytesMax - during.ownMebibytes),
+    ),
+    line('mapped MiB', 'more', ({ leader: { during } }) =>
+      whole(during.mappedMebibytesMax - during.mappedMebibytes),
+    ),
+    line('waiting', 'before', ({ leader }) => percent(leader.before.waitShare)),
+    line('waiting', 'during', ({ leader }) => percent(leader.during.waitShare)),
     line('puts', 'written', ({ acknowledged }) => whole(acknowledged)),
     line('puts', 'failed', ({ failures }) => whole(failures)),
     line('puts', 'lost', ({ lost }) => whole(lost)),
@@ -44,4 +51,8 @@ export function promiseTable(promises: readonly Promised[]): string {
 
 function whole(number: number): string {
   return Math.round(number).toLocaleString('en');
+}
+
+function percent(share: number): string {
+  return `${Math.round(share * 100)} %`;
 }

@@ -2,11 +2,12 @@
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
-import { converse, residentMebibytesPeak, startModule } from '../processes.ts';
+import { converse, startModule } from '../processes.ts';
 import { elapse } from '../progress.ts';
 import { startRollcall } from '../systems/rollcall.ts';
 import type { ElectedCluster } from '../systems/system.ts';
 import { areDigestsEqual, type CatchUp, Follower } from './follower.ts';
+import { LeaderProcess, type LeaderSpan } from './leader-process.ts';
 import type { CatchUpSettings } from './settings.ts';
 import type { Way } from './ways.ts';
 import type { Measurement, WriteCount, WritersJob, WritersReport } from './writers.ts';
@@ -25,9 +26,7 @@ export interface Trial extends CatchUp, WriteCount {
   readonly before: Measurement;
   readonly during: Measurement;
   readonly received: Way['received'];
-  /** Of the leader: when the follower is started, and the most until it has caught up. */
-  readonly residentMebibytes: number;
-  readonly residentMebibytesPeak: number;
+  readonly leader: { readonly before: LeaderSpan; readonly during: LeaderSpan };
   readonly digestsEqual: boolean;
   readonly failures: number;
 }
@@ -68,12 +67,13 @@ async function measure(
   await writers.ask({ type: 'begin', rate });
   await elapse(settleMs);
   const settling = await writers.measure({ type: 'lap' });
+  const leader = new LeaderProcess(follower.leader.server.process.pid ?? 0);
   await elapse(beforeMs);
-  const residentMebibytes = follower.forgetLeaderPeak();
   const before = await writers.measure({ type: 'lap' });
-  const caughtUp = await follower.catchUp(say);
+  const leaderBefore = leader.lap();
+  const caughtUp = await follower.catchUp(say).finally(() => leader.end());
+  const leaderDuring = leader.lap();
   const during = await writers.measure({ type: 'lap' });
-  const peak = residentMebibytesPeak(follower.leader.server.process.pid ?? 0);
   say(`${follower.name} has caught up; reading back what was acknowledged …`);
   const count = await writers.check();
   await cluster.healthy();
@@ -83,8 +83,7 @@ async function measure(
     ...count,
     ...{ missedBytes, fill, before, during },
     received: (await follower.stateNumber()) === stateBefore ? 'entries' : 'a state',
-    residentMebibytes,
-    residentMebibytesPeak: peak,
+    leader: { before: leaderBefore, during: leaderDuring },
     digestsEqual: await areDigestsEqual(cluster),
     failures: [fill, settling, before, during].reduce((sum, { failures }) => sum + failures, 0),
   };
