@@ -91,7 +91,8 @@ export const errorCodes = {
   },
   dataDamaged: {
     definite: true,
-    advice: 'The stored state is damaged; keep the directory and replace the node',
+    advice:
+      'What is stored is damaged, and no repair is possible here; keep the directory and replace the node',
   },
   formatTooNew: { definite: true, advice: 'Start a newer version of Rollcall on this data' },
   storageFailed: {

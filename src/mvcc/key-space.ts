@@ -1,6 +1,6 @@
 import { assert } from '../base/assert.ts';
 import { emptyBytes } from '../base/bytes.ts';
-import { RollcallError } from '../base/errors.ts';
+import { damagedState } from '../base/damage.ts';
 import { equalHash, type Hash64, hash64, zeroHash } from '../base/hash.ts';
 import type { KeyHistory } from './key-history.ts';
 import { KeyIndex } from './key-index.ts';
@@ -129,7 +129,7 @@ export class KeySpace {
       (version.revision === table.revision(newest) && version.sub > table.sub(newest));
     const changesOnce = history === undefined || table.revision(history.newest) < version.revision;
     if (!follows || !changesOnce) {
-      throw new RollcallError('dataDamaged', `Record of revision ${version.revision} out of order`);
+      throw damagedState(`Record of revision ${version.revision} out of order`);
     }
     const before = history === undefined ? null : table.leaseId(history.newest);
     this.index.append(key, version, history);
@@ -172,7 +172,7 @@ export class KeySpace {
     if (revision > this.#newest) return (this.#draft[sub] as Change).event.pair.value;
     const value = this.#readValue(revision, sub);
     if (value === null || !equalHash(hash64(value, valueSeed), table.valueHash(slot))) {
-      throw new RollcallError('dataDamaged', `The value of ${revision}.${sub} is not what was put`);
+      throw damagedState(`The value of ${revision}.${sub} is not what was put`);
     }
     return value;
   }

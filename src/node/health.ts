@@ -1,11 +1,11 @@
 /**
  * What speaks against this node's serving or leading: it was removed from its cluster, its disk is
- * stuck, or its state is lost and on its way.
+ * stuck, or its state is lost and on its way, or older than what it may have served in an earlier life.
  */
 import type { RollcallError } from '../base/errors.ts';
 import type { Input, Status } from '../raft/types.ts';
 import { DiskWatch } from './disk-watch.ts';
-import { removedError, stateMissingError } from './refusals.ts';
+import { removedError, replayingError, stateMissingError } from './refusals.ts';
 
 export interface HealthOptions {
   readonly step: (input: Input) => void;
@@ -14,6 +14,8 @@ export interface HealthOptions {
   readonly pendingAppendMs: () => number;
   readonly diskStallMs: number;
   readonly isStateMissing: () => boolean;
+  /** It has not applied yet what it knew to be committed when it began. */
+  readonly isReplaying: () => boolean;
   /** Nobody has led for three election timeouts. */
   readonly isLeaderless: () => boolean;
   /** The cluster goes on without this node. */
@@ -39,7 +41,8 @@ export class Health {
   /** Why nothing is served; null when there is no reason. */
   refusal(): RollcallError | null {
     if (this.#isRemoved) return removedError();
-    return this.#options.isStateMissing() ? stateMissingError() : null;
+    if (this.#options.isStateMissing()) return stateMissingError();
+    return this.#options.isReplaying() ? replayingError() : null;
   }
 
   /** Another member, whose configuration is not older than this node's, says that it is not in there. */

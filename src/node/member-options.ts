@@ -18,6 +18,6 @@ export interface MemberOptions {
   readonly random: Random;
   /** Where they differ from the usual ones: by the operator's choice, or to test what is rarely at its bound. */
   readonly bounds?: Partial<Bounds>;
-  /** Called once: the disk failed or an invariant broke, and the process must end. */
+  /** Called once: what is stored is damaged, the disk failed or an invariant broke. The member must end. */
   readonly onFatal: (error: unknown) => void;
 }

@@ -28,11 +28,13 @@ import {
   noLeaderError,
   refuseStream,
   removedError,
+  stateMissingError,
   wrongDigestError,
 } from './refusals.ts';
 import type { ReceivedState } from './snapshot-fetch.ts';
 import { startRaft } from './start-raft.ts';
 import { StateExchange } from './state-exchange.ts';
+import { StateGuard } from './state-guard.ts';
 import { Takeover } from './takeover.ts';
 import { type Bounds, timing, bounds as usualBounds } from './timing.ts';
 import type {
@@ -73,6 +75,7 @@ export class Member implements MemberApi {
   readonly #exchange: StateExchange;
   readonly #takeover: Takeover;
   readonly #health: Health;
+  readonly #guard: StateGuard;
   readonly #leadership: Leadership;
   readonly #listeners = new Set<() => void>();
   #requestId: RequestId = 0;
@@ -91,6 +94,8 @@ export class Member implements MemberApi {
     this.#bounds = bounds;
     this.#clock = clock;
     this.#machine = machine;
+    this.#guard = new StateGuard(options.onFatal);
+    const failed = (error: unknown): void => this.#guard.break(error);
     const { last, configuration } = storage.start;
     this.#raft = startRaft(options.memberId, options.random, storage, bounds);
     this.#leadership = new Leadership(clock.monotonic());
@@ -100,15 +105,15 @@ export class Member implements MemberApi {
     const bytesPerCut = Math.min(bounds.logBytesPerCut, bounds.logWindowBytes / 2);
     this.#logWindow = new LogWindow(bytesPerCut, last.index);
     this.#retention = new LogRetention(bounds, last.index);
-    this.#queries = new Queries(machine, clock, () => this.#governance.report(), options.onFatal);
-    this.#hub = new WatchHub(this.#queries, clock);
+    this.#queries = new Queries(machine, clock, () => this.#governance.report(), failed);
+    this.#hub = new WatchHub(this.#queries, this.#guard.clock(clock));
     this.#reads = new Reads(clock, {
       timeoutMs: timing.requestTimeoutMs,
       behindMs: timing.behindMs,
     });
     this.#views = new ViewStreams(this.#hub, this.#queries, this.#reads);
     this.#backups = new Backups({
-      ...{ name: options.name, storage, clock, reads: this.#reads, failed: options.onFatal },
+      ...{ name: options.name, storage, clock, reads: this.#reads, failed },
       appliedIndex: () => this.#applier.last.index,
     });
     this.#writes = new Writes({
@@ -144,13 +149,13 @@ export class Member implements MemberApi {
       beforeTurn: () => this.#beforeTurn(),
       ready: (ready) => this.#ready(ready),
       afterTurn: () => this.#afterTurn(),
-      failed: (error) => options.onFatal(error),
+      failed,
     });
     this.#governance = this.#createGovernance();
     this.#exchange = this.#createExchange();
     this.#takeover = this.#createTakeover();
     this.#health = this.#createHealth();
-    storage.onFailure = (error) => options.onFatal(error);
+    storage.onFailure = failed;
   }
 
   /** Begins to tick and to listen to the peers. */
@@ -215,7 +220,7 @@ export class Member implements MemberApi {
       birth: this.#options.birth,
       raft: this.#raft.status(),
       machine: this.#machine,
-      appliedIndex: this.#applier.last.index,
+      appliedIndex: this.#takeover.isStateMissing ? 0 : this.#applier.last.index,
       isRemoved: this.#health.isRemoved,
     });
   }
@@ -289,8 +294,8 @@ export class Member implements MemberApi {
         this.#loop.schedule();
       },
       received: (state) => this.#takeover.received(state),
-      onWrongDigest: (index) => this.#options.onFatal(wrongDigestError(index)),
-      failed: (error) => this.#options.onFatal(error),
+      onWrongDigest: (index) => this.#guard.break(wrongDigestError(index)),
+      failed: (error) => this.#guard.break(error),
     });
   }
 
@@ -302,7 +307,7 @@ export class Member implements MemberApi {
       fetch: (from) => this.#exchange.fetch(from),
       settled: () => this.#exchange.settled(),
       install: (state) => this.#install(state),
-      failed: (error) => this.#options.onFatal(error),
+      failed: (error) => this.#guard.break(error),
     });
   }
 
@@ -313,6 +318,7 @@ export class Member implements MemberApi {
       status: () => this.#raft.status(),
       pendingAppendMs: () => this.#options.storage.pendingAppendMs(),
       isStateMissing: () => this.#takeover.isStateMissing,
+      isReplaying: () => this.#applier.last.index < this.#options.storage.hardState.commitIndex,
       isLeaderless: () => this.#leaderless(),
       removed: () => this.#removed(),
     });
@@ -381,7 +387,10 @@ export class Member implements MemberApi {
 
   #afterTurn(): void {
     // Entries wait for the state that they change.
-    if (this.#takeover.isStateMissing) return;
+    if (!this.#takeover.isStateMissing) this.#guard.run(() => this.#applyAndAnswer());
+  }
+
+  #applyAndAnswer(): void {
     const startMs = this.#clock.monotonic();
     const mayGoOn = (): boolean => this.#clock.monotonic() - startMs < timing.turnMs;
     const entriesLeft = this.#applier.run(mayGoOn) && !this.#applier.full;
@@ -431,7 +440,9 @@ export class Member implements MemberApi {
     const { storage } = this.#options;
     const wanted = Math.min(...status.progress.map(({ matchIndex }) => matchIndex));
     const through = this.#retention.release(storage.logBytes, wanted, this.#exchange.floor);
-    if (through !== null) storage.releaseLog(through).catch(this.#options.onFatal);
+    if (through !== null) {
+      storage.releaseLog(through).catch((error: unknown) => this.#guard.break(error));
+    }
   }
 
   #onMessage(message: PeerMessage): void {
@@ -467,7 +478,8 @@ export class Member implements MemberApi {
   /** Why nothing is served at all. */
   #refusal(): RollcallError | null {
     const isClosed = this.#closing !== null && !this.#isHandingOver;
-    return isClosed ? closedError() : this.#health.refusal();
+    if (isClosed) return closedError();
+    return this.#guard.isBroken ? stateMissingError() : this.#health.refusal();
   }
 
   #streamRefusal(): RollcallError | null {

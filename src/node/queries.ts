@@ -9,6 +9,8 @@ import type { RegisteredInstance, ServiceName } from '../registry/types.ts';
 import type { StateMachine } from '../state-machine/state-machine.ts';
 import type { KeySpaceName, RevisionEvents } from '../state-machine/types.ts';
 import type { Read } from './reads.ts';
+import { stateMissingError } from './refusals.ts';
+import { isOfState } from './state-guard.ts';
 import type { MembershipReport, ReadRequest, ReadResult, Reply, Request } from './types.ts';
 import type { WatchSource } from './watch-hub.ts';
 
@@ -37,7 +39,7 @@ interface Answer {
 export class Queries implements WatchSource {
   #machine: StateMachine;
   readonly #clock: Clock;
-  /** Stored bytes turned out to be others than were written: the node must end. */
+  /** Stored bytes turned out to be others than were written: this state must not be used any more. */
   readonly #onDamage: (error: unknown) => void;
 
   readonly #membership: () => MembershipReport;
@@ -106,8 +108,9 @@ export class Queries implements WatchSource {
         reply(result instanceof Refusal ? result.toError() : { revision, result });
       } catch (error) {
         if (!(error instanceof RollcallError)) throw error;
-        reply(error);
-        if (error.code === 'dataDamaged' || error.code === 'storageFailed') this.#onDamage(error);
+        // Others have what is damaged here.
+        reply(error.code === 'dataDamaged' ? stateMissingError() : error);
+        if (isOfState(error)) this.#onDamage(error);
       }
     };
     return { run, fail: reply };

@@ -1,5 +1,6 @@
 /** Why a member serves nothing, at the moment or any more. */
 import type { Clock } from '../base/clock.ts';
+import { damagedState } from '../base/damage.ts';
 import { RollcallError } from '../base/errors.ts';
 import type { StreamHandle, WatchSink } from './types.ts';
 
@@ -35,9 +36,12 @@ export function stateMissingError(): RollcallError {
   return new RollcallError('behind', 'This node lost its state and is fetching it from the others');
 }
 
+export function replayingError(): RollcallError {
+  return new RollcallError('behind', 'This node is still applying the log that it began with');
+}
+
 export function wrongDigestError(index: number): RollcallError {
-  return new RollcallError(
-    'dataDamaged',
+  return damagedState(
     `Most members have another digest than this node once entry ${index} is applied`,
   );
 }

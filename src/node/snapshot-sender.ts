@@ -1,8 +1,9 @@
 /**
- * Gives this node's state to members that ask for it. Each transfer pins the state as Level holds it at
- * the first request and is pulled from there piece by piece, so it can go on after any loss, whoever
- * leads meanwhile, and writes go on beside it. A pin that nobody asks for any more is let go, and sooner
- * than that when somebody else waits for its place.
+ * Gives this node's state to members that ask for it. Each transfer pins the state as it is at the first
+ * request, which brings Level up to it: otherwise a node that lost its state, but not its log, would
+ * wait in a quiet cluster for one that is as new as its log. From there it is pulled piece by piece, so
+ * it can go on after any loss, whoever leads meanwhile, and writes go on beside it. A pin that nobody
+ * asks for any more is let go, and sooner than that when somebody else waits for its place.
  */
 import type { Clock } from '../base/clock.ts';
 import { RollcallError } from '../base/errors.ts';
@@ -13,8 +14,8 @@ import type { Receiver } from './owed-log.ts';
 
 export interface SnapshotSenderOptions {
   readonly id: NodeId;
-  /** Null while there is no state to send. */
-  readonly open: () => StateSnapshot | null;
+  /** Null while there is no state to send. Rejects with `closed` when the node stops. */
+  readonly open: () => Promise<StateSnapshot | null>;
   readonly term: () => Term;
   readonly send: (message: SnapshotChunk | SnapshotRefusal) => void;
   /** The stored state could not be read: the process must end. */
@@ -40,6 +41,8 @@ interface Transfer {
 export class SnapshotSender {
   readonly #options: SnapshotSenderOptions;
   readonly #transfers = new Map<string, Transfer>();
+  /** Transfers whose state is about to be pinned. */
+  readonly #beginning = new Set<string>();
   #isOpen = true;
 
   constructor(options: SnapshotSenderOptions) {
@@ -59,9 +62,9 @@ export class SnapshotSender {
 
   onRequest(request: SnapshotRequest): void {
     if (!this.#isOpen) return;
-    const transfer = this.#transfers.get(request.transfer) ?? this.#begin(request);
-    if (transfer === null) {
-      this.#refuse(request);
+    const transfer = this.#transfers.get(request.transfer);
+    if (transfer === undefined) {
+      this.#begin(request);
       return;
     }
     transfer.heardMs = this.#options.clock.monotonic();
@@ -76,6 +79,7 @@ export class SnapshotSender {
     }
   }
 
+  /** Does not wait for a state that is about to be pinned: that may take until the disk has room. */
   async close(): Promise<void> {
     this.#isOpen = false;
     await Promise.all([...this.#transfers.keys()].map((id) => this.#drop(id)));
@@ -84,7 +88,7 @@ export class SnapshotSender {
   /** One member needs one state at a time: an older transfer of its is given up, not counted. */
   #isFull(to: NodeId): boolean {
     for (const [id, transfer] of this.#transfers) if (transfer.to === to) void this.#drop(id);
-    if (this.#transfers.size < this.#options.transfersMax) return false;
+    if (this.#transfers.size + this.#beginning.size < this.#options.transfersMax) return false;
     const idle = this.#dispensable();
     if (idle !== null) void this.#drop(idle);
     return idle === null;
@@ -103,15 +107,32 @@ export class SnapshotSender {
     return found[0]?.[0] ?? null;
   }
 
-  #begin({ from, transfer: id, after }: SnapshotRequest): Transfer | null {
-    if (after !== '' || this.#isFull(from)) return null;
+  #begin(request: SnapshotRequest): void {
+    const { transfer: id, after, from } = request;
+    if (this.#beginning.has(id)) return;
+    if (after !== '' || this.#isFull(from)) {
+      this.#refuse(request);
+      return;
+    }
+    this.#beginning.add(id);
+    void this.#pin(request)
+      .catch((error: unknown) => this.#readFailed(error, request))
+      .finally(() => this.#beginning.delete(id));
+  }
+
+  async #pin(request: SnapshotRequest): Promise<void> {
     const { clock, open } = this.#options;
-    const snapshot = open();
-    if (snapshot === null) return null;
-    const heardMs = clock.monotonic();
-    const transfer = { to: from, snapshot, isBusy: false, isComplete: false, heardMs };
-    this.#transfers.set(id, transfer);
-    return transfer;
+    const snapshot = await open();
+    if (snapshot === null) {
+      this.#refuse(request);
+    } else if (this.#isOpen) {
+      const heardMs = clock.monotonic();
+      const transfer = { to: request.from, snapshot, isBusy: false, isComplete: false, heardMs };
+      this.#transfers.set(request.transfer, transfer);
+      void this.#answer(transfer, request);
+    } else {
+      await snapshot.close();
+    }
   }
 
   async #answer(transfer: Transfer, request: SnapshotRequest): Promise<void> {

@@ -14,7 +14,7 @@ import { SnapshotSender } from './snapshot-sender.ts';
 export interface StateExchangeOptions {
   readonly id: NodeId;
   readonly birth: Birth;
-  readonly storage: Pick<Storage, 'openSnapshot' | 'stage'>;
+  readonly storage: Pick<Storage, 'checkpointNow' | 'openSnapshot' | 'stage'>;
   readonly term: () => Term;
   readonly send: (message: NodeMessage) => void;
   readonly received: (state: ReceivedState) => void;
@@ -50,7 +50,10 @@ export class StateExchange {
     this.digests = new Digests(id, send, options.onWrongDigest);
     this.#sender = new SnapshotSender({
       ...{ id, term, send, clock, failed, transfersMax, chunkBytes, idleMs, yieldMs },
-      open: () => storage.openSnapshot(),
+      open: async () => {
+        await storage.checkpointNow();
+        return storage.openSnapshot();
+      },
     });
     this.#fetch = new SnapshotFetch({
       ...{ id, send, clock, random, failed, askAgainMs, giveUpMs },

@@ -37,11 +37,11 @@ import { answerHttp } from './http-answers.ts';
 
 /** The member behind the endpoint, which may come later than it. */
 export interface MemberProvider {
-  readonly memberId: string;
+  memberId(): string;
   readonly name: string;
-  /** Null before birth. */
+  /** Null before birth, and while damage is repaired. */
   member(): MemberApi | null;
-  /** Before birth: for what the member waits, as the end of a sentence. */
+  /** Without a member: for what the node waits, as the end of a sentence. */
   waitsFor(): string;
 }
 
@@ -192,7 +192,8 @@ export class ClientEndpoint {
 
   #currentStatus(): NodeStatus {
     const { provider, version } = this.#options;
-    return nodeStatusOf(provider.member(), provider, version);
+    const { name } = provider;
+    return nodeStatusOf(provider.member(), { memberId: provider.memberId(), name }, version);
   }
 
   #refreshStatus(): void {

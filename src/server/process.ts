@@ -1,6 +1,7 @@
 /**
  * One server: its data directory, its two ports and, once it is born, the member behind them. The
  * ports are open before birth, so that the members find each other and clients hear what is missing.
+ * They stay open while damage is repaired: the member goes, and comes back or is another one then.
  */
 import { assert } from '../base/assert.ts';
 import type { Clock } from '../base/clock.ts';
@@ -11,8 +12,10 @@ import { featureLevel } from '../format/feature-level.ts';
 import type { Birth, Identity } from '../format/identity.ts';
 import type { RetentionBounds } from '../node/log-retention.ts';
 import type { MemberApi, PeerTransport } from '../node/types.ts';
+import { damagedPart } from '../storage/damage.ts';
 import { loadIdentity, mintIdentity, saveBirth } from '../storage/identity.ts';
 import { openNodeFiles } from '../storage/node-files.ts';
+import { hasSetAside } from '../storage/repair.ts';
 import type { Files } from '../storage/types.ts';
 import type { PeerSelf } from '../transport/hello.ts';
 import { openPeers, type Peers } from '../transport/peers.ts';
@@ -24,6 +27,7 @@ import {
   type ServerOptions,
 } from './configuration.ts';
 import { createLog } from './log.ts';
+import { type Remedy, repair } from './repair.ts';
 import { systemClock, systemRandom } from './system-clock.ts';
 import { version } from './version.ts';
 
@@ -41,7 +45,7 @@ export interface MemberParts {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
-  /** The disk failed or an invariant broke: the process must end. */
+  /** What is stored is damaged, the disk failed or an invariant broke: this member must end. */
   readonly onFatal: (error: unknown) => void;
 }
 
@@ -91,15 +95,15 @@ class Server implements RunningServer {
   readonly #configuration: ServerConfiguration;
   readonly #openMember: OpenMember;
   readonly #log: Log;
-  /** Closes what was opened; the newest first. */
-  readonly #closers: (() => Promise<void>)[] = [];
   #files: Files | null = null;
   #identity: Identity | null = null;
   #endpoint: ClientEndpoint | null = null;
   #peers: Peers | null = null;
   #member: RunningMember | null = null;
+  /** Of all members that this process has had, the newest: what others report does not count. */
+  #life = 0;
   #waitsFor = 'its cluster';
-  /** Set as soon as a birth was chosen in this life: there is never a second one. */
+  /** Set as soon as a birth was chosen for this member: there is never a second one. */
   #isBirthChosen = false;
   #resolveBorn: () => void = () => {};
   #resolveEnded: (failure: unknown) => void = () => {};
@@ -139,15 +143,13 @@ class Server implements RunningServer {
     const { dataDirectory, clientListen, peerListen } = this.#configuration;
     const files = await openNodeFiles(dataDirectory);
     this.#files = files;
-    this.#closers.push(() => files.close());
-    this.#identity = await this.#loadIdentity(files);
-    const endpoint = await this.#openEndpoint(this.#identity, clientListen);
+    const identity = await this.#loadIdentity(files);
+    this.#identity = identity;
+    const endpoint = await this.#openEndpoint(clientListen);
     this.#endpoint = endpoint;
-    this.#closers.push(() => endpoint.close());
-    const peers = await this.#openPeers(this.#identity, peerListen, endpoint.address);
+    const peers = await this.#openPeers(await this.#selfOf(files, identity), peerListen);
     this.#peers = peers;
-    this.#closers.push(() => peers.close());
-    const { memberId, birth } = this.#identity;
+    const { memberId, birth } = identity;
     this.#log.info(
       { memberId, clients: endpoint.address, peers: peers.address, version },
       `Node "${this.name}" listens for clients on ${endpoint.address}`,
@@ -167,16 +169,17 @@ class Server implements RunningServer {
     await this.#serving?.catch(() => {});
     // The member goes first, so that it can hand over to its peers and its last answers still reach the
     // clients.
-    const member = this.#member;
-    if (member !== null) this.#closers.push(() => member.close());
-    for (const close of this.#closers.splice(0).reverse()) {
-      await close().catch((error: unknown) => this.#log.error({ error }, 'Closing failed'));
+    for (const part of [this.#member, this.#peers, this.#endpoint, this.#files]) {
+      await part?.close().catch((error: unknown) => this.#log.error({ error }, 'Closing failed'));
     }
     this.#resolveEnded(this.#failure);
   }
 
   async #loadIdentity(files: Files): Promise<Identity> {
-    const stored = await loadIdentity(files);
+    const stored = await loadIdentity(files).catch(async (error: unknown) => {
+      await this.#repair(error, null);
+      return null;
+    });
     if (stored === null) return mintIdentity(files, this.name, randomId(systemRandom));
     if (stored.name !== this.name) {
       throw new RollcallError(
@@ -187,12 +190,12 @@ class Server implements RunningServer {
     return stored;
   }
 
-  #openEndpoint({ memberId, name }: Identity, listen: string): Promise<ClientEndpoint> {
+  #openEndpoint(listen: string): Promise<ClientEndpoint> {
     return openClientEndpoint({
       listen,
       provider: {
-        memberId,
-        name,
+        memberId: () => this.memberId,
+        name: this.name,
         member: () => this.#member,
         waitsFor: () => this.#waitsFor,
       },
@@ -203,10 +206,10 @@ class Server implements RunningServer {
     });
   }
 
-  #openPeers(identity: Identity, listen: string, clientAddress: string): Promise<Peers> {
+  #openPeers(self: PeerSelf, listen: string): Promise<Peers> {
     return openPeers({
       listen,
-      self: this.#selfOf(identity, clientAddress),
+      self,
       clock: systemClock,
       random: systemRandom,
       log: this.#log,
@@ -217,18 +220,27 @@ class Server implements RunningServer {
     });
   }
 
-  #selfOf({ memberId, name, birth }: Identity, clientAddress: string): PeerSelf {
-    const { peerAddress, initialCluster, join, clientAddress: advertised } = this.#configuration;
+  async #selfOf(files: Files, { memberId, name, birth }: Identity): Promise<PeerSelf> {
+    const { peerAddress, initialCluster, join, clientAddress } = this.#configuration;
+    // Whatever belonged to a cluster here, it must not begin a new one.
+    const joins = birth === null && (await hasSetAside(files));
     return {
       memberId,
       name,
       birth,
       peerAddress,
-      clientAddress: advertised ?? clientAddress,
+      clientAddress: clientAddress ?? this.clientAddress,
       featureLevel,
-      initialCluster,
-      join,
+      initialCluster: joins ? [] : initialCluster,
+      join: joins ? this.#othersAddresses : join,
     };
+  }
+
+  /** Peer addresses of others that could take this node in. */
+  get #othersAddresses(): readonly string[] {
+    const { initialCluster, join } = this.#configuration;
+    const others = initialCluster.filter(({ name }) => name !== this.name);
+    return [...join, ...others.map(({ peerAddress }) => peerAddress)];
   }
 
   #considerBirth(): void {
@@ -271,8 +283,35 @@ class Server implements RunningServer {
   }
 
   async #openAndServe(birth: Birth): Promise<void> {
-    const { files, identity, peers, endpoint } = this.#openedParts();
-    const member = await this.#openMember({
+    const { peers, endpoint } = this.#openedParts();
+    const member = await this.#openHealthy(birth);
+    if (member === null) {
+      await this.#rejoin();
+      return;
+    }
+    this.#member = member;
+    if (this.#closing !== null) return;
+    // Only now it is known who the members are: the member has told the transport.
+    if (!this.#isBirthChosen) this.#refuseForeign(birth, peers);
+    this.#tellOfChanges(member);
+    endpoint.memberChanged();
+    this.#resolveBorn();
+  }
+
+  /** Repairs first what is damaged. Null: this member is given up. */
+  async #openHealthy(birth: Birth): Promise<RunningMember | null> {
+    try {
+      return await this.#startMember(birth);
+    } catch (error) {
+      if ((await this.#repair(error, birth)) === 'rejoin') return null;
+    }
+    return await this.#startMember(birth);
+  }
+
+  #startMember(birth: Birth): Promise<RunningMember> {
+    const { files, identity, peers } = this.#openedParts();
+    const life = ++this.#life;
+    return this.#openMember({
       retention: this.#configuration.retention,
       files,
       identity,
@@ -281,18 +320,61 @@ class Server implements RunningServer {
       clock: systemClock,
       random: systemRandom,
       log: this.#log,
-      onFatal: (error) => this.#fail(error),
+      onFatal: (error) => {
+        if (life === this.#life) this.#memberFailed(error);
+      },
     });
-    this.#member = member;
-    if (this.#closing !== null) {
-      await member.close();
+  }
+
+  #repair(error: unknown, birth: Birth | null): Promise<Remedy> {
+    const mayRejoin = this.#othersAddresses.length > 0;
+    const hasPeers = mayRejoin || (birth !== null && birth.configuration.members.length > 1);
+    return repair(error, hasPeers, {
+      files: opened(this.#files),
+      clock: systemClock,
+      log: this.#log,
+      name: this.name,
+      mayRejoin,
+    });
+  }
+
+  /** The member that is given up is nobody any more; a new one asks to be taken in. */
+  async #rejoin(): Promise<void> {
+    const { files, peers } = this.#openedParts();
+    this.#identity = await mintIdentity(files, this.name, randomId(systemRandom));
+    this.#isBirthChosen = false;
+    if (this.#closing !== null) return;
+    peers.become(await this.#selfOf(files, this.#identity));
+    opened(this.#endpoint).memberChanged();
+    this.#considerBirth();
+  }
+
+  /** Damage that shows while the member runs is repaired as at a start; anything else ends the node. */
+  #memberFailed(error: unknown): void {
+    if (this.#failure !== null || this.#closing !== null) return;
+    const { birth } = opened(this.#identity);
+    if (birth === null || damagedPart(error) === null) {
+      this.#fail(error);
       return;
     }
-    // Only now it is known who the members are: the member has told the transport.
-    if (!this.#isBirthChosen) this.#refuseForeign(birth, peers);
-    this.#tellOfChanges(member);
-    endpoint.memberChanged();
-    this.#resolveBorn();
+    this.#life++;
+    const before = this.#serving;
+    this.#serving = this.#heal(error, birth, before);
+    this.#serving.catch((failure: unknown) => this.#fail(failure));
+  }
+
+  async #heal(error: unknown, birth: Birth, before: Promise<void> | null): Promise<void> {
+    await before?.catch(() => {});
+    const member = this.#member;
+    // What could not be opened has failed already.
+    if (this.#closing !== null || member === null) return;
+    this.#member = null;
+    this.#waitsFor = 'the repair of what is damaged here';
+    opened(this.#endpoint).memberChanged();
+    await member.close();
+    const remedy = await this.#repair(error, birth);
+    if (remedy === 'rejoin') await this.#rejoin();
+    else if (this.#closing === null) await this.#openAndServe(birth);
   }
 
   #refuseForeign({ clusterId }: Birth, peers: Peers): void {

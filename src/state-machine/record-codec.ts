@@ -10,13 +10,14 @@
  * digest covers all but the values, which index records vouch for by their hashes.
  */
 import { ByteReader, type ByteWriter, bytesFromBinary } from '../base/bytes.ts';
+import { damagedState } from '../base/damage.ts';
 import { RollcallError } from '../base/errors.ts';
 import { zeroHash } from '../base/hash.ts';
 import { expectVersion } from '../format/configuration.ts';
 import type { LeaseState } from '../lease/lessor.ts';
 import type { ChangeCause, Key, LeaseId, Revision } from '../mvcc/types.ts';
 import type { Version } from '../mvcc/version-table.ts';
-import { damagedUnless } from './damage.ts';
+import { damagedStateUnless } from './damage.ts';
 import type { KeySpaceName } from './types.ts';
 
 const indexVersion = 1;
@@ -140,14 +141,14 @@ export function fillValueRecord(record: Uint8Array, value: Uint8Array): void {
 }
 
 export function decodeValueRecord(bytes: Uint8Array): Uint8Array {
-  if (bytes.length === 0) throw new RollcallError('dataDamaged', 'Damaged value record: empty');
+  if (bytes.length === 0) throw damagedState('Damaged value record: empty');
   expectVersion(bytes[0] as number, valueVersion, 'value record');
   return bytes.subarray(1);
 }
 
 /** Null for the record of a value. */
 export function decodeRecord(key: string, bytes: Uint8Array): IndexRecord | LeaseRecord | null {
-  return damagedUnless('record', () => {
+  return damagedStateUnless('record', () => {
     if (key.charCodeAt(0) === leaseKind) return readLeaseRecord(key, bytes);
     const space = keySpaces.find(({ code }) => code === key.charCodeAt(0));
     const kind = key.charCodeAt(1);

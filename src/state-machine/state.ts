@@ -1,4 +1,4 @@
-import { RollcallError } from '../base/errors.ts';
+import { damagedState } from '../base/damage.ts';
 import { equalHash, formatHash, type Hash64 } from '../base/hash.ts';
 import { type Lease, Lessor } from '../lease/lessor.ts';
 import { type Change, KeySpace } from '../mvcc/key-space.ts';
@@ -108,8 +108,7 @@ export class State {
   loadHeader(header: StateHeader): void {
     const { digest } = this.store;
     if (!equalHash(digest, header.digest)) {
-      throw new RollcallError(
-        'dataDamaged',
+      throw damagedState(
         `The stored state has digest ${formatHash(digest)}, its header says ${formatHash(header.digest)}`,
       );
     }
@@ -131,7 +130,7 @@ export class State {
   #loadLease({ leaseId, state }: LeaseRecord): void {
     const isEarly = this.spaces.every((space) => space.visibleRevision === 0);
     if (!isEarly || this.lessor.has(leaseId)) {
-      throw new RollcallError('dataDamaged', `Record of lease ${leaseId} out of order`);
+      throw damagedState(`Record of lease ${leaseId} out of order`);
     }
     this.lessor.add(leaseId, state);
   }

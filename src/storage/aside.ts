@@ -2,7 +2,7 @@ import type { ReachFailpoint } from './failpoints.ts';
 import type { Files } from './types.ts';
 
 /** Where damaged files are kept for people to look at: beside their place, one generation of them. */
-function asideOf(path: string): string {
+export function asideOf(path: string): string {
   return `${path.split('/')[0]}.damaged`;
 }
 

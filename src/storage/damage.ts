@@ -15,10 +15,7 @@ import { RollcallError } from '../base/errors.ts';
 
 export type DamagedPart = 'state' | 'log' | 'identity';
 
-/**
- * `dataDamaged` with the details `part` and `path`: names the file, the place and what to do. Nothing
- * was changed.
- */
+/** `dataDamaged` with the details `part` and `path`: names the file and the place. Nothing was changed. */
 export function damaged(
   part: DamagedPart,
   path: string,
@@ -26,11 +23,10 @@ export function damaged(
   what: string,
   cause?: unknown,
 ): RollcallError {
-  return new RollcallError(
-    'dataDamaged',
-    `${path} is damaged at byte ${position}: ${what}. Nothing was changed; keep the data directory aside and replace this member`,
-    { details: { part, path }, ...(cause === undefined ? {} : { cause }) },
-  );
+  return new RollcallError('dataDamaged', `${path} is damaged at byte ${position}: ${what}`, {
+    details: { part, path },
+    ...(cause === undefined ? {} : { cause }),
+  });
 }
 
 /** What a failure says is damaged, or null when it says something else. */

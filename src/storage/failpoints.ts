@@ -29,9 +29,6 @@ export const storageFailpoints = {
   'aside.begin': 'A damaged directory is about to be set aside',
   'aside.cleared': 'What was set aside earlier is gone',
   'aside.moved': 'The damaged directory has its other name, not synced',
-  'renew.prepared': 'A new log stands whole beside the damaged one',
-  'renew.aside': 'The damaged log is set aside; the new one has not taken its place',
-  'renew.moved': 'The new log has taken its place, not synced',
 } as const satisfies Record<string, string>;
 
 export type StorageFailpoint = keyof typeof storageFailpoints;

@@ -10,18 +10,18 @@ import { seal, unseal } from './sealed.ts';
 import type { Files } from './types.ts';
 import { walDirectory } from './wal/segment.ts';
 
-const path = 'identity';
-const unfinishedPath = 'identity.unfinished';
+export const identityPath = 'identity';
+const unfinishedPath = `${identityPath}.unfinished`;
 
 /** Null in a directory that nobody is yet. Throws `dataDamaged` when it must have been somebody. */
 export async function loadIdentity(files: Files): Promise<Identity | null> {
-  const file = await files.open(path, { create: false });
+  const file = await files.open(identityPath, { create: false });
   if (file === null) {
     if ((await files.list(walDirectory)).length === 0) return null;
-    throw damaged('identity', path, 0, 'it is missing, while a write-ahead log exists');
+    throw damaged('identity', identityPath, 0, 'it is missing, while a write-ahead log exists');
   }
   try {
-    return unseal('identity', path, await file.read(0, await file.size()), decodeIdentity);
+    return unseal('identity', identityPath, await file.read(0, await file.size()), decodeIdentity);
   } finally {
     await file.close();
   }
@@ -76,7 +76,7 @@ async function saveIdentity(files: Files, identity: Identity): Promise<Identity>
   } finally {
     await file.close();
   }
-  await files.rename(unfinishedPath, path);
+  await files.rename(unfinishedPath, identityPath);
   await files.syncDirectory('');
   return identity;
 }

@@ -4,15 +4,15 @@
  */
 import type { Files } from './types.ts';
 
-const directory = 'state';
+export const statesDirectory = 'state';
 
 export function statePath(number: number): string {
-  return `${directory}/${number}`;
+  return `${statesDirectory}/${number}`;
 }
 
 /** In ascending order. */
 export async function listStates(files: Files): Promise<readonly number[]> {
-  const names = await files.list(directory);
+  const names = await files.list(statesDirectory);
   return names
     .filter((name) => /^[1-9][0-9]{0,14}$/.test(name))
     .map(Number)
@@ -21,16 +21,16 @@ export async function listStates(files: Files): Promise<readonly number[]> {
 
 /** An empty directory, durable when it resolves. Does nothing when it exists. */
 export async function makeState(files: Files, number: number): Promise<void> {
-  await files.makeDirectory(directory);
+  await files.makeDirectory(statesDirectory);
   await files.makeDirectory(statePath(number));
-  await files.syncDirectory(directory);
+  await files.syncDirectory(statesDirectory);
   await files.syncDirectory('');
 }
 
 /** The removal is durable when it resolves. */
 export async function removeState(files: Files, number: number): Promise<void> {
   await files.removeDirectory(statePath(number));
-  await files.syncDirectory(directory);
+  await files.syncDirectory(statesDirectory);
 }
 
 export async function removeOtherStates(files: Files, current: number): Promise<void> {

@@ -6,7 +6,6 @@ import type { ReachFailpoint } from './failpoints.ts';
 import { Failure } from './failure.ts';
 import { loadIdentity, saveWalBegun } from './identity.ts';
 import { MemberStorage } from './member-storage.ts';
-import { finishRenewal } from './repair.ts';
 import { Space } from './space.ts';
 import { makeState, removeOtherStates, statePath } from './state-directory.ts';
 import { type FoundState, findState, type StateOptions, StoredState } from './stored-state.ts';
@@ -44,7 +43,6 @@ export interface StorageOptions {
  * when a newer program wrote it. The caller closes the files after the storage.
  */
 export async function openStorage(options: StorageOptions): Promise<Storage> {
-  await finishRenewal(options.files);
   const identity = await loadIdentity(options.files);
   assert(identity?.memberId === options.identity.memberId, 'The identity is not of this directory');
   const { birth } = identity;

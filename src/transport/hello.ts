@@ -42,6 +42,8 @@ export interface Hello {
   readonly clientAddress: string;
   readonly featureLevel: number;
   readonly lane: Lane;
+  /** Whom the one that dialed means to reach; null where it knows an address alone, and in an answer. */
+  readonly to: string | null;
   /** In order of names. Empty on a node that joins a cluster. */
   readonly initialCluster: readonly InitialMember[];
   /** A log index at which `members` was the committed configuration; 0 before birth. */
@@ -106,13 +108,19 @@ const schema = object({
   clientAddress: address,
   featureLevel: integer(0),
   lane: oneOf(...lanes),
+  to: nullable(id),
   initialCluster: array(member, membersMax),
   configurationIndex: integer(0),
   members: array(member, membersMax),
 });
 
 /** `known` is null exactly before birth. */
-export function helloOf(self: PeerSelf, known: KnownConfiguration | null, lane: Lane): Hello {
+export function helloOf(
+  self: PeerSelf,
+  known: KnownConfiguration | null,
+  lane: Lane,
+  to: string | null,
+): Hello {
   const members = known?.configuration.members ?? [];
   return {
     clusterId: self.birth?.clusterId ?? null,
@@ -122,7 +130,7 @@ export function helloOf(self: PeerSelf, known: KnownConfiguration | null, lane: 
     peerAddress: self.peerAddress,
     clientAddress: self.clientAddress,
     featureLevel: self.featureLevel,
-    lane,
+    ...{ lane, to },
     initialCluster: self.initialCluster,
     configurationIndex: known?.index ?? 0,
     members: members.slice(0, membersMax).map(({ name, peerAddress }) => ({ name, peerAddress })),

@@ -39,7 +39,7 @@ export class IncomingConnection {
     this.#socket = socket;
     this.#remote = remote;
     this.#shaken = shaken;
-    this.#memberId = context.hello('control').memberId;
+    this.#memberId = context.hello('control', null).memberId;
     this.#deadline = context.clock.after(context.timing.handshakeTimeoutMs, () =>
       this.#reject(new RollcallError('malformedFrame', 'The handshake took too long')),
     );
@@ -66,7 +66,8 @@ export class IncomingConnection {
     if (this.#silences > this.#context.timing.silencesMax) this.#socket.terminate();
     else this.#knock();
     // Not sooner: the other side may refuse this node right after the handshake.
-    if (this.isOpen && this.#isProven) this.#context.content(this.#key);
+    if (this.isOpen && this.#isProven)
+      this.#context.content(this.#key, `The connection of "${this.#hello?.name}"`);
     this.#isProven = this.isOpen;
   }
 
@@ -146,9 +147,14 @@ export class IncomingConnection {
     this.#deadline?.cancel();
     this.#deadline = null;
     const verdict = this.#context.judge(hello);
-    this.#hello = hello;
     // The dialer learns who answers even when it is refused: its own log then names both.
-    this.#send({ type: 'hello', hello: this.#context.hello(hello.lane) });
+    this.#send({ type: 'hello', hello: this.#context.hello(hello.lane, null) });
+    if (hello.to !== null && hello.to !== this.#memberId) {
+      // Somebody else was here before, whose place may now be this node's. Its connections are not.
+      hangUp(this.#socket, this.#context.clock, 1002, 'Another member is here');
+      return;
+    }
+    this.#hello = hello;
     if (verdict.type === 'refuse') {
       this.#reject(verdict.error);
       return;

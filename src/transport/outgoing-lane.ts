@@ -121,7 +121,8 @@ export class OutgoingLane {
       // Not sooner: who refuses this node says so right after the handshake.
       const { clock, timing } = this.#context;
       const isProven = clock.monotonic() - this.#openedMs >= timing.keepAliveMs;
-      if (this.#state === 'open' && isProven) this.#context.content(this.#key);
+      if (this.#state === 'open' && isProven)
+        this.#context.content(this.#key, `The connection to ${this.#who}`);
     }
   }
 
@@ -175,7 +176,8 @@ export class OutgoingLane {
     this.#socket = socket;
     let reason = 'it closed the connection';
     socket.on('open', () => {
-      this.#write(socket, { type: 'hello', hello: this.#context.hello(this.#lane) });
+      const hello = this.#context.hello(this.#lane, this.#target.memberId);
+      this.#write(socket, { type: 'hello', hello });
     });
     socket.on('message', (bytes: Buffer) => this.#receive(socket, bytes));
     socket.on('ping', () => this.#hear());
@@ -262,8 +264,7 @@ export class OutgoingLane {
   #complain(reason: string): void {
     const peer = this.#target.name;
     const address = this.#address;
-    const who = peer === null ? 'a member' : `"${peer}"`;
-    const message = `No connection to ${who} at ${address}: ${reason}`;
+    const message = `No connection to ${this.#who} at ${address}: ${reason}`;
     this.#context.complain(this.#key, { peer, address }, message);
   }
 
@@ -297,8 +298,15 @@ export class OutgoingLane {
     );
   }
 
+  get #who(): string {
+    const { name } = this.#target;
+    return name === null ? 'a member' : `"${name}"`;
+  }
+
+  /** Of two members with one name, one takes the place of the other: each has its own complaints. */
   get #key(): string {
-    return `to ${this.#target.name ?? this.#address} ${this.#lane}`;
+    const { memberId, name } = this.#target;
+    return `to ${memberId ?? name ?? this.#address} ${this.#lane}`;
   }
 
   #hear(): void {

@@ -33,7 +33,8 @@ export interface PeerContext {
   readonly random: Random;
   readonly log: Log;
   readonly timing: PeerTiming;
-  hello(lane: Lane): Hello;
+  /** What this node says of itself to the member that it dials, or in an answer (null). */
+  hello(lane: Lane, to: string | null): Hello;
   judge(hello: Hello): Verdict;
   deliver(messages: readonly PeerMessage[]): void;
   /** Whatever was in flight to or from this member may be lost. */
@@ -47,6 +48,6 @@ export interface PeerContext {
   removed(configurationIndex: Index): void;
   /** Warns once, and again only when the reason under this key has changed. */
   complain(key: string, fields: LogFields, reason: string): void;
-  /** The cause for complaints under this key is gone. */
-  content(key: string): void;
+  /** The cause for complaints under this key is gone; `what` is well again. */
+  content(key: string, what: string): void;
 }

@@ -57,8 +57,8 @@ export class PeerDirectory {
     return this.#members.some((member) => member.id === id);
   }
 
-  hello(lane: Lane): Hello {
-    return helloOf(this.#self, this.#known, lane);
+  hello(lane: Lane, to: string | null): Hello {
+    return helloOf(this.#self, this.#known, lane, to);
   }
 
   judge(hello: Hello): Verdict {

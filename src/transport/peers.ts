@@ -78,7 +78,7 @@ export class Peers {
   readonly #hooks: PeerHooks;
   readonly #complaints = new Complaints();
   readonly #incoming = new Set<IncomingConnection>();
-  readonly #directory: PeerDirectory;
+  #directory: PeerDirectory;
   #links: readonly Link[] = [];
   #linkOf = new Map<string, Link>();
   readonly #dirty = new Set<OutgoingLane>();
@@ -123,8 +123,7 @@ export class Peers {
 
   async open(address: string): Promise<void> {
     this.#address = formatAddress(await listen(this.#server, address));
-    const { peerAddress } = this.#directory.self;
-    if (parseAddress(peerAddress).port === 0) this.#directory.moved(this.#address);
+    this.#findOwnAddress();
     this.#dialAll();
     this.#scheduleKeepAlive();
   }
@@ -168,9 +167,15 @@ export class Peers {
   /** From now on this node belongs to a cluster: every connection is made anew and says so. */
   born(birth: Birth): void {
     this.#directory.born(birth);
-    if (this.#closing !== null) return;
-    this.#hangUp();
-    this.#dialAll();
+    this.#beginAnew();
+  }
+
+  /** From now on this node is another member, at the same address. */
+  become(self: PeerSelf): void {
+    this.#directory = new PeerDirectory(self);
+    this.#handlers = null;
+    this.#findOwnAddress();
+    this.#beginAnew();
   }
 
   /**
@@ -198,6 +203,18 @@ export class Peers {
     this.#keepAlive?.cancel();
     this.#hangUp();
     await closeServer(this.#server);
+  }
+
+  #findOwnAddress(): void {
+    const { peerAddress } = this.#directory.self;
+    if (parseAddress(peerAddress).port === 0) this.#directory.moved(this.#address);
+  }
+
+  /** Every connection is made anew, with what this node says of itself now. */
+  #beginAnew(): void {
+    if (this.#closing !== null) return;
+    this.#hangUp();
+    this.#dialAll();
   }
 
   #hangUp(): void {
@@ -305,7 +322,7 @@ export class Peers {
       random,
       log,
       timing: { ...defaultTiming, ...timing },
-      hello: (lane) => this.#directory.hello(lane),
+      hello: (lane, to) => this.#directory.hello(lane, to),
       judge: (hello) => this.#directory.judge(hello),
       deliver: (messages) => {
         for (const message of messages) this.#handlers?.message(message);
@@ -326,8 +343,8 @@ export class Peers {
         if (this.#closing === null && this.#complaints.isNews(key, reason))
           log.warn(fields, reason);
       },
-      content: (key) => {
-        if (this.#complaints.forget(key)) log.info({}, `Connection ${key} is well again`);
+      content: (key, what) => {
+        if (this.#complaints.forget(key)) log.info({}, `${what} is well again`);
       },
     };
   }

@@ -402,7 +402,7 @@ describe('a connection', () => {
       peerAddress: '127.0.0.1:9',
       clientAddress: '127.0.0.1:9',
       featureLevel: 1,
-      lane: 'control',
+      ...{ lane: 'control', to: null },
       initialCluster: [],
       configurationIndex: 0,
       members: [],

@@ -264,7 +264,9 @@ test('what was synced and is bad now is named, and nothing is served from it', a
   await without(async (_directory, kept) => {
     for (const { what, place, inflict } of damages) {
       const undo = await inflict(join(kept, place));
-      const errors = await refusal({ 'data-dir': kept });
+      // Started without anybody who could take it in again.
+      const alone = `${victim.name}=${(spare.nodes[0] as TestNode).peerAddress}`;
+      const errors = await refusal({ 'data-dir': kept, 'initial-cluster': alone });
       expect(errors, what).toMatch(/^error: dataDamaged: .*keep the data directory aside/);
       expect(errors, what).toContain(place);
       await undo();

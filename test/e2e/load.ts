@@ -10,6 +10,9 @@ export class Load {
   readonly #attempted = new Map<string, number>();
   readonly #writers: Promise<void>[];
   #stopped = false;
+  /** Resolves when the writers may go on; null while they do. */
+  #paused: Promise<void> | null = null;
+  #writing = 0;
   #count = 0;
 
   constructor(client: Client, writers = 8) {
@@ -26,6 +29,21 @@ export class Load {
   async more(writes: number): Promise<void> {
     const goal = this.#count + writes;
     await eventually(`${writes} more acknowledged writes`, async () => this.#count >= goal);
+  }
+
+  /** Does something while nothing is written. */
+  async pause(body: () => Promise<void>): Promise<void> {
+    let goOn = (): void => {};
+    this.#paused = new Promise((resolve) => {
+      goOn = resolve;
+    });
+    try {
+      await eventually('the writers to pause', async () => this.#writing === 0);
+      await body();
+    } finally {
+      this.#paused = null;
+      goOn();
+    }
   }
 
   /**
@@ -45,7 +63,9 @@ export class Load {
 
   async #write(key: string): Promise<void> {
     for (let value = 1; !this.#stopped; value++) {
+      await this.#paused;
       this.#attempted.set(key, value);
+      this.#writing++;
       try {
         await this.#client.put(key, String(value));
         this.#acknowledged.set(key, value);
@@ -53,13 +73,15 @@ export class Load {
       } catch (error) {
         if (!(error instanceof RollcallError)) throw error;
         if (error.code === 'closed') return;
+      } finally {
+        this.#writing--;
       }
     }
   }
 }
 
 /** Waits until all running nodes have applied the same, and compares what it came to. */
-async function agreement(cluster: TestCluster): Promise<void> {
+export async function agreement(cluster: TestCluster): Promise<void> {
   const digests = await eventually('equal applied indexes', async () => {
     const running = cluster.nodes.filter((node) => node.process !== null);
     const statuses = await Promise.all(running.map(readStatus));

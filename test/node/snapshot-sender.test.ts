@@ -17,7 +17,7 @@ class Sending {
   readonly sender = new SnapshotSender({
     ...{ id: id('a'), term: () => 1, clock: this.clock, chunkBytes: 1 },
     ...{ transfersMax: 2, idleMs: 30_000, yieldMs: 3000 },
-    open: () => this.#snapshot(),
+    open: async () => this.#snapshot(),
     send: ({ type, to }) => this.sent.push(`${type} ${to[0]}`),
     failed: (error) => {
       throw error;

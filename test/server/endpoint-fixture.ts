@@ -27,7 +27,7 @@ export async function openFixture(
   const endpoint = await openClientEndpoint({
     listen: '127.0.0.1:0',
     provider: {
-      memberId: '00000000000000a1',
+      memberId: () => '00000000000000a1',
       name: 'a',
       member: () => (state.isBorn ? member : null),
       waitsFor: () => 'b and c',

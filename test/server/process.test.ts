@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,6 +7,7 @@ import type { Log } from '../../src/base/log.ts';
 import type { Applicant, PeerTransport } from '../../src/node/types.ts';
 import type { ServerOptions } from '../../src/server/configuration.ts';
 import { type MemberParts, type RunningServer, startServer } from '../../src/server/process.ts';
+import { damaged } from '../../src/storage/damage.ts';
 import { Inbox } from '../transport/inbox.ts';
 import { MapMember } from './map-member.ts';
 import { RawClient } from './raw-client.ts';
@@ -272,6 +273,66 @@ describe('a server beside a cluster that exists', () => {
     await told.take((text) => text.includes('Node "a" waits for an answer'));
     expect(opened.size).toBe(0);
   });
+});
+
+describe('a server whose identity is damaged', () => {
+  test('asks to be taken in under a new one, also after a restart', async () => {
+    const servers = await startThree();
+    const asked = knocks('a');
+    const { memberId } = servers[2] as RunningServer;
+    await servers[2]?.close();
+    await writeFile(join(directory, 'c', 'identity'), 'x');
+    const repaired = await start(optionsOf('c'));
+    expect(repaired.memberId).not.toBe(memberId);
+    await told.take((text) => text.includes('The identity of node "c" is damaged'));
+    await told.take((text) => text.includes('in the place of the member "c" that it replaces'));
+    await repaired.close();
+    const again = await start(optionsOf('c'));
+    const applicant = await asked.take();
+    expect(applicant).toMatchObject({ id: repaired.memberId, name: 'c' });
+    takeIn('a', applicant);
+    await again.born;
+  });
+
+  test('begins no cluster, not even with others to whom the same has happened', async () => {
+    for (const server of await startThree()) await server.close();
+    opened.clear();
+    for (const name of three) await writeFile(join(directory, name, 'identity'), 'x');
+    for (const name of three) await start(optionsOf(name));
+    for (const name of three) {
+      await told.take((text) => text.includes(`Node "${name}" waits for an answer from a member`));
+    }
+    expect(opened.size).toBe(0);
+  });
+
+  test('and that is alone says so and changes nothing', async () => {
+    const alone = await start(optionsOf('a', ['a']));
+    await alone.born;
+    await alone.close();
+    await writeFile(join(directory, 'a', 'identity'), 'x');
+    await expect(start(optionsOf('a', ['a']))).rejects.toMatchObject({ code: 'dataDamaged' });
+    expect(await readFile(join(directory, 'a', 'identity'), 'utf8')).toBe('x');
+  });
+});
+
+test('a server whose member finds its log damaged gives it up, and stays', async () => {
+  const [, , c] = await startThree();
+  const { memberId } = c as RunningServer;
+  const client = await new RawClient((c as RunningServer).clientAddress).opened();
+  await client.statuses.take((status) => status.clusterId !== '');
+  const { onFatal } = opened.get('c') as MemberParts;
+  onFatal(damaged('log', 'wal/1', 0, 'a read found it'));
+  // What the member that is given up reports besides does not count.
+  onFatal(new Error('The disk is gone'));
+  await client.statuses.take((status) => status.clusterId === '' && status.memberId !== memberId);
+  const asked = knocks('a');
+  const applicant = await asked.take();
+  expect(applicant).toMatchObject({ id: c?.memberId, name: 'c' });
+  opened.delete('c');
+  takeIn('a', applicant);
+  await client.statuses.take((status) => status.clusterId !== '');
+  expect(opened.get('c')?.identity.memberId).toBe(c?.memberId);
+  client.socket.terminate();
 });
 
 describe('a server that cannot start', () => {

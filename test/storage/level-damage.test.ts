@@ -90,7 +90,7 @@ for (const { what, inflict } of damages) {
     const files = await openNodeFiles(data);
     const error: unknown = await open(data, files).catch((thrown: unknown) => thrown);
     expect(damagedPart(error), String(error)).toBe('state');
-    await renewState({ files, openLevel: levelOf(data) });
+    await renewState(files);
     const storage = await open(data, files);
     expect(storage.isStateMissing).toBe(true);
     expect(storage.entries.at(-1)).toEqual(entryAt(40, 1, 4000));

@@ -2,7 +2,8 @@ import { describe, expect, test } from 'vitest';
 import { createPrng } from '../../src/base/prng.ts';
 import { type StorageFailpoint, storageFailpoints } from '../../src/storage/failpoints.ts';
 import { loadIdentity, mintIdentity } from '../../src/storage/identity.ts';
-import { renewLog, renewState, setMemberAside } from '../../src/storage/repair.ts';
+import { hasSetAside, renewState, setMemberAside } from '../../src/storage/repair.ts';
+import { readRepairNote, writeRepairNote } from '../../src/storage/repair-note.ts';
 import { Power } from '../sim/power.ts';
 import {
   appendOf,
@@ -17,6 +18,7 @@ import {
 import { applyUpTo, receiveState, recordsOf, stateAt } from './state.ts';
 
 const options = { generationBytesMax: 1 };
+const allAside = ['identity.damaged', 'state.damaged', 'wal.damaged'];
 const vote = { currentTerm: 2, votedFor: '00000000000000a2' };
 const learner = { ...configuration, learners: [memberId], voters: [] };
 
@@ -44,17 +46,12 @@ async function damageLog(machine: Machine): Promise<void> {
   machine.files.content(`wal/${first}`)?.corrupt(4 * 4096, (byte) => byte ^ 1);
 }
 
-function repairOf(machine: Machine, failpoint?: (name: StorageFailpoint) => void) {
-  const { files } = machine;
-  return { files, openLevel: files.openLevel, ...(failpoint && { failpoint }) };
-}
-
 describe('a state that is damaged', () => {
   async function renewed(isWhole = false): Promise<Machine> {
     const machine = await filled(isWhole);
     machine.files.database('state/1')?.lose();
     await expect(machine.open()).rejects.toMatchObject({ details: { part: 'state' } });
-    await renewState(repairOf(machine));
+    expect(await renewState(machine.files)).toEqual(['state.damaged']);
     return machine;
   }
 
@@ -106,103 +103,51 @@ describe('a state that is damaged', () => {
   });
 });
 
-describe('a log that is damaged', () => {
-  async function damagedLog(isWhole = false): Promise<Machine> {
-    const machine = await filled(isWhole);
-    await damageLog(machine);
-    await expect(machine.open()).rejects.toMatchObject({ details: { part: 'log' } });
-    return machine;
-  }
-
-  test('is set aside, and a new one begins behind the state', async () => {
-    const machine = await damagedLog();
-    const names = await machine.files.list('wal');
-    const point = await renewLog(repairOf(machine), vote);
-    expect(point).toEqual({ last: { term: 1, index: 40 }, configuration });
-    expect(await machine.files.list('wal.damaged')).toEqual(names);
-    const storage = await machine.open(options);
-    expect(storage.hardState).toEqual({ ...vote, commitIndex: 40 });
-    expect(storage.start).toEqual(point);
-    expect(storage.entries).toEqual([]);
-    expect(storage.logFirst).toBe(41);
-    await storage.append(appendOf(entriesFrom(41, 2, 2)));
-    applyUpTo(storage, { term: 2, index: 41 });
-    await settle();
-    const again = await machine.cut('drop').open();
-    expect(again.start.last).toEqual({ term: 2, index: 41 });
-    expect(again.entries).toEqual(entriesFrom(42, 1, 2));
-    expect(await recordsOf(again.load('', '\xff'))).toEqual(stateAt(41));
-  });
-
-  test('together with the state leaves an empty member', async () => {
-    const machine = await damagedLog();
-    machine.files.database('state/1')?.lose();
-    const point = await renewLog(repairOf(machine), vote);
-    expect(point).toEqual({ last: { term: 0, index: 0 }, configuration });
-    const names = await machine.files.list('');
-    expect(names).toEqual(expect.arrayContaining(['state.damaged', 'wal.damaged']));
-    const storage = await machine.open();
-    expect(storage.isStateMissing).toBe(false);
-    expect(storage.hardState).toEqual({ ...vote, commitIndex: 0 });
-    expect(storage.entries).toEqual([]);
-  });
-
-  test('may be gone as a whole', async () => {
-    const machine = await filled();
-    for (const name of await machine.files.list('wal')) machine.files.lose(`wal/${name}`);
-    const point = await renewLog(repairOf(machine), vote);
-    expect(point.last).toEqual({ term: 1, index: 40 });
-    expect((await machine.open()).start).toEqual(point);
-  });
-
-  test('is kept until the next one is damaged', async () => {
-    const machine = await damagedLog();
-    await renewLog(repairOf(machine), vote);
-    const first = await machine.files.list('wal.damaged');
-    const storage = await machine.open(options);
-    await storage.append(appendOf(entriesFrom(41, 2, 2)));
-    await storage.close();
-    const cut = machine.cut('keep');
-    cut.files.content('wal/0000000000000001.log')?.corrupt(3 * 4096 + 50, (byte) => byte ^ 1);
-    await expect(cut.open()).rejects.toMatchObject({ details: { part: 'log' } });
-    await renewLog(repairOf(cut), { ...vote, currentTerm: 5 });
-    expect(await cut.files.list('wal.damaged')).not.toEqual(first);
-    expect((await cut.open()).hardState.currentTerm).toBe(5);
-  });
-});
-
-test('a log that stands ready beside the place of the damaged one takes it at the next start', async () => {
-  const whole = await filled();
-  await damageLog(whole);
-  for (const at of ['renew.aside', 'renew.moved']) {
-    const machine = whole.cut('keep');
-    const crash = (name: StorageFailpoint): void => {
-      if (name !== at) return;
-      machine.power.off();
-      machine.power.check();
-    };
-    await expect(renewLog(repairOf(machine, crash), vote)).rejects.toThrow('power');
-    const storage = await machine.cut('drop').open();
-    expect(storage.hardState).toEqual({ ...vote, commitIndex: 40 });
-    expect(storage.logFirst).toBe(41);
-  }
-});
-
 test('a damaged identity takes everything aside, and the directory is nobody’s', async () => {
   const machine = await filled();
   machine.files.content('identity')?.corrupt(9, (byte) => byte ^ 1);
   await expect(loadIdentity(machine.files)).rejects.toMatchObject({
     details: { part: 'identity' },
   });
-  await setMemberAside(machine.files);
+  expect(await hasSetAside(machine.files)).toBe(false);
+  expect((await setMemberAside(machine.files)).toSorted()).toEqual(allAside);
   expect(await loadIdentity(machine.files)).toBeNull();
-  const kept = ['identity.damaged', 'state.damaged', 'wal.damaged'];
-  expect(await machine.files.list('')).toEqual(kept);
+  expect(await machine.files.list('')).toEqual(allAside);
   await mintIdentity(machine.files, 'a', memberId);
   expect((await machine.open()).entries).toEqual([]);
+  expect(await hasSetAside(machine.files)).toBe(true);
+});
+
+test('what was set aside is kept until the same part is damaged again', async () => {
+  const machine = await filled();
+  await damageLog(machine);
+  await setMemberAside(machine.files);
+  const first = await machine.files.list('wal.damaged');
+  await mintIdentity(machine.files, 'a', memberId);
+  const storage = await machine.open(options);
+  await storage.append(appendOf([entryAt(1)]));
+  await storage.close();
+  await setMemberAside(machine.files);
+  expect(await machine.files.list('wal.damaged')).not.toEqual(first);
+});
+
+test('the note of a repair is read back, and one that is damaged counts as none', async () => {
+  const { files } = await filled();
+  expect(await readRepairNote(files)).toBeNull();
+  await writeRepairNote(files, 1_700_000_000_123.5);
+  await writeRepairNote(files, 1_700_000_000_456);
+  expect(await readRepairNote(files)).toBe(1_700_000_000_456);
+  files.content('repaired')?.corrupt(3, (byte) => byte ^ 1);
+  expect(await readRepairNote(files)).toBeNull();
 });
 
 const reached = new Set<StorageFailpoint>();
+
+async function expectNobody(machine: Machine): Promise<void> {
+  expect(await loadIdentity(machine.files)).toBeNull();
+  expect(await machine.files.list('')).toEqual(allAside);
+  expect((await machine.files.list('wal.damaged')).length).toBeGreaterThan(2);
+}
 
 /** Each repair, what is damaged before it, and what is found after it. */
 const repairs: readonly {
@@ -217,7 +162,7 @@ const repairs: readonly {
   {
     what: 'state',
     damage: async (machine) => machine.files.database('state/1')?.lose(),
-    repair: (machine, failpoint) => renewState(repairOf(machine, failpoint)),
+    repair: (machine, failpoint) => renewState(machine.files, failpoint),
     async expectRepaired(machine) {
       const storage = await machine.open();
       expect(storage.isStateMissing).toBe(true);
@@ -228,28 +173,14 @@ const repairs: readonly {
   {
     what: 'log',
     damage: damageLog,
-    repair: (machine, failpoint) => renewLog(repairOf(machine, failpoint), vote),
-    async expectRepaired(machine) {
-      const storage = await machine.open();
-      expect(storage.start.last.index).toBe(40);
-      expect(storage.logFirst).toBe(41);
-      expect(await recordsOf(storage.load('', '\xff'))).toEqual(stateAt(40));
-      expect((await machine.files.list('wal.damaged')).length).toBeGreaterThan(2);
-      expect(await machine.files.list('')).not.toContain('wal.renewed');
-    },
+    repair: (machine, failpoint) => setMemberAside(machine.files, failpoint),
+    expectRepaired: expectNobody,
   },
   {
     what: 'identity',
     damage: async (machine) => machine.files.content('identity')?.corrupt(9, (byte) => byte ^ 1),
     repair: (machine, failpoint) => setMemberAside(machine.files, failpoint),
-    async expectRepaired(machine) {
-      expect(await machine.files.list('')).toEqual([
-        'identity.damaged',
-        'state.damaged',
-        'wal.damaged',
-      ]);
-      expect((await machine.files.list('wal.damaged')).length).toBeGreaterThan(2);
-    },
+    expectRepaired: expectNobody,
   },
 ];
 
@@ -313,6 +244,6 @@ for (const { what, damage, repair, expectRepaired } of repairs) {
 }
 
 test('every failpoint of a repair was met', () => {
-  const names = Object.keys(storageFailpoints).filter((name) => /^(aside|renew)\./.test(name));
+  const names = Object.keys(storageFailpoints).filter((name) => /^aside\./.test(name));
   expect([...reached].filter((name) => names.includes(name)).sort()).toEqual(names.sort());
 });

@@ -46,6 +46,7 @@ const helloOfB: Hello = {
   clientAddress: '127.0.0.1:2',
   featureLevel: 1,
   lane: 'control',
+  to: null,
   initialCluster: [],
   configurationIndex: 0,
   members: [],

@@ -57,6 +57,7 @@ function helloOf(changes: Partial<Hello> = {}): Uint8Array {
     clientAddress: '127.0.0.1:2',
     featureLevel: 1,
     lane: 'control',
+    to: null,
     initialCluster: [],
     configurationIndex: 0,
     members: [],

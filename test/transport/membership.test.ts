@@ -110,6 +110,11 @@ describe('a node that is taken in', () => {
     b.peers.born(await b.births.take());
     await deliver(b, a, heartbeat(b, a, 1));
     await deliver(a, b, heartbeat(a, b, 2));
+    // The lost one is still looked for where the new one is, and that costs the new one nothing.
+    a.unreachable.all.length = 0;
+    for (let dials = 0; dials < 9; dials++) await a.unreachable.take((id) => id === lost.id);
+    expect(a.unreachable.all.filter((id) => id === b.id)).toEqual([]);
+    expect(b.unreachable.all).toEqual([]);
     expect(b.warnings.all).toEqual([]);
   });
 

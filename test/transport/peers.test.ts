@@ -138,7 +138,7 @@ describe('peers in trouble', () => {
     configure([a], [memberAt('a', a.peers.address), memberAt('b', '127.0.0.1:1')]);
     await a.warnings.take((text) => text.includes('ECONNREFUSED'));
     introduce(a, await node('b', { birth }));
-    await a.news.take((text) => text.includes('to b control is well again'));
+    await a.news.take((text) => text.includes('The connection to "b" is well again'));
   });
 
   test('drop appends that nobody reads, say so once, and still beat', async () => {

@@ -6,13 +6,13 @@ import type { File, Files } from '../types.ts';
 import { zeroRange } from './scan.ts';
 import { segmentPath, walDirectory } from './segment.ts';
 
+const unfinishedPath = `${walDirectory}/unfinished`;
+
 export interface PrepareOptions {
   readonly files: Files;
   readonly failpoint: ReachFailpoint;
   /** Where a full disk is waited for instead of failing. */
   readonly space?: Space;
-  /** Of the log; there is another one only while a damaged log is replaced. */
-  readonly directory?: string;
 }
 
 /**
@@ -24,19 +24,18 @@ export async function prepareSegment(
   number: number,
   bytes: number,
 ): Promise<File> {
-  const { files, failpoint, directory = walDirectory } = options;
-  const path = segmentPath(number, directory);
+  const { files, failpoint } = options;
+  const path = segmentPath(number);
   const existing = await files.open(path, { create: false });
   if (existing !== null) {
     await fill(existing, bytes);
-    await files.syncDirectory(directory);
+    await files.syncDirectory(walDirectory);
     return existing;
   }
-  const unfinishedPath = `${directory}/unfinished`;
   await makeFilled(options, unfinishedPath, bytes);
   await failpoint('segment.filled');
   await files.rename(unfinishedPath, path);
-  await files.syncDirectory(directory);
+  await files.syncDirectory(walDirectory);
   const file = await files.open(path, { create: false });
   assert(file !== null, () => `${path} was just made`);
   await failpoint('segment.prepared');

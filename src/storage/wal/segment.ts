@@ -72,8 +72,8 @@ export interface SegmentHeader {
   readonly isInstall: boolean;
 }
 
-export function segmentPath(number: number, directory = walDirectory): string {
-  return `${directory}/${number.toString(16).padStart(16, '0')}.log`;
+export function segmentPath(number: number): string {
+  return `${walDirectory}/${number.toString(16).padStart(16, '0')}.log`;
 }
 
 /** Null for names that are not segments. */

@@ -35,8 +35,9 @@ export interface WalOptions {
 }
 
 /**
- * Makes a new member's first segment durable. Wipes one that was left unfinished, but never one with a
- * group: then the identity is older than the log.
+ * Makes a new member's first segment, with no group yet, durable when it resolves. Fails when the disk
+ * is full. Wipes one that was left unfinished, but never one with a group: then the identity is older
+ * than the log.
  */
 export async function beginWal(
   options: PrepareOptions & { readonly segmentBytes: number },
@@ -46,14 +47,6 @@ export async function beginWal(
   await files.makeDirectory(walDirectory);
   await files.syncDirectory('');
   await refuseBegun(files);
-  await makeFirstSegment(options, header);
-}
-
-/** A log's first segment, with no group yet, durable when it resolves. Fails when the disk is full. */
-export async function makeFirstSegment(
-  options: PrepareOptions & { readonly segmentBytes: number },
-  header: SegmentHeader,
-): Promise<void> {
   const bytes = Math.min(options.segmentBytes, firstSegmentBytes);
   const { space: _, ...impatient } = options;
   const file = await prepareSegment(impatient, header.number, bytes);
