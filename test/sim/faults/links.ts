@@ -21,6 +21,7 @@ export const linkFaults: FaultFamily = (random) => {
     swizzle(),
     flap(),
     alternateLeaders(),
+    muffleLeader(),
   ];
   return draw(random, kinds);
 };
@@ -255,6 +256,37 @@ function alternateLeaders(): Fault {
         mend();
       };
       return { text: 'in turn', lastsMs: between(random, 1000, 3500), end };
+    },
+  };
+}
+
+/**
+ * What the leader says is lost, and what it is told comes late and all at once: answers to heartbeats
+ * that were the last ones, when others may have elected another leader since.
+ */
+function muffleLeader(): Fault {
+  return {
+    name: 'muffleLeader',
+    weight: 2,
+    strike: (world) => {
+      const { network, random, clock } = world;
+      const leader = world.leader()?.name;
+      if (leader === undefined) return null;
+      const others = names(world).filter((name) => name !== leader);
+      const near = clientNames.filter(() => chance(random, 0.5));
+      const mends = others.map((other) => network.clog(other, leader));
+      const cuts = [...others.map((other) => [leader, other] as const), ...between2(near, others)];
+      let isOver = false;
+      // Its last heartbeats still arrive.
+      clock.after(between(random, 0, 20), () => {
+        if (isOver) return;
+        for (const [from, to] of cuts) mends.push(network.cut(from, to));
+      });
+      const end = (): void => {
+        isOver = true;
+        for (const mend of mends) mend();
+      };
+      return { text: leader, lastsMs: between(random, 300, 650), end };
     },
   };
 }

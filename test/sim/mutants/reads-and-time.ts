@@ -32,7 +32,7 @@ export const readsAndTime: readonly Mutant[] = [
     find: 'this.#gathering.push(id);',
     replace: '(this.isUnderWay ? this.#inRound : this.#gathering).push(id);',
     story: 'A read is answered at the index of a round that had begun before it came in.',
-    shownBy: ['concurrent requests'],
+    shownBy: ['stray messages', 'leader change'],
   },
   {
     name: 'read-not-held-until-applied',
