@@ -1,13 +1,13 @@
 /**
- * A disk that has not finished a write for long makes its node unfit to lead: what it leads waits for
- * it. Such a node hands over and does not campaign until that write, and so the disk, is through.
+ * A disk that has not finished a write for long, or a read of the log for a follower, makes its node unfit
+ * to lead: what it leads waits for it. Such a node hands over and does not campaign until the disk is through.
  */
 export class DiskWatch {
   readonly #stallMs: number;
   readonly #pendingMs: () => number;
   #isStalled = false;
 
-  /** `pendingMs` says for how long the append that is out has been out. */
+  /** `pendingMs` says for how long the append or read that is out has been out. */
   constructor(stallMs: number, pendingMs: () => number) {
     this.#stallMs = stallMs;
     this.#pendingMs = pendingMs;

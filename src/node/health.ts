@@ -10,8 +10,8 @@ import { removedError, replayingError, stateMissingError } from './refusals.ts';
 export interface HealthOptions {
   readonly step: (input: Input) => void;
   readonly status: () => Pick<Status, 'role'>;
-  /** For how long the append that is out has been out. */
-  readonly pendingAppendMs: () => number;
+  /** For how long the disk has not answered an append or a read of the log. */
+  readonly diskPendingMs: () => number;
   readonly diskStallMs: number;
   readonly isStateMissing: () => boolean;
   /** It has not applied yet what it knew to be committed when it began. */
@@ -31,7 +31,7 @@ export class Health {
 
   constructor(options: HealthOptions) {
     this.#options = options;
-    this.#diskWatch = new DiskWatch(options.diskStallMs, options.pendingAppendMs);
+    this.#diskWatch = new DiskWatch(options.diskStallMs, options.diskPendingMs);
   }
 
   get isRemoved(): boolean {

@@ -316,7 +316,7 @@ export class Member implements MemberApi {
       diskStallMs: timing.diskStallMs,
       step: (input) => this.#loop.step(input),
       status: () => this.#raft.status(),
-      pendingAppendMs: () => this.#options.storage.pendingAppendMs(),
+      diskPendingMs: () => this.#options.storage.pendingMs(),
       isStateMissing: () => this.#takeover.isStateMissing,
       isReplaying: () => this.#applier.last.index < this.#options.storage.hardState.commitIndex,
       isLeaderless: () => this.#leaderless(),

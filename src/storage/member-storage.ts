@@ -45,6 +45,8 @@ export class MemberStorage implements Storage {
   #writing: Promise<void> | null = null;
   #writingSinceMs = 0;
   #isAppendOut = false;
+  /** The reads of the log that are out, oldest first. */
+  readonly #reads = new Set<{ readonly sinceMs: number }>();
   /** A state that is being received. */
   #staging: StateStaging | null = null;
   /** Resolves to it, or to null when it could not be begun; null while none is received. */
@@ -115,7 +117,13 @@ export class MemberStorage implements Storage {
 
   async readLog(from: Index, bytesMax: number): Promise<LogSlice> {
     this.#refuseAfterEnd();
-    return await this.#wal.readLog(from, bytesMax);
+    const read = { sinceMs: this.#options.clock.monotonic() };
+    this.#reads.add(read);
+    try {
+      return await this.#wal.readLog(from, bytesMax);
+    } finally {
+      this.#reads.delete(read);
+    }
   }
 
   async releaseLog(through: Index): Promise<void> {
@@ -130,8 +138,14 @@ export class MemberStorage implements Storage {
     return this.#options.space.isShort;
   }
 
-  pendingAppendMs(): number {
-    return this.#writing === null ? 0 : this.#options.clock.monotonic() - this.#writingSinceMs;
+  pendingMs(): number {
+    const nowMs = this.#options.clock.monotonic();
+    const [read] = this.#reads;
+    const sinceMs = Math.min(
+      this.#writing === null ? nowMs : this.#writingSinceMs,
+      read === undefined ? nowMs : read.sinceMs,
+    );
+    return nowMs - sinceMs;
   }
 
   load(from: string, to: string): AsyncIterable<readonly StoredRecord[]> {

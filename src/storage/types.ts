@@ -134,8 +134,8 @@ export interface Storage {
    * wait: it rejects with the reason `full`, and may be aborted and begun again.
    */
   readonly waitsForSpace: boolean;
-  /** For how long the append that is out has been out, in ms; 0 when none is. */
-  pendingAppendMs(): number;
+  /** For how long the append or the oldest read of the log that is out has been out, in ms; 0 when none is. */
+  pendingMs(): number;
 
   /** All records of Level, for loading the state at start. */
   load(from: string, to: string): AsyncIterable<readonly StoredRecord[]>;

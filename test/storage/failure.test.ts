@@ -149,7 +149,7 @@ test('an append waits for room for the next segment, and goes on when there is s
     expect(last).toBeGreaterThan(3);
     expect(last).toBeLessThan(20);
     expect(storage.waitsForSpace).toBe(true);
-    expect(storage.pendingAppendMs()).toBeGreaterThan(1000);
+    expect(storage.pendingMs()).toBeGreaterThan(1000);
     expect(await machine.files.list('wal')).toEqual(['0000000000000001.log']);
     disk.isFull = false;
     while (!(await Promise.race([appending.then(() => true), disk.pass().then(() => false)])));

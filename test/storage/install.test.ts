@@ -217,7 +217,7 @@ test('the age of an append that hangs can be told', async () => {
     },
   });
   const storage = await openAt(7, machine);
-  expect(storage.pendingAppendMs()).toBe(0);
+  expect(storage.pendingMs()).toBe(0);
   let release = (): void => {};
   hold = new Promise((resolve) => {
     release = resolve;
@@ -226,8 +226,29 @@ test('the age of an append that hangs can be told', async () => {
   await settle();
   machine.clock.step(machine.clock.monotonic() + 30);
   machine.clock.step(machine.clock.monotonic() + 30);
-  expect(storage.pendingAppendMs()).toBeGreaterThan(10);
+  expect(storage.pendingMs()).toBeGreaterThan(10);
   release();
   await appending;
-  expect(storage.pendingAppendMs()).toBe(0);
+  expect(storage.pendingMs()).toBe(0);
+});
+
+test('the age of a read of the log that hangs can be told', async () => {
+  let hold: Promise<void> | null = null;
+  const machine = new Machine(new Power(), {
+    beforeFile: async ({ kind }: FileOperation) => {
+      if (kind === 'read') await hold;
+    },
+  });
+  const storage = await openAt(7, machine);
+  let release = (): void => {};
+  hold = new Promise((resolve) => {
+    release = resolve;
+  });
+  const reading = storage.readLog(1, 1024);
+  machine.clock.step(machine.clock.monotonic() + 30);
+  machine.clock.step(machine.clock.monotonic() + 30);
+  expect(storage.pendingMs()).toBeGreaterThan(10);
+  release();
+  expect((await reading).entries[0]).toMatchObject({ index: 1 });
+  expect(storage.pendingMs()).toBe(0);
 });
