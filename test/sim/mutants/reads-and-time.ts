@@ -45,8 +45,8 @@ export const readsAndTime: readonly Mutant[] = [
   {
     name: 'session-goes-back',
     file: 'src/node/reads.ts',
-    find: 'const now = this.#behind.filter((one) => one.minRevision <= revision);',
-    replace: 'const now = this.#behind;',
+    find: 'this.#behind.push({ minRevision, untilMs, read });',
+    replace: 'this.#behind.push({ minRevision: 0, untilMs, read });',
     story: 'A serializable read is answered by a node that has not seen what the client has seen.',
     shownBy: ['partition'],
   },
