@@ -14,7 +14,7 @@ export const storage: readonly Mutant[] = [
     name: 'segment-name-not-synced',
     file: 'src/storage/wal/prepare.ts',
     find: `await files.rename(unfinishedPath, path);
-  await files.syncDirectory(directory);`,
+  await files.syncDirectory(walDirectory);`,
     replace: 'await files.rename(unfinishedPath, path);',
     story: 'The name of a new segment is not durable when entries are acknowledged in it.',
     shownBy: ['power cut'],
