@@ -31,6 +31,11 @@ export class MutantTree {
     return join(this.#directory, 'dist/test/sim/programs/worker.js');
   }
 
+  /** `npm run sim` for this copy. */
+  get simulator(): string {
+    return join(this.#directory, 'dist/test/sim/programs/sim.js');
+  }
+
   /** Puts `text` in place of what was built from the source `file`; what was replaced before is back. */
   async replace(file: string, text: string): Promise<void> {
     await this.restore();

@@ -1,4 +1,6 @@
 /** `npm run mutants`: plants one bug after the other and lets the simulator look for it. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -18,6 +20,8 @@ seed by seed until one fails that does not fail without the bug. The project its
   --seeds N      how many seeds each may survive (500)
   --from N       the first of them (1)
   --workers N    processes (one for each core)
+  --seed N       with one mutant: run this one seed on it, as \`npm run sim\` does
+  --trace FILE   with --seed: write what happens, event by event
   --list         say what the mutants are
   --help         this text
 
@@ -39,6 +43,8 @@ async function main(): Promise<number> {
       seeds: { type: 'string' },
       from: { type: 'string' },
       workers: { type: 'string' },
+      seed: { type: 'string' },
+      trace: { type: 'string' },
       list: { type: 'boolean' },
       help: { type: 'boolean', short: 'h' },
     },
@@ -52,11 +58,30 @@ async function main(): Promise<number> {
     for (const mutant of wanted) console.log(description(mutant));
     return 0;
   }
+  if (values.seed !== undefined) {
+    const [mutant, ...others] = wanted;
+    if (mutant === undefined || others.length > 0) throw new Error('--seed needs one --only');
+    return await replay(mutant, whole(values.seed), values.trace ?? null);
+  }
   return await huntAll(wanted, {
     from: whole(values.from ?? '1'),
     seeds: whole(values.seeds ?? '500'),
     workers: values.workers === undefined ? availableParallelism() : whole(values.workers),
   });
+}
+
+async function replay(mutant: Mutant, seed: number, trace: string | null): Promise<number> {
+  const js = new MutantCompiler(root).compile(mutant);
+  const tree = await MutantTree.make(root);
+  try {
+    await tree.replace(mutant.file, js);
+    const parameters = ['--seed', String(seed), ...(trace === null ? [] : ['--trace', trace])];
+    const child = spawn(process.execPath, [tree.simulator, ...parameters], { stdio: 'inherit' });
+    const [code] = await once(child, 'exit');
+    return code ?? 1;
+  } finally {
+    await tree.remove();
+  }
 }
 
 function chosen(names: readonly string[] | undefined): readonly Mutant[] {
