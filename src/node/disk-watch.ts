@@ -17,13 +17,10 @@ export class DiskWatch {
     return this.#isStalled;
   }
 
-  /** To be called now and then; true when `isStalled` has changed. */
-  look(): boolean {
+  /** To be called now and then. */
+  look(): void {
     const pendingMs = this.#pendingMs();
     // A disk that is only slow ends its stall with a quick write, not with the first one that ends.
-    const isStalled = this.#isStalled ? pendingMs > this.#stallMs / 10 : pendingMs > this.#stallMs;
-    if (isStalled === this.#isStalled) return false;
-    this.#isStalled = isStalled;
-    return true;
+    this.#isStalled = pendingMs > (this.#isStalled ? this.#stallMs / 10 : this.#stallMs);
   }
 }

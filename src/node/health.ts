@@ -9,7 +9,7 @@ import { removedError, replayingError, stateMissingError } from './refusals.ts';
 
 export interface HealthOptions {
   readonly step: (input: Input) => void;
-  readonly status: () => Pick<Status, 'role'>;
+  readonly status: () => Pick<Status, 'role' | 'transferee'>;
   /** For how long the disk has not answered an append or a read of the log. */
   readonly diskPendingMs: () => number;
   readonly diskStallMs: number;
@@ -62,8 +62,10 @@ export class Health {
 
   /** To be called now and then. */
   sweep(): void {
-    const isNews = this.#diskWatch.look();
-    if (isNews && this.#diskWatch.isStalled && this.#options.status().role === 'leader') {
+    this.#diskWatch.look();
+    const { role, transferee } = this.#options.status();
+    // Again and again: who could not take over a moment ago may be back by now.
+    if (this.#diskWatch.isStalled && role === 'leader' && transferee === null) {
       this.#options.step({ type: 'transferLeadership', to: null });
     }
     this.#update();

@@ -81,9 +81,8 @@ export const elections: readonly Mutant[] = [
   {
     name: 'leader-with-hung-disk-stays',
     file: 'src/node/health.ts',
-    find: 'const isNews = this.#diskWatch.look();',
-    replace: `this.#diskWatch.look();
-    const isNews = false;`,
+    find: `if (this.#diskWatch.isStalled && role === 'leader' && transferee === null) {`,
+    replace: `if (this.#isRemoved && role === 'leader' && transferee === null) {`,
     story: 'A leader whose disk hangs does not hand over.',
     shownBy: ['disk hangs'],
   },
