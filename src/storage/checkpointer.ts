@@ -60,11 +60,10 @@ export class Checkpointer {
     this.#freezeWhenDue();
   }
 
-  /** Writes out everything, if the overlay is at an entry boundary. */
+  /** Writes out everything, if the overlay is at an entry boundary; does nothing once it was stopped. */
   async flush(): Promise<void> {
     await this.#writing;
-    if (this.#writing === null && this.#overlay.isAtBoundary) this.#freeze();
-    await this.#writing;
+    if (!this.#isClosing) await this.#writeOut();
   }
 
   /** Waits for the generation on its way. None follows. */
@@ -76,7 +75,12 @@ export class Checkpointer {
   /** Waits for the generation on its way and, unless something failed, writes what is left. */
   async close(hasFailed: () => boolean): Promise<void> {
     await this.stop();
-    if (!hasFailed()) await this.flush();
+    if (!hasFailed()) await this.#writeOut();
+  }
+
+  async #writeOut(): Promise<void> {
+    if (this.#writing === null && this.#overlay.isAtBoundary) this.#freeze();
+    await this.#writing;
   }
 
   #freezeWhenDue(): void {

@@ -252,3 +252,35 @@ test('the age of a read of the log that hangs can be told', async () => {
   expect((await reading).entries[0]).toMatchObject({ index: 1 });
   expect(storage.pendingMs()).toBe(0);
 });
+
+test('a checkpoint that is asked for does not begin in a state that another one has replaced', async () => {
+  let hold: Promise<void> | null = null;
+  const machine = new Machine(new Power(), {
+    beforeBatch: async () => {
+      await hold;
+    },
+  });
+  const storage = await openAt(7, machine);
+  const told: Error[] = [];
+  storage.onFailure = (error) => told.push(error);
+  const last = { term: 2, index: 30 };
+  await receiveState(storage, last);
+  let release = (): void => {};
+  hold = new Promise((resolve) => {
+    release = resolve;
+  });
+  applyUpTo(storage, { term: 1, index: 8 });
+  const writing = storage.checkpointNow();
+  await settle();
+  applyUpTo(storage, { term: 1, index: 9 });
+  // Waits for the one that is being written, like the state that is on its way out.
+  const second = storage.checkpointNow();
+  await storage.append({ ...appendOf([]), snapshot: snapshotOf(last) });
+  await settle();
+  release();
+  await Promise.all([writing, second]);
+  await settle();
+  expect(told).toEqual([]);
+  expect(storage.checkpoint?.applied).toEqual(last);
+  await storage.close();
+});
