@@ -160,6 +160,8 @@ export class Member implements MemberApi {
 
   /** Begins to tick and to listen to the peers. */
   start(): void {
+    const { currentTerm, lastIndex } = this.#raft.status();
+    this.#options.transport.opened({ term: currentTerm, index: lastIndex });
     this.#options.transport.attach({
       message: (message) => this.#onMessage(message),
       unreachable: (peer) => this.#loop.step({ type: 'peerUnreachable', peer }),

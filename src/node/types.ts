@@ -16,7 +16,7 @@ import type {
   Revision,
   TxnOperation,
 } from '../mvcc/types.ts';
-import type { Configuration, Index, NodeId, Role } from '../raft/types.ts';
+import type { Configuration, EntryId, Index, NodeId, Role } from '../raft/types.ts';
 import type {
   Instance,
   InstanceEvent,
@@ -231,6 +231,11 @@ export interface MemberApi {
 
 /** Messages to other members: best effort, unordered between kinds. The transport picks the lane. */
 export interface PeerTransport {
+  /**
+   * The newest term and the last entry's index on this member's disk as it was opened. Whoever remembers
+   * that this member has acknowledged more will not listen to it. Called once, before anything is sent.
+   */
+  opened(log: EntryId): void;
   send(message: PeerMessage): void;
   /**
    * The newest **committed** configuration, with its log index or a later one at which it is still in

@@ -27,7 +27,7 @@ import {
   type ServerOptions,
 } from './configuration.ts';
 import { createLog } from './log.ts';
-import { type Remedy, repair } from './repair.ts';
+import { forgottenLog, type Remedy, repair } from './repair.ts';
 import { systemClock, systemRandom } from './system-clock.ts';
 import { version } from './version.ts';
 
@@ -102,6 +102,8 @@ class Server implements RunningServer {
   #member: RunningMember | null = null;
   /** Of all members that this process has had, the newest: what others report does not count. */
   #life = 0;
+  /** Repairs that are under way or wait for their turn. */
+  #healing = 0;
   #waitsFor = 'its cluster';
   /** Set as soon as a birth was chosen for this member: there is never a second one. */
   #isBirthChosen = false;
@@ -216,6 +218,10 @@ class Server implements RunningServer {
       hooks: {
         onHandshake: () => this.#considerBirth(),
         onBirth: (birth, from) => this.#accept(birth, from.name),
+        onLost: (said, by) => {
+          // Several will say so of the member that is given up.
+          if (this.#healing === 0) this.#memberFailed(forgottenLog(said, by));
+        },
       },
     });
   }
@@ -352,28 +358,31 @@ class Server implements RunningServer {
   /** Damage that shows while the member runs is repaired as at a start; anything else ends the node. */
   #memberFailed(error: unknown): void {
     if (this.#failure !== null || this.#closing !== null) return;
-    const { birth } = opened(this.#identity);
-    if (birth === null || damagedPart(error) === null) {
+    if (damagedPart(error) === null) {
       this.#fail(error);
       return;
     }
     this.#life++;
     const before = this.#serving;
-    this.#serving = this.#heal(error, birth, before);
+    this.#healing++;
+    this.#serving = this.#heal(error, before).finally(() => {
+      this.#healing--;
+    });
     this.#serving.catch((failure: unknown) => this.#fail(failure));
   }
 
-  async #heal(error: unknown, birth: Birth, before: Promise<void> | null): Promise<void> {
+  async #heal(error: unknown, before: Promise<void> | null): Promise<void> {
     await before?.catch(() => {});
     const member = this.#member;
+    const { birth } = opened(this.#identity);
     // What could not be opened has failed already.
-    if (this.#closing !== null || member === null) return;
+    if (this.#closing !== null || (birth !== null && member === null)) return;
     this.#member = null;
     this.#waitsFor = 'the repair of what is damaged here';
     opened(this.#endpoint).memberChanged();
-    await member.close();
+    await member?.close();
     const remedy = await this.#repair(error, birth);
-    if (remedy === 'rejoin') await this.#rejoin();
+    if (remedy === 'rejoin' || birth === null) await this.#rejoin();
     else if (this.#closing === null) await this.#openAndServe(birth);
   }
 

@@ -11,6 +11,7 @@
  *                quorum counts the silent old id, and the change that swaps them needs a majority of the
  *                others: so two logs that are lost at once make a cluster of three wait, never forget.
  *                It costs the transfer of a whole state, where a log alone might do.
+ *                A log that is older than what was acknowledged is lost just so; only a peer can tell.
  *     identity   the same: log and state mean nothing without it.
  *
  * Damage that comes back within an hour has a cause that no repair removes: then the node ends.
@@ -18,6 +19,7 @@
 import type { Clock } from '../base/clock.ts';
 import { RollcallError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
+import type { EntryId } from '../format/types.ts';
 import { type DamagedPart, damagedPart } from '../storage/damage.ts';
 import { renewState, setMemberAside } from '../storage/repair.ts';
 import { readRepairNote, repairNotePath, writeRepairNote } from '../storage/repair-note.ts';
@@ -62,6 +64,16 @@ export async function repair(
     if (part === 'state' && damagedPart(second) === 'log') return repair(second, hasPeers, options);
     throw second;
   }
+}
+
+/** Damage of the log that only a peer can see: it is older than what this node has acknowledged. */
+export function forgottenLog({ term, index }: EntryId, by: string): RollcallError {
+  return new RollcallError(
+    'dataDamaged',
+    `It lacks what this node has acknowledged up to entry ${index} in term ${term}, as "${by}" remembers: ` +
+      'an older copy of the data directory, or of a part of it, was put in its place, or the disk forgets',
+    { details: { part: 'log' } },
+  );
 }
 
 function hopeless(error: RollcallError): RollcallError {

@@ -6,7 +6,7 @@ import { parseAddress } from '../base/address.ts';
 import { RollcallError } from '../base/errors.ts';
 import { isName } from '../base/limits.ts';
 import type { Birth } from '../format/identity.ts';
-import type { Configuration, Index } from '../format/types.ts';
+import type { Configuration, EntryId, Index, Term } from '../format/types.ts';
 import { pack, unpack } from '../wire/pack.ts';
 import {
   array,
@@ -32,6 +32,16 @@ export interface InitialMember {
   readonly peerAddress: string;
 }
 
+/** What the disk of a member held when it was opened. */
+export interface OpenedLog {
+  /** Drawn whenever a member is opened, 16 hexadecimal digits. */
+  readonly life: string;
+  /** The newest term that it was in. */
+  readonly term: Term;
+  /** Of its last entry. */
+  readonly index: Index;
+}
+
 export interface Hello {
   /** Null until the member is born. */
   readonly clusterId: string | null;
@@ -44,6 +54,8 @@ export interface Hello {
   readonly lane: Lane;
   /** Whom the one that dialed means to reach; null where it knows an address alone, and in an answer. */
   readonly to: string | null;
+  /** Null while the speaker's member is not open: then nothing flows. */
+  readonly log: OpenedLog | null;
   /** In order of names. Empty on a node that joins a cluster. */
   readonly initialCluster: readonly InitialMember[];
   /** A log index at which `members` was the committed configuration; 0 before birth. */
@@ -77,7 +89,7 @@ export type Verdict =
   | { readonly type: 'raft' }
   /** The other one asks to be taken in: nothing flows until a configuration lists it. */
   | { readonly type: 'knock' }
-  /** This node waits for its birth; the connection carries nothing but that. */
+  /** One of the two waits for its birth, or opens its member; nothing but a birth flows. */
   | { readonly type: 'greet' }
   /** The other one is a member of this cluster that does not know it yet. */
   | { readonly type: 'handBirth'; readonly birth: Birth }
@@ -99,6 +111,7 @@ const peerAddress: Schema<string> = (given, path) => {
   return found;
 };
 const member = object({ name, peerAddress });
+const openedLog = object({ life: id, term: integer(0), index: integer(0) });
 const schema = object({
   clusterId: nullable(id),
   incarnation: nullable(id),
@@ -109,17 +122,20 @@ const schema = object({
   featureLevel: integer(0),
   lane: oneOf(...lanes),
   to: nullable(id),
+  log: nullable(openedLog),
   initialCluster: array(member, membersMax),
   configurationIndex: integer(0),
   members: array(member, membersMax),
 });
 
+/** What is said apart from who the speaker is. */
+export type HelloParts = Pick<Hello, 'lane' | 'to' | 'log'>;
+
 /** `known` is null exactly before birth. */
 export function helloOf(
   self: PeerSelf,
   known: KnownConfiguration | null,
-  lane: Lane,
-  to: string | null,
+  parts: HelloParts,
 ): Hello {
   const members = known?.configuration.members ?? [];
   return {
@@ -130,7 +146,7 @@ export function helloOf(
     peerAddress: self.peerAddress,
     clientAddress: self.clientAddress,
     featureLevel: self.featureLevel,
-    ...{ lane, to },
+    ...parts,
     initialCluster: self.initialCluster,
     configurationIndex: known?.index ?? 0,
     members: members.slice(0, membersMax).map(({ name, peerAddress }) => ({ name, peerAddress })),
@@ -155,9 +171,15 @@ export function decodeHello(bytes: Uint8Array): Hello {
  * is therefore let in if it knows a newer configuration: it may be the leader that brings it. With
  * anything else a node that was away while all others were replaced could never be caught up.
  *
- * `known` is null exactly before birth.
+ * `known` is null exactly before birth. `lost` is what the other one is known to have lost of what it
+ * acknowledged; whoever has must not be heard as the member that it was.
  */
-export function judge(self: PeerSelf, known: KnownConfiguration | null, hello: Hello): Verdict {
+export function judge(
+  self: PeerSelf,
+  known: KnownConfiguration | null,
+  hello: Hello,
+  lost: EntryId | null,
+): Verdict {
   if (hello.memberId === self.memberId) {
     return mismatch(
       `Member "${hello.name}" has this node's own id ${hello.memberId}: ` +
@@ -169,6 +191,7 @@ export function judge(self: PeerSelf, known: KnownConfiguration | null, hello: H
   const { configuration, index } = known;
   const isMember = configuration.members.some((member) => member.id === hello.memberId);
   if (hello.clusterId === null) {
+    if (isMember && lost !== null) return lostLog(self, hello, lost);
     // What is handed out is the newest: the initial members may be long gone.
     return isMember
       ? { type: 'handBirth', birth: { ...birth, configuration, configurationIndex: index } }
@@ -185,7 +208,9 @@ export function judge(self: PeerSelf, known: KnownConfiguration | null, hello: H
         `"${self.name}" of ${birth.incarnation}`,
     );
   }
-  if (isMember || hello.configurationIndex > index) return { type: 'raft' };
+  if (isMember || hello.configurationIndex > index) {
+    return lost === null ? { type: 'raft' } : lostLog(self, hello, lost);
+  }
   return {
     type: 'refuse',
     error: new RollcallError(
@@ -202,6 +227,25 @@ export function removalIndexOf({ code, details }: RollcallError): Index | null {
   const { configurationIndex } = details;
   if (code !== 'removed' || typeof configurationIndex !== 'number') return null;
   return configurationIndex;
+}
+
+function lostLog(self: PeerSelf, hello: Hello, { term, index }: EntryId): Verdict {
+  return {
+    type: 'refuse',
+    error: new RollcallError(
+      'clusterMismatch',
+      `"${hello.name}" has lost what it acknowledged to "${self.name}" up to entry ${index} in term ${term}`,
+      { details: { lostTerm: term, lostIndex: index } },
+    ),
+  };
+}
+
+/** What this node has acknowledged to the one that refuses it and has lost, if the refusal says that. */
+export function lossOf({ code, details }: RollcallError): EntryId | null {
+  const { lostTerm: term, lostIndex: index } = details;
+  if (code !== 'clusterMismatch' || typeof term !== 'number' || typeof index !== 'number')
+    return null;
+  return { term, index };
 }
 
 function mismatch(message: string): Verdict {

@@ -3,7 +3,7 @@ import type { Clock } from '../base/clock.ts';
 import type { Log, LogFields } from '../base/log.ts';
 import type { Random } from '../base/prng.ts';
 import type { Birth } from '../format/identity.ts';
-import type { Index, PeerMessage } from '../format/types.ts';
+import type { EntryId, Index, PeerMessage } from '../format/types.ts';
 import type { Hello, Verdict } from './hello.ts';
 import type { Lane } from './lanes.ts';
 
@@ -46,6 +46,8 @@ export interface PeerContext {
   knock(hello: Hello): void;
   /** A member says that the configuration at this log index is without this node. */
   removed(configurationIndex: Index): void;
+  /** A member says that this node has lost what it had acknowledged. */
+  lost(said: EntryId, by: string): void;
   /** Warns once, and again only when the reason under this key has changed. */
   complain(key: string, fields: LogFields, reason: string): void;
   /** The cause for complaints under this key is gone; `what` is well again. */

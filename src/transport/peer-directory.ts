@@ -11,12 +11,14 @@
  * change of its address needs its own vote to be committed, nothing else would find it.
  */
 import type { Birth } from '../format/identity.ts';
-import type { Configuration, Index, Member } from '../format/types.ts';
+import type { Configuration, EntryId, Index, Member, PeerMessage } from '../format/types.ts';
+import { Acknowledgements, isBefore } from './acknowledgements.ts';
 import {
   type Hello,
   helloOf,
   judge,
   type KnownConfiguration,
+  type OpenedLog,
   type PeerSelf,
   type Verdict,
 } from './hello.ts';
@@ -32,6 +34,8 @@ export class PeerDirectory {
   #known: KnownConfiguration | null;
   /** What members and guests last said of themselves, in order of its arrival. */
   readonly #met = new Map<string, Hello>();
+  readonly #acknowledgements = new Acknowledgements();
+  #log: OpenedLog | null = null;
 
   constructor(self: PeerSelf) {
     this.#self = self;
@@ -58,11 +62,32 @@ export class PeerDirectory {
   }
 
   hello(lane: Lane, to: string | null): Hello {
-    return helloOf(this.#self, this.#known, lane, to);
+    return helloOf(this.#self, this.#known, { lane, to, log: this.#log });
   }
 
   judge(hello: Hello): Verdict {
-    return judge(this.#self, this.#known, hello);
+    const lost = this.#acknowledgements.lostBy(hello);
+    const verdict = judge(this.#self, this.#known, hello, lost);
+    if (verdict.type !== 'raft') return verdict;
+    this.#acknowledgements.admitted(hello);
+    // Whose log is not known yet, and who does not know its own, may have lost something.
+    return hello.log === null || this.#log === null ? { type: 'greet' } : verdict;
+  }
+
+  /** A member has said something. */
+  heard(message: PeerMessage): void {
+    this.#acknowledgements.heard(message);
+  }
+
+  /** The member is open, and its log is as it was found. */
+  opened(log: OpenedLog): void {
+    this.#log = log;
+  }
+
+  /** Whether this node lacks what it is said to have acknowledged. */
+  hasLost(said: EntryId): boolean {
+    if (this.#self.birth === null) return true;
+    return this.#log !== null && isBefore(this.#log, said);
   }
 
   /** Where this node really listens. */
@@ -79,6 +104,7 @@ export class PeerDirectory {
   maybeSetConfiguration(configuration: Configuration, index: Index): boolean {
     if (this.#known === null || index < this.#known.index) return false;
     this.#known = { configuration, index };
+    this.#acknowledgements.retain(new Set(configuration.members.map(({ id }) => id)));
     for (const [id, { configurationIndex }] of this.#met) {
       if (!this.isMember(id) && configurationIndex <= index) this.#met.delete(id);
     }

@@ -10,9 +10,9 @@ import { formatAddress, parseAddress } from '../base/address.ts';
 import type { Clock, Timer } from '../base/clock.ts';
 import { limits } from '../base/limits.ts';
 import type { Log } from '../base/log.ts';
-import type { Random } from '../base/prng.ts';
+import { type Random, randomId } from '../base/prng.ts';
 import type { Birth } from '../format/identity.ts';
-import type { Configuration, Index, PeerMessage } from '../format/types.ts';
+import type { Configuration, EntryId, Index, PeerMessage } from '../format/types.ts';
 import { Complaints } from './complaints.ts';
 import type { Hello, PeerSelf } from './hello.ts';
 import { closeServer, createGuardedServer, listen, refuseUpgrade } from './http-guard.ts';
@@ -29,6 +29,8 @@ export interface PeerHooks {
   readonly onHandshake: (hello: Hello) => void;
   /** A member of a cluster says that this unborn one belongs to it. May come more than once. */
   readonly onBirth: (birth: Birth, from: Hello) => void;
+  /** This node's disk is surely older than what the node has acknowledged to `by`, up to this entry. */
+  readonly onLost: (said: EntryId, by: string) => void;
 }
 
 export interface PeersOptions {
@@ -167,6 +169,15 @@ export class Peers {
   /** From now on this node belongs to a cluster: every connection is made anew and says so. */
   born(birth: Birth): void {
     this.#directory.born(birth);
+    this.#beginAnew();
+  }
+
+  /**
+   * The member is open: this is the newest term and the last entry's index that its disk holds, and
+   * whoever remembers more of this member refuses it. Before, no messages flow.
+   */
+  opened(log: EntryId): void {
+    this.#directory.opened({ ...log, life: randomId(this.#context.random) });
     this.#beginAnew();
   }
 
@@ -325,7 +336,10 @@ export class Peers {
       hello: (lane, to) => this.#directory.hello(lane, to),
       judge: (hello) => this.#directory.judge(hello),
       deliver: (messages) => {
-        for (const message of messages) this.#handlers?.message(message);
+        for (const message of messages) {
+          this.#directory.heard(message);
+          this.#handlers?.message(message);
+        }
       },
       unreachable: (memberId) => {
         if (this.#closing === null) this.#handlers?.unreachable(memberId);
@@ -338,6 +352,9 @@ export class Peers {
         this.#handlers?.knock(greetingOf(hello));
       },
       removed: (configurationIndex) => this.#handlers?.removed(configurationIndex),
+      lost: (said, by) => {
+        if (this.#directory.hasLost(said)) this.#hooks.onLost(said, by);
+      },
       birth: (birth, from) => this.#hooks.onBirth(birth, from),
       complain: (key, fields, reason) => {
         if (this.#closing === null && this.#complaints.isNews(key, reason))

@@ -402,7 +402,7 @@ describe('a connection', () => {
       peerAddress: '127.0.0.1:9',
       clientAddress: '127.0.0.1:9',
       featureLevel: 1,
-      ...{ lane: 'control', to: null },
+      ...{ lane: 'control', to: null, log: { life: '00000000000001fe', term: 0, index: 0 } },
       initialCluster: [],
       configurationIndex: 0,
       members: [],

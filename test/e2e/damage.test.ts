@@ -223,6 +223,28 @@ describe('a stopped node whose directory is damaged', () => {
   });
 });
 
+test('an older copy of a whole directory is noticed by who remembers more', async () => {
+  const victim = await follower();
+  const directory = cluster.dataDirectory(victim);
+  const copy = join(cluster.directory, 'copy');
+  const { memberId } = await eventually('its id', () => readStatus(victim));
+  await cluster.stopNode(victim, 'SIGTERM');
+  await cp(directory, copy, { recursive: true });
+  cluster.startNode(victim);
+  await isWhole();
+  await load.more(200);
+  await cluster.stopNode(victim);
+  await rm(directory, { recursive: true });
+  await rename(copy, directory);
+  await rm(join(directory, 'repaired'), { force: true });
+  victim.output = '';
+  cluster.startNode(victim);
+  await told(victim, 'log', 'lacks what this node has acknowledged');
+  await isWhole();
+  expect((await readStatus(victim))?.memberId).not.toBe(memberId);
+  await load.pause(() => agreement(cluster));
+});
+
 test('damage that shows while a node runs is repaired without an end of its process', async () => {
   const victim = await follower();
   const directory = cluster.dataDirectory(victim);

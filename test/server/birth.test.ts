@@ -29,7 +29,7 @@ function selfOf(name: string, changes: Partial<PeerSelf> = {}): PeerSelf {
 function helloOf(name: string, changes: Partial<Hello> = {}): Hello {
   const { birth: _birth, join: _join, ...self } = selfOf(name);
   const unborn = { clusterId: null, incarnation: null, configurationIndex: 0, members: [] };
-  return { ...self, ...unborn, lane: 'control', to: null, ...changes };
+  return { ...self, ...unborn, lane: 'control', to: null, log: null, ...changes };
 }
 
 function reason(self: PeerSelf, ...greeted: readonly Hello[]): string {

@@ -83,6 +83,7 @@ async function start(
     options,
     async (parts) => {
       opened.set(options.name, parts);
+      parts.transport.opened({ term: 0, index: 0 });
       const member = new MapMember();
       members.set(options.name, member);
       return Object.assign(member, { close });

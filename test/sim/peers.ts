@@ -40,6 +40,7 @@ export class Peers {
         flushed();
         for (const message of queue.splice(0)) this.#send(message);
       },
+      opened() {},
       // The members of a run stay the same.
       setConfiguration() {},
       attach: (handlers) => this.#attached.set(id, { handlers, clock }),

@@ -47,6 +47,7 @@ const helloOfB: Hello = {
   featureLevel: 1,
   lane: 'control',
   to: null,
+  log: { life: '00000000000001fe', term: 0, index: 0 },
   initialCluster: [],
   configurationIndex: 0,
   members: [],

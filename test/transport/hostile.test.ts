@@ -58,6 +58,7 @@ function helloOf(changes: Partial<Hello> = {}): Uint8Array {
     featureLevel: 1,
     lane: 'control',
     to: null,
+    log: { life: '00000000000001fe', term: 0, index: 0 },
     initialCluster: [],
     configurationIndex: 0,
     members: [],

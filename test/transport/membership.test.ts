@@ -87,6 +87,7 @@ describe('a node that is taken in', () => {
     });
     expect(birth.configuration.learners).toEqual([freshId]);
     d.peers.born(birth);
+    d.peers.opened({ term: 0, index: 0 });
     await deliver(d, a, heartbeat(d, a, 1));
   });
 
@@ -108,6 +109,7 @@ describe('a node that is taken in', () => {
     const lost = memberAt('b', b.peers.address);
     configure([a], [asMember(a), lost, { ...asMember(b), name: 'b' }]);
     b.peers.born(await b.births.take());
+    b.peers.opened({ term: 0, index: 0 });
     await deliver(b, a, heartbeat(b, a, 1));
     await deliver(a, b, heartbeat(a, b, 2));
     // The lost one is still looked for where the new one is, and that costs the new one nothing.

@@ -2,7 +2,7 @@
 import type { Log } from '../../src/base/log.ts';
 import type { Birth } from '../../src/format/identity.ts';
 import { isNodeMessage } from '../../src/format/node-message.ts';
-import type { Configuration, Member, Message } from '../../src/format/types.ts';
+import type { Configuration, EntryId, Member, Message } from '../../src/format/types.ts';
 import { systemClock, systemRandom } from '../../src/server/system-clock.ts';
 import type { Hello, InitialMember } from '../../src/transport/hello.ts';
 import type { PeerTiming } from '../../src/transport/peer-context.ts';
@@ -21,6 +21,7 @@ export interface Node {
   readonly removed: Inbox<number>;
   readonly hellos: Inbox<Hello>;
   readonly births: Inbox<Birth>;
+  readonly lost: Inbox<EntryId>;
   readonly news: Inbox<string>;
   readonly warnings: Inbox<string>;
 }
@@ -32,6 +33,8 @@ export interface NodeOptions {
   readonly join?: readonly string[];
   readonly initialCluster?: readonly InitialMember[];
   readonly timing?: Partial<PeerTiming>;
+  /** Null: its member is not open yet. Never the case before birth. */
+  readonly log?: EntryId | null;
 }
 
 export function idOf(name: string): string {
@@ -83,6 +86,7 @@ export async function openNode(name: string, options: NodeOptions = {}): Promise
     removed: new Inbox<number>(),
     hellos: new Inbox<Hello>(),
     births: new Inbox<Birth>(),
+    lost: new Inbox<EntryId>(),
     news: new Inbox<string>(),
     warnings: new Inbox<string>(),
   };
@@ -111,9 +115,12 @@ export async function openNode(name: string, options: NodeOptions = {}): Promise
     hooks: {
       onHandshake: (hello) => inboxes.hellos.push(hello),
       onBirth: (birth) => inboxes.births.push(birth),
+      onLost: (said) => inboxes.lost.push(said),
     },
     ...(options.timing === undefined ? {} : { timing: options.timing }),
   });
+  const found = options.log === undefined ? { term: 0, index: 0 } : options.log;
+  if (found !== null && options.birth !== null) peers.opened(found);
   peers.attach({
     message: (message) => {
       if (!isNodeMessage(message)) inboxes.messages.push(message);

@@ -249,6 +249,7 @@ describe('birth', () => {
     const birth = await b.births.take();
     expect(birth).toEqual(birthOf(['a', 'b'], dials ? {} : { ...changed, configurationIndex }));
     b.peers.born(birth);
+    b.peers.opened({ term: 0, index: 0 });
     introduce(a, b);
     await deliver(a, b, heartbeat(a, b, 1));
     await deliver(b, a, heartbeat(b, a, 2));
