@@ -57,6 +57,10 @@ export const errorCodes = {
   noLeader: { definite: true, advice: 'The cluster has no majority at the moment; try again' },
   behind: { definite: true, advice: 'This node has not yet seen the revision; ask another one' },
   tooManyRequests: { definite: true, advice: 'The node is overloaded; slow down and try again' },
+  noSpace: {
+    definite: true,
+    advice: 'The leader or a majority is short of disk space; make room, and it clears by itself',
+  },
   cancelled: { definite: false, advice: 'The caller gave up; the operation may have happened' },
   leadershipLost: { definite: false, advice: 'It may have happened: read before you write again' },
   timeout: { definite: false, advice: 'It may have happened: read before you write again' },

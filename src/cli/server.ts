@@ -19,6 +19,7 @@ interface ServerOptions {
   readonly logLevel: string;
   readonly logWindowMib?: number;
   readonly logRetainedMib?: number;
+  readonly diskReserveMib?: number;
 }
 
 export function serverCommand(run: Run): Command {
@@ -54,6 +55,11 @@ export function serverCommand(run: Run): Command {
     .option(
       '--log-retained-mib <number>',
       'how much to keep at most while a node is behind (default: 1024)',
+      parseCount,
+    )
+    .option(
+      '--disk-reserve-mib <number>',
+      'with less room than this on a disk nothing more is stored (default: 64)',
       parseCount,
     )
     .option('--insecure', 'allow addresses that are not loopback', false)

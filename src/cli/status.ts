@@ -33,6 +33,7 @@ function statusDocument({ endpoint, status, error }: EndpointStatus): object {
     incarnation: status?.incarnation || null,
     role: status === null ? null : roleOf(status),
     term: status?.term ?? null,
+    troubles: status?.troubles ?? [],
     leader: status?.leaderName ?? null,
     commitIndex: status?.commitIndex ?? null,
     appliedIndex: status?.appliedIndex ?? null,
@@ -76,10 +77,20 @@ function statusTable(asked: readonly EndpointStatus[]): string {
   );
   const reasons = [
     ...asked.flatMap(({ error }) => (error === null ? [] : [`${error.message}\n`])),
+    ...asked.flatMap(({ status }) => (status === null ? [] : troublesOf(status))),
     ...identity(asked),
   ];
   return reasons.length === 0 ? table : `${table}\n${reasons.join('')}`;
 }
+
+function troublesOf({ name, troubles }: NodeStatus): string[] {
+  return troubles.map((trouble) => `${name} ${troubleTexts[trouble]}\n`);
+}
+
+const troubleTexts: Readonly<Record<NodeStatus['troubles'][number], string>> = {
+  noSpace: 'has too little room left on its disk',
+  stateMissing: 'makes its state anew and serves nothing until then',
+};
 
 /** Endpoints of several clusters in one list: whoever uses it writes now to one, now to the other. */
 function identity(asked: readonly EndpointStatus[]): string[] {

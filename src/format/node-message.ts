@@ -1,6 +1,6 @@
 /**
  * What members say to each other outside of consensus: a state on its way to a member that needs it,
- * pulled piece by piece, and digests to compare. Any of these may be lost, repeated or late.
+ * pulled piece by piece, digests to compare, and whose disk is nearly full. Any of these may be lost, repeated or late.
  */
 import { ByteReader, ByteWriter } from '../base/bytes.ts';
 import { RollcallError } from '../base/errors.ts';
@@ -57,13 +57,25 @@ export type DigestReport = Route & {
   readonly asks: boolean;
 };
 
-export type NodeMessage = SnapshotRequest | SnapshotChunk | SnapshotRefusal | DigestReport;
+/** Whether the sender's disk has less room than its reserve. */
+export type SpaceReport = Route & {
+  readonly type: 'spaceReport';
+  readonly isShort: boolean;
+};
+
+export type NodeMessage =
+  | SnapshotRequest
+  | SnapshotChunk
+  | SnapshotRefusal
+  | DigestReport
+  | SpaceReport;
 
 // The numbers are on the wire: they never change their meaning. Those below belong to consensus.
 const snapshotRequest = 128;
 const snapshotChunk = 129;
 const snapshotRefusal = 130;
 const digestReport = 131;
+const spaceReport = 132;
 export const nodeKindMin = 128;
 
 const nodeTypes: ReadonlySet<string> = new Set<NodeMessage['type']>([
@@ -71,6 +83,7 @@ const nodeTypes: ReadonlySet<string> = new Set<NodeMessage['type']>([
   'snapshotChunk',
   'snapshotRefusal',
   'digestReport',
+  'spaceReport',
 ]);
 
 export function isNodeMessage(message: { readonly type: string }): message is NodeMessage {
@@ -104,6 +117,10 @@ export function encodeNodeMessage(writer: ByteWriter, message: NodeMessage): voi
       writer.varint(message.index).u32(message.digest.high).u32(message.digest.low);
       writer.boolean(message.asks);
       return;
+    case 'spaceReport':
+      encodeRoute(writer, spaceReport, message);
+      writer.boolean(message.isShort);
+      return;
   }
 }
 
@@ -122,6 +139,8 @@ export function decodeNodeMessage(reader: ByteReader, kind: number): NodeMessage
       const digest = { high: reader.u32(), low: reader.u32() };
       return { type: 'digestReport', ...route, index, digest, asks: reader.boolean() };
     }
+    case spaceReport:
+      return { type: 'spaceReport', ...route, isShort: reader.boolean() };
     default:
       throw new RollcallError('malformedFrame', `Unknown message kind ${kind}`);
   }

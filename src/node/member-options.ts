@@ -1,5 +1,7 @@
 import type { Clock } from '../base/clock.ts';
 import type { Random } from '../base/prng.ts';
+import type { NodeMessage } from '../format/node-message.ts';
+import type { Input, NodeId, Status } from '../raft/types.ts';
 import type { StateMachine } from '../state-machine/state-machine.ts';
 import type { Birth, Storage } from '../storage/types.ts';
 import type { Bounds } from './timing.ts';
@@ -20,4 +22,15 @@ export interface MemberOptions {
   readonly bounds?: Partial<Bounds>;
   /** Called once: what is stored is damaged, the disk failed or an invariant broke. The member must end. */
   readonly onFatal: (error: unknown) => void;
+}
+
+/** What the parts of a member have in common. */
+export interface SharedParts {
+  readonly id: NodeId;
+  readonly clock: Clock;
+  readonly storage: Storage;
+  readonly status: () => Status;
+  readonly step: (input: Input) => void;
+  readonly send: (message: NodeMessage) => void;
+  readonly failed: (error: unknown) => void;
 }

@@ -3,7 +3,7 @@ import type { Index, Status } from '../raft/types.ts';
 import type { StateMachine } from '../state-machine/state-machine.ts';
 import type { Birth } from '../storage/types.ts';
 import { standingOf } from './membership.ts';
-import type { MemberStatus } from './types.ts';
+import type { MemberStatus, Trouble } from './types.ts';
 
 export interface StatusParts {
   readonly name: string;
@@ -12,11 +12,16 @@ export interface StatusParts {
   readonly machine: Pick<StateMachine, 'revision' | 'digest'>;
   readonly appliedIndex: Index;
   readonly isRemoved: boolean;
+  readonly isStateMissing: boolean;
+  readonly isShortOfSpace: boolean;
 }
 
 /** What a member says of itself. */
 export function memberStatus(parts: StatusParts): MemberStatus {
-  const { name, birth, raft, machine, appliedIndex, isRemoved } = parts;
+  const { name, birth, raft, machine, isRemoved, isStateMissing, isShortOfSpace } = parts;
+  const troubles: Trouble[] = [];
+  if (isStateMissing) troubles.push('stateMissing');
+  if (isShortOfSpace) troubles.push('noSpace');
   const { members } = raft.configuration;
   const leader = members.find(({ id }) => id === raft.leaderId);
   return {
@@ -26,13 +31,14 @@ export function memberStatus(parts: StatusParts): MemberStatus {
     name,
     role: raft.role,
     standing: isRemoved ? 'removed' : standingOf(raft.id, raft),
+    troubles,
     term: raft.currentTerm,
     leaderId: raft.leaderId,
     leaderName: leader?.name ?? null,
     leaderAddress: leader?.clientAddress ?? null,
     members: members.map(({ id, clientAddress }) => ({ id, clientAddress })),
     commitIndex: raft.commitIndex,
-    appliedIndex,
+    appliedIndex: isStateMissing ? 0 : parts.appliedIndex,
     revision: machine.revision,
     digest: formatHash(machine.digest),
   };

@@ -2,7 +2,7 @@
  * One member of the cluster without its sockets: the core, the log, the state machine and the waits
  * of clients, driven by ticks, messages and the disk's answers.
  */
-import type { Clock, Timer } from '../base/clock.ts';
+import type { Clock } from '../base/clock.ts';
 import type { RollcallError } from '../base/errors.ts';
 import { featureLevel } from '../format/feature-level.ts';
 import { isNodeMessage } from '../format/node-message.ts';
@@ -17,7 +17,7 @@ import { Leadership } from './leadership.ts';
 import { LogClock } from './log-clock.ts';
 import { LogRetention } from './log-retention.ts';
 import { LogWindow } from './log-window.ts';
-import type { MemberOptions } from './member-options.ts';
+import type { MemberOptions, SharedParts } from './member-options.ts';
 import { memberStatus } from './member-status.ts';
 import { isRead, Queries } from './queries.ts';
 import { Reads } from './reads.ts';
@@ -31,11 +31,13 @@ import {
   stateMissingError,
   wrongDigestError,
 } from './refusals.ts';
+import { Room } from './room.ts';
 import type { ReceivedState } from './snapshot-fetch.ts';
 import { startRaft } from './start-raft.ts';
 import { StateExchange } from './state-exchange.ts';
 import { StateGuard } from './state-guard.ts';
 import { Takeover } from './takeover.ts';
+import { Ticker } from './ticker.ts';
 import { type Bounds, timing, bounds as usualBounds } from './timing.ts';
 import type {
   BackupRequest,
@@ -76,13 +78,15 @@ export class Member implements MemberApi {
   readonly #takeover: Takeover;
   readonly #health: Health;
   readonly #guard: StateGuard;
+  readonly #room: Room;
   readonly #leadership: Leadership;
+  readonly #ticker: Ticker;
+  readonly #shared: SharedParts;
   readonly #listeners = new Set<() => void>();
   #requestId: RequestId = 0;
   #lastSweepMs = 0;
   /** What was committed when this node learned of its leader; ready once that is applied. */
   #readyIndex = Number.POSITIVE_INFINITY;
-  #ticker: Timer | null = null;
   #closing: Promise<void> | null = null;
   /** Its last requests are served while it hands over. */
   #isHandingOver = false;
@@ -151,10 +155,21 @@ export class Member implements MemberApi {
       afterTurn: () => this.#afterTurn(),
       failed,
     });
+    this.#ticker = new Ticker(clock, timing.tickMs, () => this.#tick());
+    this.#shared = {
+      ...{ id: options.memberId, clock, storage, failed },
+      status: () => this.#raft.status(),
+      step: (input) => this.#loop.step(input),
+      send: (message) => {
+        options.transport.send(message);
+        this.#loop.schedule();
+      },
+    };
     this.#governance = this.#createGovernance();
     this.#exchange = this.#createExchange();
     this.#takeover = this.#createTakeover();
     this.#health = this.#createHealth();
+    this.#room = this.#createRoom();
     storage.onFailure = failed;
   }
 
@@ -172,12 +187,12 @@ export class Member implements MemberApi {
     });
     const { configuration, last } = this.#options.storage.start;
     this.#options.transport.setConfiguration(configuration, last.index);
-    this.#scheduleTick();
+    this.#ticker.start();
     this.#loop.schedule();
   }
 
   submit(request: Request, reply: Reply): void {
-    const refusal = this.#refusal();
+    const refusal = this.#refusal() ?? this.#room.refusal(request);
     if (refusal !== null) {
       this.#clock.soon(() => reply(refusal));
     } else if (isMembershipRequest(request)) {
@@ -222,7 +237,9 @@ export class Member implements MemberApi {
       birth: this.#options.birth,
       raft: this.#raft.status(),
       machine: this.#machine,
-      appliedIndex: this.#takeover.isStateMissing ? 0 : this.#applier.last.index,
+      appliedIndex: this.#applier.last.index,
+      isStateMissing: this.#takeover.isStateMissing,
+      isShortOfSpace: this.#room.isShort,
       isRemoved: this.#health.isRemoved,
     });
   }
@@ -245,7 +262,7 @@ export class Member implements MemberApi {
   async #close(): Promise<void> {
     await this.#handOver();
     this.#isHandingOver = false;
-    this.#ticker?.cancel();
+    this.#ticker.stop();
     this.#loop.close();
     this.#writes.close(closedError(), closedInDoubtError());
     this.#governance.close(closedInDoubtError());
@@ -273,11 +290,9 @@ export class Member implements MemberApi {
 
   #createGovernance(): Governance {
     return new Governance({
-      clock: this.#clock,
+      ...this.#shared,
       ...{ timeoutMs: timing.requestTimeoutMs, applicantMs: timing.applicantMs },
       retryMs: timing.ownChangeRetryMs,
-      status: () => this.#raft.status(),
-      step: (input) => this.#loop.step(input),
       nextId: () => ++this.#requestId,
       revision: () => this.#machine.revision,
       notLeader: () => this.#notLeader(),
@@ -288,41 +303,40 @@ export class Member implements MemberApi {
   #createExchange(): StateExchange {
     return new StateExchange({
       ...this.#options,
-      id: this.#options.memberId,
+      ...this.#shared,
       owedPatienceMs: this.#bounds.owedPatienceMs,
       term: () => this.#raft.status().currentTerm,
-      send: (message) => {
-        this.#options.transport.send(message);
-        this.#loop.schedule();
-      },
       received: (state) => this.#takeover.received(state),
       onWrongDigest: (index) => this.#guard.break(wrongDigestError(index)),
-      failed: (error) => this.#guard.break(error),
     });
   }
 
   #createTakeover(): Takeover {
     return new Takeover({
-      storage: this.#options.storage,
-      status: () => this.#raft.status(),
-      step: (input) => this.#loop.step(input),
+      ...this.#shared,
       fetch: (from) => this.#exchange.fetch(from),
       settled: () => this.#exchange.settled(),
       install: (state) => this.#install(state),
-      failed: (error) => this.#guard.break(error),
     });
   }
 
   #createHealth(): Health {
     return new Health({
+      ...this.#shared,
       diskStallMs: timing.diskStallMs,
-      step: (input) => this.#loop.step(input),
-      status: () => this.#raft.status(),
       diskPendingMs: () => this.#options.storage.pendingMs(),
       isStateMissing: () => this.#takeover.isStateMissing,
       isReplaying: () => this.#applier.last.index < this.#options.storage.hardState.commitIndex,
       isLeaderless: () => this.#leaderless(),
       removed: () => this.#removed(),
+    });
+  }
+
+  #createRoom(): Room {
+    return new Room({
+      ...this.#shared,
+      reserveBytes: this.#bounds.diskReserveBytes,
+      changed: () => this.#statusChanged(),
     });
   }
 
@@ -374,6 +388,10 @@ export class Member implements MemberApi {
     else if (softState.leaderId !== leaderId) this.#readyIndex = this.#raft.status().commitIndex;
     this.#governance.led(softState.leaderId);
     if (softState.leaderId !== null) this.#health.heeded();
+    this.#statusChanged();
+  }
+
+  #statusChanged(): void {
     for (const listener of this.#listeners) listener();
   }
 
@@ -398,18 +416,6 @@ export class Member implements MemberApi {
     const entriesLeft = this.#applier.run(mayGoOn) && !this.#applier.full;
     const readsLeft = this.#reads.run(this.#applier.last.index, this.#machine.revision, mayGoOn);
     if (entriesLeft || readsLeft || this.#mayPropose()) this.#loop.schedule();
-  }
-
-  /**
-   * The tick is stepped only once the sockets that are readable have been read: after a pause of the
-   * process, timers fire before sockets, and heartbeats that wait in a socket would come too late to
-   * prevent an election. Ticks that a pause swallowed are not made up for.
-   */
-  #scheduleTick(): void {
-    this.#ticker = this.#clock.after(timing.tickMs, () => {
-      this.#scheduleTick();
-      this.#clock.soon(() => this.#tick());
-    });
   }
 
   #tick(): void {
@@ -439,16 +445,16 @@ export class Member implements MemberApi {
     this.#exchange.sweep(status);
     this.#takeover.sweep();
     this.#health.sweep();
+    this.#room.sweep();
     const { storage } = this.#options;
     const wanted = Math.min(...status.progress.map(({ matchIndex }) => matchIndex));
     const through = this.#retention.release(storage.logBytes, wanted, this.#exchange.floor);
-    if (through !== null) {
-      storage.releaseLog(through).catch((error: unknown) => this.#guard.break(error));
-    }
+    if (through !== null) storage.releaseLog(through).catch(this.#shared.failed);
   }
 
   #onMessage(message: PeerMessage): void {
     if (!isNodeMessage(message)) this.#loop.step({ type: 'message', message });
+    else if (message.type === 'spaceReport') this.#room.heard(message);
     else if (this.#closing === null) {
       this.#exchange.onMessage(message, this.#raft.status().configuration);
     }
@@ -460,7 +466,7 @@ export class Member implements MemberApi {
 
   #removed(): void {
     this.#hub.endAll(removedError());
-    for (const listener of this.#listeners) listener();
+    this.#statusChanged();
   }
 
   /** The storage and the core stand on this state now. */

@@ -3,7 +3,7 @@ import type { Clock } from '../base/clock.ts';
 import { RollcallError } from '../base/errors.ts';
 import type { Random } from '../base/prng.ts';
 import { featureLevel } from '../format/feature-level.ts';
-import type { NodeMessage } from '../format/node-message.ts';
+import type { NodeMessage, SpaceReport } from '../format/node-message.ts';
 import type { Configuration, Index, NodeId, Status, Term } from '../raft/types.ts';
 import type { Birth, CheckpointHeader, Storage } from '../storage/types.ts';
 import { Digests } from './digests.ts';
@@ -68,7 +68,7 @@ export class StateExchange {
     return this.#owed.floor;
   }
 
-  onMessage(message: NodeMessage, configuration: Configuration): void {
+  onMessage(message: Exclude<NodeMessage, SpaceReport>, configuration: Configuration): void {
     switch (message.type) {
       case 'snapshotRequest':
         this.#sender.onRequest(message);

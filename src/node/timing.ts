@@ -55,4 +55,6 @@ export const bounds = {
   logRetainedBytesMax: 1024 * 1024 * 1024,
   /** So long log is kept beyond that for one who receives a state and does not come any nearer. */
   owedPatienceMs: 30_000,
+  /** With less room than this on a disk, nothing is taken that would fill it. */
+  diskReserveBytes: 64 * 1024 * 1024,
 } as const;

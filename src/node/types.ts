@@ -197,6 +197,12 @@ export interface StreamHandle {
   cancel(): void;
 }
 
+/**
+ * `stateMissing`: it is being made anew, and the node serves nothing. `noSpace`: the disk has less room
+ * than the reserve.
+ */
+export type Trouble = 'stateMissing' | 'noSpace';
+
 export interface MemberStatus {
   readonly clusterId: string;
   readonly incarnation: string;
@@ -205,6 +211,7 @@ export interface MemberStatus {
   readonly role: Role;
   /** `removed`: the cluster goes on without this node, which serves nothing any more. */
   readonly standing: Standing | 'removed';
+  readonly troubles: readonly Trouble[];
   readonly term: number;
   readonly leaderId: NodeId | null;
   readonly leaderName: string | null;

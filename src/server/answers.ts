@@ -177,6 +177,7 @@ export function nodeStatusOf(
     name: self.name,
     role: 'follower',
     standing: 'joining',
+    troubles: [],
     term: 0,
     leaderId: null,
     leaderName: null,

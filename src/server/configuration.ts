@@ -32,6 +32,8 @@ export interface ServerOptions {
   readonly logWindowMib?: number | undefined;
   /** So much is kept at most while a follower is behind; then it gets a state instead. 1024 MiB unless given. */
   readonly logRetainedMib?: number | undefined;
+  /** With less room than this on the disk, nothing is taken that would fill it. 64 MiB unless given. */
+  readonly diskReserveMib?: number | undefined;
 }
 
 export interface ServerConfiguration {
@@ -50,6 +52,7 @@ export interface ServerConfiguration {
   readonly allowedHosts: readonly string[];
   readonly logLevel: LogLevel;
   readonly retention: RetentionBounds;
+  readonly diskReserveBytes: number;
 }
 
 const membersMax = 9;
@@ -82,6 +85,7 @@ export function checkConfiguration(options: ServerOptions): ServerConfiguration 
     allowedHosts: hostsOf([clientListen, clientAddress, options.allowedHosts]),
     logLevel,
     retention: retentionOf(options),
+    diskReserveBytes: diskReserveOf(options),
   };
 }
 
@@ -95,6 +99,11 @@ function retentionOf(options: ServerOptions): RetentionBounds {
     throw invalid(`${logRetainedMib} MiB of log at most is less than the window always kept`);
   }
   return { logWindowBytes: logWindowMib * mebi, logRetainedBytesMax: logRetainedMib * mebi };
+}
+
+function diskReserveOf({ diskReserveMib = 64 }: ServerOptions): number {
+  if (Number.isSafeInteger(diskReserveMib) && diskReserveMib >= 1) return diskReserveMib * mebi;
+  throw invalid(`The reserve of the disk is ${diskReserveMib} MiB, not a number from 1 on`);
 }
 
 function checkPeers(

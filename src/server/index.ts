@@ -25,7 +25,7 @@ export function startServer(options: ServerOptions): Promise<RunningServer> {
 }
 
 async function openStoredMember(dataDirectory: string, parts: MemberParts): Promise<RunningMember> {
-  const { identity, birth, files, clock, retention } = parts;
+  const { identity, birth, files, clock, retention, diskReserveBytes } = parts;
   const storage = await openStorage({
     files,
     clock,
@@ -34,7 +34,8 @@ async function openStoredMember(dataDirectory: string, parts: MemberParts): Prom
     openLevel: (path) => openLevel(join(dataDirectory, path)),
   });
   try {
-    const member = await openMember({ ...parts, ...identity, birth, storage, bounds: retention });
+    const bounds = { ...retention, diskReserveBytes };
+    const member = await openMember({ ...parts, ...identity, birth, storage, bounds });
     member.start();
     return member;
   } catch (error) {

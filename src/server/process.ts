@@ -38,6 +38,7 @@ export interface RunningMember extends MemberApi {
 
 export interface MemberParts {
   readonly retention: RetentionBounds;
+  readonly diskReserveBytes: number;
   readonly files: Files;
   readonly identity: Identity;
   readonly birth: Birth;
@@ -319,6 +320,7 @@ class Server implements RunningServer {
     const life = ++this.#life;
     return this.#openMember({
       retention: this.#configuration.retention,
+      diskReserveBytes: this.#configuration.diskReserveBytes,
       files,
       identity,
       birth,
@@ -397,7 +399,11 @@ class Server implements RunningServer {
 
   #tellOfChanges(member: RunningMember): void {
     let told: string | null = null;
+    let isShort = false;
     member.onStatusChange(() => {
+      const hasTrouble = member.status().troubles.includes('noSpace');
+      if (hasTrouble !== isShort) this.#tellOfSpace(hasTrouble);
+      isShort = hasTrouble;
       const { clusterId, leaderId, leaderName, role, standing, term } = member.status();
       const isRemoved = standing === 'removed';
       const news = isRemoved ? standing : `${leaderId} ${term}`;
@@ -414,6 +420,16 @@ class Server implements RunningServer {
           : `"${leaderName ?? leaderId}" leads${role === 'leader' ? ': this node' : ''}`;
       this.#log.info({ term, role }, text);
     });
+  }
+
+  #tellOfSpace(isShort: boolean): void {
+    if (isShort) {
+      const message =
+        'The disk has less room than its reserve: nothing should be stored on it any more';
+      this.#log.warn({}, message);
+    } else {
+      this.#log.info({}, 'The disk has room again');
+    }
   }
 
   #fail(error: unknown): void {

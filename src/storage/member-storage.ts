@@ -134,6 +134,10 @@ export class MemberStorage implements Storage {
     });
   }
 
+  freeBytes(): Promise<number> {
+    return this.#options.files.freeBytes();
+  }
+
   get waitsForSpace(): boolean {
     return this.#options.space.isShort;
   }

@@ -134,6 +134,8 @@ export interface Storage {
    * wait: it rejects with the reason `full`, and may be aborted and begun again.
    */
   readonly waitsForSpace: boolean;
+  /** Bytes that the disk has room for. */
+  freeBytes(): Promise<number>;
   /** For how long the append or the oldest read of the log that is out has been out, in ms; 0 when none is. */
   pendingMs(): number;
 

@@ -20,6 +20,7 @@ export function laneOf(type: PeerMessage['type']): Lane {
     case 'snapshotRequest':
     case 'snapshotRefusal':
     case 'digestReport':
+    case 'spaceReport':
       return 'calls';
   }
 }

@@ -286,6 +286,11 @@ export interface NodeStatus {
    * `removed`: the cluster goes on without this node, which serves nothing any more.
    */
   readonly standing: 'voter' | 'learner' | 'joining' | 'leaving' | 'removed';
+  /**
+   * `stateMissing`: the state is being made anew, and the node serves nothing. `noSpace`: its disk has
+   * less room than the reserve; where the leader or a majority says so, nothing more is stored.
+   */
+  readonly troubles: readonly ('stateMissing' | 'noSpace')[];
   readonly term: number;
   readonly leaderId: string | null;
   readonly leaderName: string | null;

@@ -214,6 +214,7 @@ export class PeerNode {
       name: this.name,
       role: leader === this ? 'leader' : 'follower',
       standing: 'voter',
+      troubles: [],
       term,
       leaderId: leader?.memberId ?? null,
       leaderName: leader?.name ?? null,

@@ -10,6 +10,7 @@ function status(member: number, term: number, leader: number | null): NodeStatus
     name: `n${member}`,
     role: member === leader ? 'leader' : 'follower',
     standing: 'voter',
+    troubles: [],
     term,
     leaderId: leader === null ? null : `m${leader}`,
     leaderName: leader === null ? null : `n${leader}`,

@@ -61,6 +61,13 @@ describe('the configuration', () => {
     expect(() => retention({ logWindowMib: 2, logRetainedMib: 1 })).toThrow('less than the window');
   });
 
+  test('says how much of a disk is kept free', () => {
+    const reserve = (diskReserveMib: number): number =>
+      checkConfiguration({ ...sound, diskReserveMib }).diskReserveBytes;
+    expect(reserve(7)).toBe(7 * mebi);
+    for (const bad of [0, -1, 1.5, Number.NaN]) expect(() => reserve(bad)).toThrow('reserve');
+  });
+
   test('is taken as it was meant', () => {
     expect(checkConfiguration(sound)).toEqual({
       name: 'n1',
@@ -77,6 +84,7 @@ describe('the configuration', () => {
       allowedHosts: ['127.0.0.1'],
       logLevel: 'info',
       retention: { logWindowBytes: 128 * mebi, logRetainedBytesMax: 1024 * mebi },
+      diskReserveBytes: 64 * mebi,
     });
   });
 

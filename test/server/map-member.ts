@@ -35,6 +35,7 @@ export class MapMember implements MemberApi {
     name: 'a',
     role: 'leader',
     standing: 'voter',
+    troubles: [],
     term: 3,
     leaderId: '00000000000000a1',
     leaderName: 'a',

@@ -61,6 +61,7 @@ const probeTexts = {
   leaseOutlivedLeader: 'a lease was renewed under two leaders',
   leaseRevoked: 'a lease was revoked',
   leaseMissing: 'somebody used a lease that was gone',
+  noSpace: 'a leader refused a write for want of disk space',
   instanceExpired: 'an instance vanished from a view because its lease ran out',
   instanceRestored: 'a registration was lost and made true again',
   permanentFailure: 'the cluster went on without a minority for good',

@@ -113,6 +113,7 @@ export class Session {
     if (error.code === 'timeout') world.hit('timedOut');
     if (error.code === 'connectionLost') world.hit('connectionLost');
     if (error.code === 'leaseNotFound') world.hit('leaseMissing');
+    if (error.code === 'noSpace') world.hit('noSpace');
     const expected: ReadonlySet<string> = new Set([
       'timeout',
       'connectionLost',
@@ -127,6 +128,7 @@ export class Session {
       'closed',
       'storageFailed',
       'tooManyRequests',
+      'noSpace',
     ]);
     if (!expected.has(error.code)) {
       world.violate(`${this.name}: ${text} failed with ${error.code}: ${error.message}`);
