@@ -4,8 +4,11 @@
  */
 import { type Random, randomBelow } from '../../src/base/prng.ts';
 
-/** What a power cut leaves of the writes that were not synced. */
-export type CutMode = 'drop' | 'keep' | 'random';
+/**
+ * What the end of a machine leaves of the writes that were not synced. A `kill` ends only the process:
+ * the system still has them, there to be read and not yet durable.
+ */
+export type CutMode = 'drop' | 'keep' | 'random' | 'kill';
 
 interface Write {
   readonly position: number;
@@ -18,6 +21,8 @@ export class FileContent {
   #seen: Extent;
   readonly #durable: Extent;
   #pending: readonly Write[] = [];
+  /** Writes that were given to the system and have not come back. */
+  #begun: readonly Write[] = [];
   /** Writes whose sync has failed: still seen, and not made durable by any later sync. */
   #lost: readonly Write[] = [];
 
@@ -39,6 +44,15 @@ export class FileContent {
     this.#seen.write(position, bytes);
     this.#pending = [...this.#pending, write];
     return write;
+  }
+
+  /** Notes a write that takes its time; the returned function ends that, whatever became of it. */
+  begin(position: number, bytes: Uint8Array): () => void {
+    const write = { position, bytes: bytes.slice() };
+    this.#begun = [...this.#begun, write];
+    return () => {
+      this.#begun = this.#begun.filter((one) => one !== write);
+    };
   }
 
   /** The writes that a sync which begins now is for. */
@@ -72,7 +86,8 @@ export class FileContent {
 
   /** The file after a power cut. What the old machine still tries to write does not reach it. */
   cut(mode: CutMode, random: Random): FileContent {
-    const unsynced = [...this.#lost, ...this.#pending];
+    if (mode === 'kill') return this.#afterKill(random);
+    const unsynced = [...this.#lost, ...this.#pending, ...(mode === 'random' ? this.#begun : [])];
     if (mode !== 'drop') {
       for (const write of unsynced) {
         if (mode === 'keep') this.#durable.write(write.position, write.bytes);
@@ -81,9 +96,34 @@ export class FileContent {
     }
     return new FileContent(this.#durable);
   }
+
+  /** What was being written is there up to any page: a signal ends a long write between two of them. */
+  #afterKill(random: Random): FileContent {
+    const left = new FileContent(this.#durable);
+    left.#seen = this.#seen.copy();
+    left.#pending = this.#pending;
+    left.#lost = this.#lost;
+    for (const { position, bytes } of this.#begun) {
+      const length = writtenBytes(position, bytes.length, random);
+      if (length > 0) left.write(position, bytes.subarray(0, length));
+    }
+    return left;
+  }
 }
 
-/** Lets any part of a write reach the disk: all, nothing, a prefix, or each page by itself. */
+/** All of a write, nothing, or its first pages. */
+function writtenBytes(position: number, length: number, random: Random): number {
+  const fate = randomBelow(random, 3);
+  if (fate === 0) return 0;
+  if (fate === 1) return length;
+  const pages = randomBelow(random, Math.ceil(length / pageBytes) + 1);
+  return Math.min(length, Math.max(0, pages * pageBytes - (position % pageBytes)));
+}
+
+/**
+ * Lets any part of a write reach the disk: all, nothing, a prefix, or each page by itself. Of a page that
+ * extends the file, the length alone may have become durable: then there are zeros.
+ */
 function tear(extent: Extent, write: Write, random: Random): void {
   const { position, bytes } = write;
   switch (randomBelow(random, 4)) {
@@ -101,7 +141,7 @@ function tear(extent: Extent, write: Write, random: Random): void {
         const fate = randomBelow(random, 3);
         const page = bytes.subarray(at, at + length);
         if (fate === 0) extent.write(position + at, page);
-        if (fate === 1) extent.write(position + at, new Uint8Array(length));
+        if (fate === 1) extent.grow(position + at + length);
         at += length;
       }
   }
@@ -128,6 +168,11 @@ class Extent {
     }
     this.#bytes.set(bytes, position);
     this.#size = Math.max(this.#size, end);
+  }
+
+  /** Zeros up to this size, if it is smaller. */
+  grow(size: number): void {
+    if (size > this.#size) this.write(this.#size, new Uint8Array(size - this.#size));
   }
 
   truncate(size: number): void {

@@ -53,16 +53,26 @@ type NameChange = readonly {
   readonly node: Node | null;
 }[];
 
+/** A directory with all that is in it, and what was changed about names and is not durable. */
+interface Names {
+  readonly root: Directory;
+  readonly nameChanges: readonly NameChange[];
+}
+
 export class SimulatedFiles implements Files {
   readonly #options: SimulatedFilesOptions;
   readonly #power: Power;
   readonly #root: Directory;
-  #nameChanges: readonly NameChange[] = [];
+  #nameChanges: readonly NameChange[];
 
-  constructor(options: SimulatedFilesOptions = {}, root: Directory = emptyDirectory()) {
+  constructor(
+    options: SimulatedFilesOptions = {},
+    { root, nameChanges }: Names = { root: emptyDirectory(), nameChanges: [] },
+  ) {
     this.#options = options;
     this.#power = options.power ?? new Power();
     this.#root = root;
+    this.#nameChanges = nameChanges;
   }
 
   async open(path: string, options: { readonly create: boolean }): Promise<File | null> {
@@ -155,14 +165,20 @@ export class SimulatedFiles implements Files {
 
   async close(): Promise<void> {}
 
-  /** Cuts the power and returns what is there after the next start. This object is dead afterwards. */
+  /**
+   * Cuts the power, or kills the process, and returns what is there after the next start. This object
+   * is dead afterwards.
+   */
   cut(mode: CutMode, random: Random, options: SimulatedFilesOptions = {}): SimulatedFiles {
     this.#power.off();
+    const copy = new Cut(mode, random, options);
+    if (mode === 'kill')
+      return new SimulatedFiles(options, copy.names(this.#root, this.#nameChanges));
     for (const change of this.#nameChanges) {
       if (mode === 'drop' || (mode === 'random' && random() < 0.5)) continue;
       for (const { directory, name, node } of change) set(directory.durable, name, node);
     }
-    return new SimulatedFiles(options, cutDirectory(this.#root, mode, random, options));
+    return new SimulatedFiles(options, copy.names(this.#root, []));
   }
 
   /** Everything in a file, as a reader would see it; null when there is no such file. */
@@ -247,11 +263,14 @@ class SimulatedFile implements File {
   }
 
   async writeDurably(position: number, bytes: Uint8Array): Promise<void> {
+    const end = this.#content.begin(position, bytes);
     try {
       await this.#begin('writeDurably', position + bytes.length);
     } catch (error) {
       this.#content.lose([this.#content.write(position, bytes)]);
       throw error;
+    } finally {
+      end();
     }
     const isCut = this.#power.change();
     const write = this.#content.write(position, bytes);
@@ -296,23 +315,52 @@ async function begin(
   power.check();
 }
 
-function cutDirectory(
-  directory: Directory,
-  mode: CutMode,
-  random: Random,
-  options: SimulatedFilesOptions,
-): Directory {
-  const cut = emptyDirectory();
-  cut.database = directory.database?.cut(random, options) ?? null;
-  for (const [name, node] of directory.durable) {
-    const left =
-      node instanceof FileContent
-        ? node.cut(mode, random)
-        : cutDirectory(node, mode, random, options);
-    cut.seen.set(name, left);
-    cut.durable.set(name, left);
+/** What is left of files and directories; what had two names is one thing again. */
+class Cut {
+  readonly #mode: CutMode;
+  readonly #random: Random;
+  readonly #options: SimulatedFilesOptions;
+  readonly #left = new Map<Node, Node>();
+
+  constructor(mode: CutMode, random: Random, options: SimulatedFilesOptions) {
+    this.#mode = mode;
+    this.#random = random;
+    this.#options = options;
   }
-  return cut;
+
+  names(root: Directory, nameChanges: readonly NameChange[]): Names {
+    return {
+      root: this.#directory(root),
+      nameChanges: nameChanges.map((change) =>
+        change.map(({ directory, name, node }) => ({
+          directory: this.#directory(directory),
+          name,
+          node: node === null ? null : this.#node(node),
+        })),
+      ),
+    };
+  }
+
+  #node(node: Node): Node {
+    if (!(node instanceof FileContent)) return this.#directory(node);
+    const known = this.#left.get(node);
+    const left = known ?? node.cut(this.#mode, this.#random);
+    this.#left.set(node, left);
+    return left;
+  }
+
+  #directory(directory: Directory): Directory {
+    const known = this.#left.get(directory);
+    if (known !== undefined && !(known instanceof FileContent)) return known;
+    const left = emptyDirectory();
+    this.#left.set(directory, left);
+    left.database = directory.database?.cut(this.#random, this.#options) ?? null;
+    for (const [name, node] of directory.durable) left.durable.set(name, this.#node(node));
+    // A killed process leaves the names that it had made; the power takes them.
+    const seen = this.#mode === 'kill' ? directory.seen : directory.durable;
+    for (const [name, node] of seen) left.seen.set(name, this.#node(node));
+    return left;
+  }
 }
 
 function emptyDirectory(): Directory {

@@ -24,4 +24,9 @@ export const regressions: readonly { readonly seed: number; readonly story: stri
     story:
       'log kept for a receiver with a hung disk stopped all writes, for as long as it answered',
   },
+  {
+    seed: 30,
+    story:
+      'the last append before a failed sync was read back, built upon, and lost with the power: damage',
+  },
 ];

@@ -188,7 +188,7 @@ export class World {
     this.peers.detach(node.id);
     if (kind === 'kill') life.endpoint?.reset();
     else node.life = null;
-    this.#restoreDisk(node, kind === 'kill' ? 'keep' : pick(this.#diskRandom, ['random', 'drop']));
+    this.#restoreDisk(node, kind === 'kill' ? 'kill' : pick(this.#diskRandom, ['random', 'drop']));
     for (const other of this.nodes) {
       if (other !== node) this.#noticeEnd(other, node, kind);
     }

@@ -57,6 +57,35 @@ test('a failed write or sync ends the storage, and a restart finds either outcom
   }
 });
 
+test('what a failed sync has left to be read is made durable before anything is built on it', async () => {
+  for (const atFirst of [true, false]) {
+    let isSick = false;
+    const machine = new Machine(new Power(), {
+      beforeFile: ({ kind }: FileOperation) => {
+        if (isSick && kind === 'writeDurably') throw new DiskError('EIO');
+      },
+    });
+    const storage = await machine.open();
+    const log = new LogModel();
+    if (!atFirst) {
+      log.append(appendOf([entryAt(1)]));
+      await storage.append(appendOf([entryAt(1)]));
+    }
+    const failed = appendOf(entriesFrom(log.last + 1, 2));
+    isSick = true;
+    await expect(storage.append(failed)).rejects.toMatchObject({ code: 'storageFailed' });
+    // The process ends, and the system still shows what it could not write.
+    const second = machine.cut('kill');
+    const again = await second.open();
+    log.append(failed);
+    expect(log.matches(again)).toBe(true);
+    const next = appendOf([entryAt(log.last + 1)]);
+    await again.append(next);
+    log.append(next);
+    expect(log.matches(await second.cut('drop').open())).toBe(true);
+  }
+});
+
 test('a failure in the background is told once and ends the storage', async () => {
   let isSick = false;
   const machine = new Machine(new Power(), {

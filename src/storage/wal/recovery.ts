@@ -5,8 +5,10 @@
  *   damage       when a slot, a later group or a later segment proves that it had been durable;
  *   a torn tail  otherwise: it belongs to the one append that was out, which nobody was told of.
  *
- * Before anything of the log is used, `sealTail` overwrites a torn tail with zeros and syncs what
- * stands before it, since a process that was killed may have left it to the operating system.
+ * Before anything of the log is used, `sealTail` overwrites a torn tail with zeros, and writes the last
+ * group again unless a slot names it: a process that was killed may have left it to the operating system,
+ * or ended because its sync had failed. Then it can be read, and no later sync would make it durable,
+ * since the system takes its pages for written (Rebello et al., ATC 2020).
  *
  * The work is one sequential read of all segments that are kept, whose chain of hashes is checked from
  * the first one's header on; entries are decoded only from where the state stands. So what bounds it
@@ -30,6 +32,7 @@ import { LogMap } from './log-map.ts';
 import { findLaterGroup, scanGroups, zeroRange } from './scan.ts';
 import {
   groupSalt,
+  headerAt,
   type Place,
   pageBytes,
   type Segment,
@@ -61,6 +64,8 @@ export interface ActiveSegment {
   readonly segment: Segment;
   readonly file: File;
   readonly end: Place;
+  /** Everything before this byte is proven to be durable, by a later group or a slot. */
+  readonly provenTo: number;
   readonly slotCount: number;
   /** The number of the current state directory. */
   readonly state: number;
@@ -93,7 +98,9 @@ export async function recoverLog(files: Files, base: LogBase): Promise<Recovered
 }
 
 /** Makes the recovered log durable as it was read, and empty behind its end. */
-export async function sealTail({ file, end }: ActiveSegment): Promise<void> {
+export async function sealTail({ file, provenTo, end }: ActiveSegment): Promise<void> {
+  const unproven = end.position - provenTo;
+  if (unproven > 0) await file.write(provenTo, await file.read(provenTo, unproven));
   await zeroRange(file, end.position, await file.size());
 }
 
@@ -163,8 +170,11 @@ class Recovery {
     const path = segmentPath(segment.number);
     const slot = await readSlots(file, segment.number);
     const size = await file.size();
+    // The header is written together with the first group.
+    let lastAt = headerAt;
     const end = await scanGroups(file, segment.salt, segment.begin, size, (body, position) => {
       this.#readGroup(body, segment, position);
+      if (position > segment.begin.position) lastAt = position;
     });
     if (slot !== null && slot.place.position > end.position) {
       const durable = `the log was durable up to byte ${slot.place.position}`;
@@ -173,7 +183,8 @@ class Recovery {
     // The next segment's header checks the end of any other one.
     if (isLast) await this.#expectTornTail(file, segment, end);
     this.#log?.map.fill(end.position);
-    return { segment, file, end, slotCount: slot?.count ?? 0, state };
+    const provenTo = Math.max(lastAt, slot?.place.position ?? 0);
+    return { segment, file, end, provenTo, slotCount: slot?.count ?? 0, state };
   }
 
   async #expectTornTail(file: File, segment: Segment, end: Place): Promise<void> {
@@ -213,7 +224,7 @@ class Recovery {
     if (header.memberId === memberId && header.clusterId === clusterId) return;
     const owner = `member ${header.memberId} of cluster ${header.clusterId}`;
     const path = segmentPath(header.number);
-    throw damaged('log', path, 2 * pageBytes, `it belongs to ${owner}`);
+    throw damaged('log', path, headerAt, `it belongs to ${owner}`);
   }
 
   #checkChain(header: SegmentHeader): void {
@@ -230,7 +241,7 @@ class Recovery {
     const { index, term } = log.map.last;
     if (last.index === index && last.term === term) return;
     if (!isInstall) {
-      throw damaged('log', segmentPath(number), 2 * pageBytes, 'it continues another log');
+      throw damaged('log', segmentPath(number), headerAt, 'it continues another log');
     }
     log.map.reset(last, configuration);
     log.tail.reset(last, configuration);
@@ -241,14 +252,14 @@ class Recovery {
     const path = segmentPath(number);
     const active = this.#active;
     if (!isLast || active === null || (await readSlots(file, number)) !== null) {
-      throw damaged('log', path, 2 * pageBytes, 'the header is unreadable');
+      throw damaged('log', path, headerAt, 'the header is unreadable');
     }
     const { end } = active;
     const salt = groupSalt(number, end.chain);
-    const later = await findLaterGroup(file, salt, 2 * pageBytes, end.sequence);
+    const later = await findLaterGroup(file, salt, headerAt, end.sequence);
     if (later !== null) {
       const what = `the header is unreadable before a group at byte ${later}`;
-      throw damaged('log', path, 2 * pageBytes, what);
+      throw damaged('log', path, headerAt, what);
     }
     await this.#expectTornTail(active.file, active.segment, end);
   }

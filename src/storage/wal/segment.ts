@@ -28,7 +28,8 @@ import { decodeHardState, encodeHardState } from './group.ts';
 
 export const walDirectory = 'wal';
 export const pageBytes = 4096;
-const headerAt = 2 * pageBytes;
+/** Where the header begins: behind the two slots. */
+export const headerAt = 2 * pageBytes;
 
 const version = 2;
 const magic = 0x47535352;

@@ -84,14 +84,15 @@ function crashTwice(): Fault {
       const node = victim(world);
       if (node === null) return null;
       const kind: CrashKind = pick(world.random, ['kill', 'power']);
+      const kindAgain: CrashKind = pick(world.random, ['kill', 'power']);
       world.crash(node, kind);
       const againMs = between(world.random, 0, 5);
       world.clock.after(1, () => world.boot(node));
       world.clock.after(1 + againMs, () => {
-        world.crash(node, kind);
+        world.crash(node, kindAgain);
         world.restartLater(node, 20);
       });
-      return { text: `${node.name}, ${kind}`, lastsMs: 0, end: nothing };
+      return { text: `${node.name}, ${kind} and ${kindAgain}`, lastsMs: 0, end: nothing };
     },
   };
 }
