@@ -7,13 +7,11 @@ import { assert } from '../base/assert.ts';
 import type { Clock } from '../base/clock.ts';
 import { RollcallError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
-import { type Random, randomId } from '../base/prng.ts';
+import type { Random } from '../base/prng.ts';
 import { featureLevel } from '../format/feature-level.ts';
 import type { Birth, Identity } from '../format/identity.ts';
 import type { RetentionBounds } from '../node/log-retention.ts';
 import type { MemberApi, PeerTransport } from '../node/types.ts';
-import { damagedPart } from '../storage/damage.ts';
-import { loadIdentity, mintIdentity, saveBirth } from '../storage/identity.ts';
 import { openNodeFiles } from '../storage/node-files.ts';
 import { hasSetAside } from '../storage/repair.ts';
 import type { Files } from '../storage/types.ts';
@@ -26,8 +24,8 @@ import {
   type ServerConfiguration,
   type ServerOptions,
 } from './configuration.ts';
+import { MemberKeeper } from './keeper.ts';
 import { createLog } from './log.ts';
-import { forgottenLog, type Remedy, repair } from './repair.ts';
 import { systemClock, systemRandom } from './system-clock.ts';
 import { version } from './version.ts';
 
@@ -97,21 +95,15 @@ class Server implements RunningServer {
   readonly #openMember: OpenMember;
   readonly #log: Log;
   #files: Files | null = null;
-  #identity: Identity | null = null;
+  #keeper: MemberKeeper<RunningMember> | null = null;
   #endpoint: ClientEndpoint | null = null;
   #peers: Peers | null = null;
-  #member: RunningMember | null = null;
-  /** Of all members that this process has had, the newest: what others report does not count. */
-  #life = 0;
-  /** Repairs that are under way or wait for their turn. */
-  #healing = 0;
   #waitsFor = 'its cluster';
   /** Set as soon as a birth was chosen for this member: there is never a second one. */
   #isBirthChosen = false;
   #resolveBorn: () => void = () => {};
   #resolveEnded: (failure: unknown) => void = () => {};
   #failure: unknown = null;
-  #serving: Promise<void> | null = null;
   #closing: Promise<void> | null = null;
 
   constructor(configuration: ServerConfiguration, openMember: OpenMember, log: Log) {
@@ -127,7 +119,7 @@ class Server implements RunningServer {
   }
 
   get memberId(): string {
-    return opened(this.#identity).memberId;
+    return opened(this.#keeper).identity.memberId;
   }
 
   get name(): string {
@@ -146,8 +138,9 @@ class Server implements RunningServer {
     const { dataDirectory, clientListen, peerListen } = this.#configuration;
     const files = await openNodeFiles(dataDirectory);
     this.#files = files;
-    const identity = await this.#loadIdentity(files);
-    this.#identity = identity;
+    const keeper = this.#createKeeper(files);
+    this.#keeper = keeper;
+    const identity = await keeper.load();
     const endpoint = await this.#openEndpoint(clientListen);
     this.#endpoint = endpoint;
     const peers = await this.#openPeers(await this.#selfOf(files, identity), peerListen);
@@ -158,7 +151,7 @@ class Server implements RunningServer {
       `Node "${this.name}" listens for clients on ${endpoint.address}`,
     );
     if (birth === null) this.#considerBirth();
-    else await this.#serve(birth);
+    else await keeper.serve(birth);
   }
 
   close(): Promise<void> {
@@ -168,29 +161,43 @@ class Server implements RunningServer {
 
   async #close(): Promise<void> {
     this.#log.info({}, `Node "${this.name}" stops`);
-    // A member that is being opened closes itself; its files must not go before.
-    await this.#serving?.catch(() => {});
     // The member goes first, so that it can hand over to its peers and its last answers still reach the
     // clients.
-    for (const part of [this.#member, this.#peers, this.#endpoint, this.#files]) {
+    for (const part of [this.#keeper, this.#peers, this.#endpoint, this.#files]) {
       await part?.close().catch((error: unknown) => this.#log.error({ error }, 'Closing failed'));
     }
     this.#resolveEnded(this.#failure);
   }
 
-  async #loadIdentity(files: Files): Promise<Identity> {
-    const stored = await loadIdentity(files).catch(async (error: unknown) => {
-      await this.#repair(error, null);
-      return null;
+  #createKeeper(files: Files): MemberKeeper<RunningMember> {
+    return new MemberKeeper<RunningMember>({
+      files,
+      clock: systemClock,
+      random: systemRandom,
+      log: this.#log,
+      name: this.name,
+      mayRejoin: this.#othersAddresses.length > 0,
+      open: (identity, birth, onFatal) => {
+        return this.#openMember({
+          retention: this.#configuration.retention,
+          diskReserveBytes: this.#configuration.diskReserveBytes,
+          ...{ files, identity, birth, onFatal },
+          transport: opened(this.#peers),
+          clock: systemClock,
+          random: systemRandom,
+          log: this.#log,
+        });
+      },
+      host: {
+        opened: (member) => this.#opened(member),
+        repairs: () => {
+          this.#waitsFor = 'the repair of what is damaged here';
+          opened(this.#endpoint).memberChanged();
+        },
+        rejoins: (identity) => this.#rejoins(files, identity),
+        failed: (error) => this.#fail(error),
+      },
     });
-    if (stored === null) return mintIdentity(files, this.name, randomId(systemRandom));
-    if (stored.name !== this.name) {
-      throw new RollcallError(
-        'dataDirectory',
-        `The data directory belongs to the member "${stored.name}", not "${this.name}"`,
-      );
-    }
-    return stored;
   }
 
   #openEndpoint(listen: string): Promise<ClientEndpoint> {
@@ -199,7 +206,7 @@ class Server implements RunningServer {
       provider: {
         memberId: () => this.memberId,
         name: this.name,
-        member: () => this.#member,
+        member: () => opened(this.#keeper).member,
         waitsFor: () => this.#waitsFor,
       },
       clock: systemClock,
@@ -219,10 +226,7 @@ class Server implements RunningServer {
       hooks: {
         onHandshake: () => this.#considerBirth(),
         onBirth: (birth, from) => this.#accept(birth, from.name),
-        onLost: (said, by) => {
-          // Several will say so of the member that is given up.
-          if (this.#healing === 0) this.#memberFailed(forgottenLog(said, by));
-        },
+        onLost: (said, by) => opened(this.#keeper).lost(said, by),
       },
     });
   }
@@ -251,8 +255,8 @@ class Server implements RunningServer {
   }
 
   #considerBirth(): void {
-    const { identity, peers } = this.#openedParts();
-    if (this.#isBirthChosen || identity.birth !== null) return;
+    const { keeper, peers } = this.#openedParts();
+    if (this.#isBirthChosen || keeper.identity.birth !== null) return;
     const decision = decideBirth(peers.self, peers.greeted());
     if (decision.type === 'mint') {
       this.#choose(mintBirth(decision.members, systemRandom), 'All members have met; this one');
@@ -264,7 +268,7 @@ class Server implements RunningServer {
 
   /** Any holder of the birth may hand it over; all of them hold the same one. */
   #accept(birth: Birth, from: string): void {
-    const { identity } = this.#openedParts();
+    const { identity } = opened(this.#keeper);
     if (this.#isBirthChosen || identity.birth !== null) return;
     if (isListed(birth, identity.memberId)) this.#choose(birth, `"${from}"`);
   }
@@ -276,116 +280,29 @@ class Server implements RunningServer {
   }
 
   async #become(birth: Birth): Promise<void> {
-    const { files, peers } = this.#openedParts();
+    const { keeper, peers } = this.#openedParts();
     // Durable before anybody hears of it: a birth that was handed on is never made again.
-    this.#identity = await saveBirth(files, birth);
+    await keeper.become(birth);
     if (this.#closing !== null) return;
     peers.born(birth);
-    await this.#serve(birth);
+    await keeper.serve(birth);
   }
 
-  #serve(birth: Birth): Promise<void> {
-    this.#serving = this.#openAndServe(birth);
-    return this.#serving;
-  }
-
-  async #openAndServe(birth: Birth): Promise<void> {
-    const { peers, endpoint } = this.#openedParts();
-    const member = await this.#openHealthy(birth);
-    if (member === null) {
-      await this.#rejoin();
-      return;
-    }
-    this.#member = member;
-    if (this.#closing !== null) return;
+  #opened(member: RunningMember): void {
+    const { keeper, peers, endpoint } = this.#openedParts();
     // Only now it is known who the members are: the member has told the transport.
-    if (!this.#isBirthChosen) this.#refuseForeign(birth, peers);
+    if (!this.#isBirthChosen) this.#refuseForeign(opened(keeper.identity.birth), peers);
     this.#tellOfChanges(member);
     endpoint.memberChanged();
     this.#resolveBorn();
   }
 
-  /** Repairs first what is damaged. Null: this member is given up. */
-  async #openHealthy(birth: Birth): Promise<RunningMember | null> {
-    try {
-      return await this.#startMember(birth);
-    } catch (error) {
-      if ((await this.#repair(error, birth)) === 'rejoin') return null;
-    }
-    return await this.#startMember(birth);
-  }
-
-  #startMember(birth: Birth): Promise<RunningMember> {
-    const { files, identity, peers } = this.#openedParts();
-    const life = ++this.#life;
-    return this.#openMember({
-      retention: this.#configuration.retention,
-      diskReserveBytes: this.#configuration.diskReserveBytes,
-      files,
-      identity,
-      birth,
-      transport: peers,
-      clock: systemClock,
-      random: systemRandom,
-      log: this.#log,
-      onFatal: (error) => {
-        if (life === this.#life) this.#memberFailed(error);
-      },
-    });
-  }
-
-  #repair(error: unknown, birth: Birth | null): Promise<Remedy> {
-    const mayRejoin = this.#othersAddresses.length > 0;
-    const hasPeers = mayRejoin || (birth !== null && birth.configuration.members.length > 1);
-    return repair(error, hasPeers, {
-      files: opened(this.#files),
-      clock: systemClock,
-      log: this.#log,
-      name: this.name,
-      mayRejoin,
-    });
-  }
-
-  /** The member that is given up is nobody any more; a new one asks to be taken in. */
-  async #rejoin(): Promise<void> {
-    const { files, peers } = this.#openedParts();
-    this.#identity = await mintIdentity(files, this.name, randomId(systemRandom));
+  async #rejoins(files: Files, identity: Identity): Promise<void> {
     this.#isBirthChosen = false;
-    if (this.#closing !== null) return;
-    peers.become(await this.#selfOf(files, this.#identity));
-    opened(this.#endpoint).memberChanged();
+    const { peers, endpoint } = this.#openedParts();
+    peers.become(await this.#selfOf(files, identity));
+    endpoint.memberChanged();
     this.#considerBirth();
-  }
-
-  /** Damage that shows while the member runs is repaired as at a start; anything else ends the node. */
-  #memberFailed(error: unknown): void {
-    if (this.#failure !== null || this.#closing !== null) return;
-    if (damagedPart(error) === null) {
-      this.#fail(error);
-      return;
-    }
-    this.#life++;
-    const before = this.#serving;
-    this.#healing++;
-    this.#serving = this.#heal(error, before).finally(() => {
-      this.#healing--;
-    });
-    this.#serving.catch((failure: unknown) => this.#fail(failure));
-  }
-
-  async #heal(error: unknown, before: Promise<void> | null): Promise<void> {
-    await before?.catch(() => {});
-    const member = this.#member;
-    const { birth } = opened(this.#identity);
-    // What could not be opened has failed already.
-    if (this.#closing !== null || (birth !== null && member === null)) return;
-    this.#member = null;
-    this.#waitsFor = 'the repair of what is damaged here';
-    opened(this.#endpoint).memberChanged();
-    await member?.close();
-    const remedy = await this.#repair(error, birth);
-    if (remedy === 'rejoin' || birth === null) await this.#rejoin();
-    else if (this.#closing === null) await this.#openAndServe(birth);
   }
 
   #refuseForeign({ clusterId }: Birth, peers: Peers): void {
@@ -440,14 +357,12 @@ class Server implements RunningServer {
   }
 
   #openedParts(): {
-    readonly files: Files;
-    readonly identity: Identity;
+    readonly keeper: MemberKeeper<RunningMember>;
     readonly endpoint: ClientEndpoint;
     readonly peers: Peers;
   } {
     return {
-      files: opened(this.#files),
-      identity: opened(this.#identity),
+      keeper: opened(this.#keeper),
       endpoint: opened(this.#endpoint),
       peers: opened(this.#peers),
     };
