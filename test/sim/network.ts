@@ -101,6 +101,14 @@ export class SimNetwork {
     return tail > 0 && this.#random() < tail ? delay + this.#random() * tailMs : delay;
   }
 
+  /** What a connection carries once or never: late, or lost with it. */
+  packet(from: Party, to: Party, deliver: () => void): void {
+    const link = this.#link(from, to);
+    const { loss } = this.weather;
+    if (link.cuts > 0 || (loss > 0 && this.#random() < loss)) return;
+    this.#send(link, this.delayMs(), deliver);
+  }
+
   /** A frame that may be lost, late, repeated and overtaken. `deliver` runs once per arrival. */
   datagram(from: Party, to: Party, deliver: () => void): void {
     const link = this.#link(from, to);

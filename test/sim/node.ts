@@ -1,10 +1,12 @@
 /** One machine of the world: its disk, which outlives everything, and the process that runs on it, if any. */
 import type { Member } from '../../src/node/member.ts';
+import type { NodeId } from '../../src/raft/types.ts';
 import type { StorageFailpoint } from '../../src/storage/failpoints.ts';
 import type { SimDisk } from './disk.ts';
 import type { Endpoint } from './endpoint.ts';
 import type { SimulatedFiles } from './files.ts';
 import type { ClockError, NodeClock } from './node-clock.ts';
+import type { Port } from './port.ts';
 import type { Power } from './power.ts';
 import type { Answering, Listener, Served } from './sockets.ts';
 
@@ -12,7 +14,9 @@ import type { Answering, Listener, Served } from './sockets.ts';
 export class Life implements Listener {
   readonly party: string;
   readonly clock: NodeClock;
-  /** Null until the storage is open and the state loaded. */
+  /** Null until it is known who the directory is. */
+  port: Port | null = null;
+  /** Null until it is born, its storage is open and the state loaded. */
   member: Member | null = null;
   endpoint: Endpoint | null = null;
   /** It has been asked to stop. */
@@ -34,9 +38,12 @@ export class Life implements Listener {
 }
 
 export interface SimNode {
-  readonly id: string;
   readonly name: string;
-  readonly address: string;
+  /** The member that its directory is; null while it is nobody. */
+  id: NodeId | null;
+  /** Where clients find it. */
+  address: string;
+  peerAddress: string;
   readonly clockError: ClockError;
   readonly disk: SimDisk;
   /** What is to happen at one of the storage's named places; null when nothing is. */
@@ -51,4 +58,8 @@ export interface SimNode {
 
 export function isUp(node: SimNode): boolean {
   return node.life !== null && !node.life.clock.isOver;
+}
+
+export function appliedBy(node: SimNode): number {
+  return node.life?.member?.status().appliedIndex ?? 0;
 }

@@ -1,86 +1,115 @@
-/** The peers' transport of one life of a member: every message goes through its bytes, as between processes. */
-import { decodeMessages, encodeMessages } from '../../src/format/message.ts';
-import type { NodeId, PeerMessage } from '../../src/format/types.ts';
-import type { PeerTransport } from '../../src/node/types.ts';
+/** The peer ports of all processes, and the wires between them: every message goes through its bytes. */
+import { encodeMessages } from '../../src/format/message.ts';
+import type { PeerMessage } from '../../src/format/types.ts';
+import type { Hello } from '../../src/transport/hello.ts';
+import type { VirtualClock } from './clock.ts';
+import type { Far, Link } from './link.ts';
 import type { Party, SimNetwork } from './network.ts';
-import type { NodeClock } from './node-clock.ts';
+import { Port, type PortOptions, type Wires } from './port.ts';
 import type { ProbeName } from './probes.ts';
-
-type Handlers = Parameters<PeerTransport['attach']>[0];
-
-interface Attached {
-  readonly handlers: Handlers;
-  readonly clock: NodeClock;
-}
 
 export interface PeersOptions {
   readonly network: SimNetwork;
-  readonly partyOf: (id: NodeId) => Party | null;
+  readonly clock: VirtualClock;
   readonly hit: (probe: ProbeName) => void;
   /** Frames may reach a later life of their receiver. */
   readonly acrossLives: boolean;
   readonly sent: (message: PeerMessage, bytes: Uint8Array) => void;
+  /** Where a peer address leads, whoever is there. */
+  readonly partyAt: (address: string) => Party | null;
+  /** Whether the machine can say that a process is gone. */
+  readonly isPowered: (party: Party) => boolean;
 }
 
 export class Peers {
   readonly #options: PeersOptions;
-  readonly #attached = new Map<NodeId, Attached>();
+  /** Of the process that runs on each machine. */
+  readonly #ports = new Map<Party, Port>();
+  readonly #wires: Wires;
 
   constructor(options: PeersOptions) {
     this.#options = options;
-  }
-
-  /** `flushed` is called before a turn's messages leave. */
-  transport(id: NodeId, clock: NodeClock, flushed: () => void): PeerTransport {
-    const queue: PeerMessage[] = [];
-    return {
-      send: (message) => queue.push(message),
-      flush: () => {
-        if (clock.isOver) return;
-        flushed();
-        for (const message of queue.splice(0)) this.#send(message);
-      },
-      opened() {},
-      // The members of a run stay the same.
-      setConfiguration() {},
-      attach: (handlers) => this.#attached.set(id, { handlers, clock }),
+    this.#wires = {
+      dial: (from, address, link, hello) => this.#dial(from, address, link, hello),
+      tell: (from, to, action) => this.#tell(from, to, action),
+      send: (from, link, message) => this.#send(from, link, message),
+      hears: (at, from) => !from.clock.isOver && this.#isOpen(at.party, from.party),
     };
   }
 
-  detach(id: NodeId): void {
-    this.#attached.delete(id);
+  open(options: Omit<PortOptions, 'wires'>): Port {
+    const port = new Port({ ...options, wires: this.#wires });
+    this.#ports.set(options.party, port);
+    port.open();
+    return port;
   }
 
-  /** Tells a member that its connection to a peer is gone. */
-  unreachable(id: NodeId, peer: NodeId): void {
-    const attached = this.#attached.get(id);
-    attached?.clock.run('socket', () => attached.handlers.unreachable(peer));
+  /**
+   * A process has ended. Its machine says so to whoever is connected to it, unless the machine has lost
+   * its power as well.
+   */
+  ended(port: Port, isSilent: boolean, delayMs: () => number): void {
+    const { clock } = this.#options;
+    const { party } = port;
+    if (this.#ports.get(party) === port) this.#ports.delete(party);
+    if (isSilent) return;
+    for (const other of this.#ports.values()) {
+      clock.after(delayMs(), () => {
+        if (!this.#isOpen(other.party, party)) return;
+        other.clock.run('socket', () => other.ended(port, () => !this.#ports.has(party)));
+      });
+    }
   }
 
-  /** Its control socket to a peer was closed, and a new one refused at once. */
-  gone(id: NodeId, peer: NodeId): void {
-    const attached = this.#attached.get(id);
-    attached?.clock.run('socket', () => attached.handlers.gone(peer));
-  }
-
-  #send(message: PeerMessage): void {
-    const { network, partyOf, sent, acrossLives, hit } = this.#options;
-    const bytes = encodeMessages([message]);
-    sent(message, bytes);
-    const from = partyOf(message.from);
-    const to = partyOf(message.to);
-    if (from === null || to === null) return;
-    const before = this.#attached.get(message.to);
-    network.datagram(from, to, () => {
-      const now = this.#attached.get(message.to);
-      if (now === undefined) return;
-      if (now !== before) {
-        if (!acrossLives) return;
-        hit('messageAcrossLives');
-      }
-      now.clock.run('socket', () => {
-        for (const decoded of decodeMessages(bytes)) now.handlers.message(decoded);
+  #dial(from: Port, address: string, link: Link, hello: Hello): void {
+    const { network, partyAt } = this.#options;
+    const party = partyAt(address);
+    if (party === null) return;
+    network.packet(from.party, party, () => {
+      const to = this.#ports.get(party);
+      // Nobody listens where another address leads by now.
+      if (to === undefined || partyAt(address) !== party || from.clock.isOver) return;
+      to.clock.run('socket', () => {
+        const answer = to.dialed(link, from, hello);
+        this.#tell(to, from, () => link.answered(to, hello, answer));
       });
     });
+  }
+
+  #tell(from: Far, to: Far, action: () => void): void {
+    this.#options.network.packet(from.party, to.party, () => to.clock.run('socket', action));
+  }
+
+  #send(from: Port, link: Link | null, message: PeerMessage): void {
+    const { network, sent, acrossLives, hit } = this.#options;
+    const bytes = encodeMessages([message]);
+    sent(message, bytes);
+    const far = link?.far ?? null;
+    if (link === null || far === null) return;
+    network.datagram(from.party, far.party, () => {
+      const now = this.#ports.get(far.party);
+      if (now !== far) {
+        this.#reset(from, link, far);
+        if (!acrossLives || now === undefined) return;
+      }
+      now.clock.run('socket', () => {
+        if (!now.received(message.from, message.to, bytes)) hit('strangerIgnored');
+        else if (now !== far) hit('messageAcrossLives');
+      });
+    });
+  }
+
+  /** A machine that runs does not know a connection of an earlier process. */
+  #reset(from: Port, link: Link, far: Far): void {
+    const { network, isPowered } = this.#options;
+    if (!isPowered(far.party)) return;
+    network.packet(far.party, from.party, () => {
+      from.clock.run('socket', () => link.hungUp(far));
+    });
+  }
+
+  #isOpen(one: Party, other: Party): boolean {
+    const { network } = this.#options;
+    return network.isOpen(one, other) && network.isOpen(other, one);
   }
 }

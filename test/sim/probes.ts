@@ -64,6 +64,12 @@ const probeTexts = {
   noSpace: 'a leader refused a write for want of disk space',
   instanceExpired: 'an instance vanished from a view because its lease ran out',
   instanceRestored: 'a registration was lost and made true again',
+  configurationChanged: 'the configuration was changed',
+  configurationCut: 'a log lost a configuration, because the entry that brought it was overwritten',
+  joinerBorn: 'a node with an empty directory was taken in',
+  toldRemoved: 'a member was told that it had been removed',
+  guestMet: 'a member met one that it did not know, and that knew a newer configuration',
+  strangerIgnored: 'a message came from somebody who was no peer any more',
   permanentFailure: 'the cluster went on without a minority for good',
 } as const;
 

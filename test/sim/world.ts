@@ -5,24 +5,24 @@
  */
 import type { Clock } from '../../src/base/clock.ts';
 import { RollcallError } from '../../src/base/errors.ts';
-import { formatHash } from '../../src/base/hash.ts';
-import { createPrng, type Random, randomBelow, randomId } from '../../src/base/prng.ts';
+import { type Random, randomId } from '../../src/base/prng.ts';
+import { featureLevel } from '../../src/format/feature-level.ts';
 import { isNodeMessage } from '../../src/format/node-message.ts';
-import type { PeerMessage } from '../../src/format/types.ts';
-import { openMember } from '../../src/node/open-member.ts';
+import type { Member, NodeId, PeerMessage } from '../../src/format/types.ts';
+import { mintBirth } from '../../src/server/birth.ts';
 import type { StorageFailpoint } from '../../src/storage/failpoints.ts';
-import { loadIdentity, mintIdentity, saveBirth } from '../../src/storage/identity.ts';
-import { openStorage } from '../../src/storage/storage.ts';
-import type { Birth, Storage } from '../../src/storage/types.ts';
+import { mintIdentity, saveBirth } from '../../src/storage/identity.ts';
+import type { Birth } from '../../src/storage/types.ts';
 import { segmentPath } from '../../src/storage/wal/segment.ts';
+import type { PeerSelf } from '../../src/transport/hello.ts';
 import { Observer } from './checks/observer.ts';
 import { VirtualClock } from './clock.ts';
 import { SimDisk } from './disk.ts';
 import { drive } from './drive.ts';
-import { Endpoint } from './endpoint.ts';
 import type { CutMode } from './file-content.ts';
-import { type FileOperation, SimulatedFiles } from './files.ts';
-import { SimNetwork } from './network.ts';
+import { type FileOperation, SimulatedFiles, type SimulatedFilesOptions } from './files.ts';
+import { launch } from './launch.ts';
+import { type Party, SimNetwork } from './network.ts';
 import { isUp, Life, type SimNode } from './node.ts';
 import { NodeClock } from './node-clock.ts';
 import { Peers } from './peers.ts';
@@ -49,14 +49,18 @@ export class World {
   readonly sockets: SocketWorld;
   readonly peers: Peers;
   readonly observer: Observer;
-  readonly nodes: readonly SimNode[];
   /** For faults and their times. */
   readonly random: Random;
   readonly probes = new Set<ProbeName>();
   readonly faults = new Map<string, number>();
   readonly #diskRandom: Random;
+  readonly #idRandom: Random;
   readonly #birth: Birth;
-  readonly #nodesById: ReadonlyMap<string, SimNode>;
+  readonly #nodes: SimNode[];
+  /** Of every member that ever was: ids never come back. */
+  readonly #machines = new Map<NodeId, SimNode>();
+  /** For people: the second member on a machine is `n1'`. */
+  readonly #labels = new Map<NodeId, string>();
   /** Clients that have asked for a watch; each has one. */
   readonly #watching = new Set<string>();
   #violation: string | null = null;
@@ -72,25 +76,31 @@ export class World {
     const hit = (probe: ProbeName): void => this.hit(probe);
     this.network = new SimNetwork(this.clock, stream(seed, 'network'), hit);
     this.sockets = new SocketWorld(this.clock, this.network, (address) => this.#lifeAt(address));
-    this.#birth = drawBirth(swarm.nodes, stream(seed, 'birth'));
-    this.nodes = this.#birth.configuration.members.map((member) => this.#machine(member));
-    this.#nodesById = new Map(this.nodes.map((node) => [node.id, node]));
+    this.#idRandom = stream(seed, 'birth');
+    this.#birth = mintBirth(drawMembers(swarm.nodes, this.#idRandom), this.#idRandom);
+    this.#nodes = this.#birth.configuration.members.map(({ id, name }) => {
+      const node = this.#machine(name);
+      this.identified(node, id);
+      return node;
+    });
     this.peers = new Peers({
       network: this.network,
-      partyOf: (id) => this.#nodesById.get(id)?.name ?? null,
+      clock: this.clock,
       hit,
       acrossLives: swarm.acrossLives,
       sent: (message, bytes) => {
         this.#traceMessage(message, bytes);
         if (!isNodeMessage(message)) this.observer.sent(message);
       },
+      partyAt: (address) => this.#partyAt(address),
+      isPowered: (party) => this.#node(party)?.life !== null,
     });
     this.observer = new Observer({
       configuration: this.#birth.configuration,
       now,
       hit,
       violate: (text) => this.violate(text),
-      nameOf: (id) => this.#nodesById.get(id)?.name ?? id,
+      nameOf: (id) => this.nameOf(id),
     });
   }
 
@@ -145,35 +155,102 @@ export class World {
     if (failure !== null) throw failure;
   }
 
-  get upNodes(): readonly SimNode[] {
-    return this.nodes.filter((node) => node.life?.member != null && isUp(node));
+  /** All machines, whoever they are. */
+  get nodes(): readonly SimNode[] {
+    return this.#nodes;
+  }
+
+  /** Those that vote by the newest committed configuration, in order of their names. */
+  get voters(): readonly SimNode[] {
+    const { voters } = this.observer.configuration;
+    return this.#nodes.filter(({ id }) => id !== null && voters.includes(id));
   }
 
   /** The node that leads, by its own word. */
   leader(): SimNode | null {
     const id = this.observer.leader();
-    return id === null ? null : (this.#nodesById.get(id) ?? null);
+    return id === null ? null : this.machineOf(id);
+  }
+
+  /** Where this member is; null once its disk is lost. */
+  machineOf(id: NodeId): SimNode | null {
+    const node = this.#machines.get(id);
+    return node?.id === id ? node : null;
+  }
+
+  nameOf(id: NodeId): string {
+    return this.#labels.get(id) ?? id;
+  }
+
+  drawId(): NodeId {
+    return randomId(this.#idRandom);
+  }
+
+  /** A process has found, or given, its directory this id. */
+  identified(node: SimNode, id: NodeId): void {
+    node.id = id;
+    if (this.#machines.has(id)) return;
+    const earlier = [...this.#machines.values()].filter((machine) => machine === node).length;
+    this.#machines.set(id, node);
+    this.#labels.set(id, node.name + "'".repeat(earlier));
   }
 
   /** Every machine becomes a born member and starts. */
   async birth(): Promise<void> {
-    for (const node of this.nodes) {
-      await mintIdentity(node.files, node.name, node.id);
+    for (const node of this.#nodes) {
+      await mintIdentity(node.files, node.name, node.id ?? this.drawId());
       await saveBirth(node.files, this.#birth);
       this.boot(node);
     }
   }
 
+  /** A machine with an empty disk, which does not run yet. */
+  addMachine(): SimNode {
+    const node = this.#machine(`n${this.#nodes.length + 1}`);
+    this.#nodes.push(node);
+    return node;
+  }
+
+  /** All that was on the disk is gone, and the process with it. */
+  loseDisk(node: SimNode): void {
+    this.crash(node, 'power');
+    if (node.id !== null) this.observer.lostDisk(node.id);
+    node.id = null;
+    node.files = this.#emptyDisk(node.disk, node.power);
+  }
+
+  /**
+   * Whom a node that is nobody yet is told of by its operator: the list that the cluster began with, as
+   * long as that leads to somebody who belongs to it, or else some who do.
+   */
+  acquaintances(node: SimNode): Pick<PeerSelf, 'initialCluster' | 'join'> {
+    const { members } = this.observer.configuration;
+    const others = members
+      .map(({ id }) => this.machineOf(id))
+      .filter((other): other is SimNode => other !== null && other !== node)
+      .map(({ name, peerAddress }) => ({ name, peerAddress }));
+    const first = this.#birth.configuration.members;
+    const initialCluster = first.map(({ name, peerAddress }) => ({ name, peerAddress }));
+    const isFirst = initialCluster.some(
+      (line) => line.name === node.name && line.peerAddress === node.peerAddress,
+    );
+    const isOfUse = others.some((other) =>
+      initialCluster.some(({ peerAddress }) => peerAddress === other.peerAddress),
+    );
+    if (isFirst && isOfUse && chance(this.random, 0.5)) return { initialCluster, join: [] };
+    return { initialCluster: [], join: others.map(({ peerAddress }) => peerAddress) };
+  }
+
   boot(node: SimNode): void {
     if (isUp(node) || node.isLost) return;
     const clock = new NodeClock(this.clock, node.clockError, (error) => {
-      this.#ended(node, life, error);
+      this.ended(node, life, error);
     });
     const life = new Life(node.name, clock);
     node.life = life;
     node.disk.hasFailed = false;
     this.trace.say(node.name, () => 'starts');
-    this.#open(node, life).catch((error: unknown) => this.#ended(node, life, error));
+    launch(this, node, life).catch((error: unknown) => this.ended(node, life, error));
   }
 
   /** The process ends in the middle of whatever it does. */
@@ -183,29 +260,18 @@ export class World {
     this.trace.say(node.name, () => (kind === 'kill' ? 'is killed' : 'loses its power'));
     if (life.member === null) this.hit('crashInBoot');
     if (node.disk.isCheckpointing) this.hit('crashInCheckpoint');
-    this.observer.crashed(node.id);
+    if (node.id !== null) this.observer.crashed(node.id);
     life.clock.end();
-    this.peers.detach(node.id);
+    if (life.port !== null) {
+      this.peers.ended(life.port, kind === 'power', () => between(this.random, 0.5, 20));
+    }
     if (kind === 'kill') life.endpoint?.reset();
     else node.life = null;
     this.#restoreDisk(node, kind === 'kill' ? 'kill' : pick(this.#diskRandom, ['random', 'drop']));
-    for (const other of this.nodes) {
-      if (other !== node) this.#noticeEnd(other, node, kind);
-    }
-    const up = this.nodes.filter(isUp).length;
+    const { voters } = this;
+    const up = voters.filter(isUp).length;
     if (up === 0) this.hit('wholeClusterDown');
-    else if (up <= this.nodes.length / 2) this.hit('majorityDown');
-  }
-
-  /** Sockets close with their process; nobody tells of a machine without power. */
-  #noticeEnd(other: SimNode, node: SimNode, kind: CrashKind): void {
-    if (chance(this.random, 0.7)) this.peers.unreachable(other.id, node.id);
-    if (kind === 'power') return;
-    this.clock.after(between(this.random, 0.5, 20), () => {
-      const { network } = this;
-      const isOpen = network.isOpen(other.name, node.name) && network.isOpen(node.name, other.name);
-      if (isOpen && !isUp(node)) this.peers.gone(other.id, node.id);
-    });
+    else if (up <= voters.length / 2) this.hit('majorityDown');
   }
 
   /** As by SIGTERM: it closes in good order, then its process ends. */
@@ -220,7 +286,7 @@ export class World {
 
   #step(): boolean {
     if (this.#isOver || this.#violation !== null) return false;
-    for (const node of this.nodes) {
+    for (const node of this.#nodes) {
       if (node.power.isOff && isUp(node)) this.crash(node, 'power');
     }
     if (!this.clock.step(Number.MAX_VALUE)) throw new Error('Nothing is left to happen');
@@ -229,85 +295,16 @@ export class World {
     return true;
   }
 
-  async #open(node: SimNode, life: Life): Promise<void> {
-    const { clock } = life;
-    const { segmentBytes, generationBytesMax, generationAgeMsMax, valueCacheBytesMax } = this.swarm;
-    const identity = await loadIdentity(node.files);
-    if (identity?.birth == null) throw new Error(`${node.name} is not born`);
-    const storage = await openStorage({
-      files: node.files,
-      openLevel: node.files.openLevel,
-      clock,
-      identity,
-      segmentBytes,
-      generationBytesMax,
-      generationAgeMsMax,
-      valueCacheBytesMax,
-      failpoint: (name) => this.#reach(node, life, name),
-    });
-    if (clock.isOver) return;
-    this.#watchStorage(node, life, storage);
-    const member = await openMember({
-      ...identity,
-      birth: identity.birth,
-      storage,
-      transport: this.peers.transport(node.id, clock, () => {
-        if (life.member !== null) this.observer.turned(node.id, life.member.status());
-      }),
-      clock,
-      bounds: this.swarm.bounds,
-      random: createPrng(randomBelow(this.random, 2 ** 32)),
-      onFatal: (error) => this.#ended(node, life, error),
-    });
-    if (clock.isOver) return;
-    life.member = member;
-    member.start();
-    life.endpoint = new Endpoint(member, clock, {
-      hit: (probe) => this.hit(probe),
-      watched: (client) => this.#watched(client),
-    });
-  }
-
   /** The storage has come to one of its named places. */
-  #reach(node: SimNode, life: Life, name: StorageFailpoint): void | Promise<void> {
+  reach(node: SimNode, life: Life, name: StorageFailpoint): void | Promise<void> {
     if (node.failpoint?.name !== name || life.clock.isOver) return;
     const { reached } = node.failpoint;
     node.failpoint = null;
     return reached();
   }
 
-  /** Sees what the member hands to its disk, and when the disk is done. */
-  #watchStorage(node: SimNode, life: Life, storage: Storage): void {
-    const { id } = node;
-    this.observer.started(id, storage.hardState, storage.start.last.index, storage.entries);
-    const append = storage.append.bind(storage);
-    storage.append = async (writing) => {
-      this.observer.handed(id, writing);
-      if (writing.snapshot !== null) this.hit('stateInstalled');
-      this.trace.mix(writing.entries.length);
-      await append(writing);
-      if (!life.clock.isOver) this.observer.persisted(id);
-    };
-    const releaseLog = storage.releaseLog.bind(storage);
-    storage.releaseLog = async (through) => {
-      await releaseLog(through);
-      if (storage.logFirst > 1) this.hit('logReleased');
-    };
-    const readLog = storage.readLog.bind(storage);
-    storage.readLog = (from, bytesMax) => {
-      this.hit('logReadFromDisk');
-      return readLog(from, bytesMax);
-    };
-    const applied = storage.applied.bind(storage);
-    storage.applied = (header) => {
-      const { applied: last, digest } = header();
-      this.observer.applied(id, last.index, formatHash(digest));
-      applied(header);
-    };
-  }
-
   /** The process ended by itself, which it may only because its disk failed. */
-  #ended(node: SimNode, life: Life, error: unknown): void {
+  ended(node: SimNode, life: Life, error: unknown): void {
     if (life.clock.isOver || node.power.isOff) return;
     const isStorage = error instanceof RollcallError && error.code === 'storageFailed';
     if (isStorage && node.disk.hasFailed) {
@@ -324,23 +321,29 @@ export class World {
     this.clock.after(delayMs, () => this.boot(node));
   }
 
-  #watched(client: string): void {
+  watched(client: string): void {
     if (this.#watching.has(client)) this.hit('watchResumed');
     this.#watching.add(client);
   }
 
   #traceMessage(message: PeerMessage, bytes: Uint8Array): void {
     this.trace.mix(bytes.length);
-    this.trace.say(this.#nodesById.get(message.from)?.name ?? '?', () =>
-      messageText(message, this.#nodesById),
-    );
+    this.trace.say(this.nameOf(message.from), () => messageText(message, (id) => this.nameOf(id)));
   }
 
   #lifeAt(address: string): Life | null {
-    return this.nodes.find((node) => node.address === address)?.life ?? null;
+    return this.#nodes.find((node) => node.address === address)?.life ?? null;
   }
 
-  #machine(member: { id: string; name: string; clientAddress: string }): SimNode {
+  #partyAt(address: string): Party | null {
+    return this.#nodes.find(({ peerAddress }) => peerAddress === address)?.name ?? null;
+  }
+
+  #node(party: Party): SimNode | null {
+    return this.#nodes.find(({ name }) => name === party) ?? null;
+  }
+
+  #machine(name: string): SimNode {
     const { drift, wallSkewMs, syncMsMin, syncMsMean } = this.swarm;
     const random = this.#diskRandom;
     const disk = new SimDisk({
@@ -357,26 +360,28 @@ export class World {
     });
     const power = new Power();
     const node: SimNode = {
-      id: member.id,
-      name: member.name,
-      address: member.clientAddress,
+      ...{ id: null, name, address: `${name}:4640`, peerAddress: `${name}:4641` },
       clockError: {
         rate: 1 + between(random, -drift, drift),
         wallSkewMs: between(random, -wallSkewMs, wallSkewMs),
       },
-      disk,
-      failpoint: null,
-      power,
-      files: new SimulatedFiles({
-        power,
-        before: (operation) => this.#beforeFile(disk, operation),
-        beforeWrite: () => disk.beforeBatch(),
-        freeBytes: () => disk.freeBytes,
-      }),
-      life: null,
-      isLost: false,
+      ...{ disk, power, failpoint: null, life: null, isLost: false },
+      files: this.#emptyDisk(disk, power),
     };
     return node;
+  }
+
+  #emptyDisk(disk: SimDisk, power: Power): SimulatedFiles {
+    return new SimulatedFiles(this.#fileOptions(disk, power));
+  }
+
+  #fileOptions(disk: SimDisk, power: Power): SimulatedFilesOptions {
+    return {
+      power,
+      before: (operation) => this.#beforeFile(disk, operation),
+      beforeWrite: () => disk.beforeBatch(),
+      freeBytes: () => disk.freeBytes,
+    };
   }
 
   #beforeFile(disk: SimDisk, operation: FileOperation): void | Promise<void> {
@@ -389,12 +394,7 @@ export class World {
     const { disk } = node;
     const power = new Power();
     disk.release();
-    node.files = node.files.cut(mode, this.#diskRandom, {
-      power,
-      before: (operation) => this.#beforeFile(disk, operation),
-      beforeWrite: () => disk.beforeBatch(),
-      freeBytes: () => disk.freeBytes,
-    });
+    node.files = node.files.cut(mode, this.#diskRandom, this.#fileOptions(disk, power));
     node.power = power;
   }
 }
@@ -406,36 +406,23 @@ export function clientClock(world: World, random: Random): Clock {
   return new NodeClock(world.clock, error, (thrown) => world.violate(describe(thrown)));
 }
 
-function drawBirth(count: number, random: Random): Birth {
-  const members = Array.from({ length: count }, (_, at) => ({
+function drawMembers(count: number, random: Random): readonly Member[] {
+  return Array.from({ length: count }, (_, at) => ({
     id: randomId(random),
     name: `n${at + 1}`,
     peerAddress: `n${at + 1}:4641`,
     clientAddress: `n${at + 1}:4640`,
-    featureLevel: 1,
+    featureLevel,
     replaces: null,
     autoPromote: false,
   }));
-  return {
-    clusterId: randomId(random),
-    incarnation: randomId(random),
-    configurationIndex: 0,
-    configuration: {
-      members,
-      voters: members.map(({ id }) => id),
-      votersOutgoing: [],
-      learners: [],
-      learnersNext: [],
-    },
-  };
 }
 
-function messageText(message: PeerMessage, nodes: ReadonlyMap<string, SimNode>): string {
+function messageText(message: PeerMessage, name: (id: NodeId) => string): string {
   const { from, to, type, ...rest } = message;
   const brief = JSON.stringify(rest, (_, value: unknown) =>
     Array.isArray(value) ? value.length : value,
   );
-  const name = (id: string): string => nodes.get(id)?.name ?? id;
   return `${name(from)} → ${name(to)} ${type} ${brief}`;
 }
 

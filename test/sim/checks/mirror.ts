@@ -11,7 +11,9 @@ import type {
   EntryId,
   HardState,
   Index,
+  SnapshotMetadata,
 } from '../../../src/raft/types.ts';
+import type { Placed, Step } from './configurations.ts';
 
 export interface Mark {
   readonly term: number;
@@ -29,6 +31,8 @@ interface InFlight {
   readonly first: Index;
   readonly entries: readonly Entry[];
   readonly marks: readonly Mark[];
+  /** Those of the log once this is durable. */
+  readonly configurations: readonly Placed[];
 }
 
 const origin: Base = { index: 0, term: 0, chain: 0x2545f491 };
@@ -39,8 +43,8 @@ export class Mirror {
   readonly #durable: Mark[] = [];
   #hardState: HardState = { currentTerm: 0, votedFor: null, commitIndex: 0 };
   #inFlight: InFlight | null = null;
-  /** By the index of the entry; what was born with stands at 0. */
-  #configurations: { readonly index: Index; readonly configuration: Configuration }[];
+  /** Of the durable log, in order; the first is that of its beginning, or what it was born with. */
+  #configurations: readonly Placed[];
 
   constructor(configuration: Configuration) {
     this.#configurations = [{ index: 0, configuration }];
@@ -69,9 +73,9 @@ export class Mirror {
     return this.#inFlight?.hardState != null;
   }
 
-  /** The newest configuration in the durable log. */
-  get configuration(): Configuration {
-    return (this.#configurations.at(-1) as { configuration: Configuration }).configuration;
+  /** In order, with those that are being written. */
+  get configurations(): readonly Placed[] {
+    return this.#inFlight?.configurations ?? this.#configurations;
   }
 
   /** Null beyond the end, and before the beginning. */
@@ -98,7 +102,7 @@ export class Mirror {
   handed(
     append: Append,
     committed: (last: EntryId) => number,
-  ): { readonly marks: readonly Mark[]; readonly cut: number } {
+  ): { readonly marks: readonly Mark[]; readonly cut: number; readonly steps: readonly Step[] } {
     const { hardState, entries, snapshot } = append;
     const last = snapshot?.last ?? null;
     const base = last === null ? null : { ...last, chain: committed(last) };
@@ -106,8 +110,12 @@ export class Mirror {
     const before = base?.index === first - 1 ? base : this.durableAt(first - 1);
     const marks = marksAfter(before ?? origin, entries);
     const cut = entries.length === 0 ? 0 : Math.max(0, this.durableLast - first + 1);
-    this.#inFlight = { hardState, base, first, entries, marks };
-    return { marks, cut };
+    const kept = this.#keptConfigurations(snapshot, base, first);
+    const steps = stepsOf(entries, kept.at(-1) as Placed);
+    const added = steps.map(({ entry: { index }, configuration }) => ({ index, configuration }));
+    const configurations = [...kept, ...added];
+    this.#inFlight = { hardState, base, first, entries, marks, configurations };
+    return { marks, cut, steps };
   }
 
   persisted(): void {
@@ -116,14 +124,10 @@ export class Mirror {
     if (out === null) return;
     if (out.hardState !== null) this.#hardState = out.hardState;
     if (out.base !== null) this.#install(out.base);
+    this.#configurations = out.configurations;
     if (out.marks.length === 0) return;
     this.#durable.length = out.first - 1 - this.#base.index;
     for (const mark of out.marks) this.#durable.push(mark);
-    this.#configurations = this.#configurations.filter(({ index }) => index < out.first);
-    for (const entry of out.entries) {
-      if (entry.type !== 'configuration') continue;
-      this.#configurations.push({ index: entry.index, configuration: entry.configuration });
-    }
   }
 
   /**
@@ -146,6 +150,24 @@ export class Mirror {
     const within = this.#differs(hardState, applied, stored);
     if (within === null) return { inFlight: 'survived' };
     return { wrong: `${without}; and with the write that was under way: ${within}` };
+  }
+
+  /** Those before the entries from `first` on, after a state that begins the log anew. */
+  #keptConfigurations(
+    snapshot: SnapshotMetadata | null,
+    base: Base | null,
+    first: Index,
+  ): readonly Placed[] {
+    if (snapshot === null || base === null) {
+      return this.#configurations.filter(({ index }, at) => at === 0 || index < first);
+    }
+    const agrees = this.durableAt(base.index)?.chain === base.chain;
+    const after = agrees ? this.#configurations : [];
+    const { index } = base;
+    return [
+      { index, configuration: snapshot.configuration },
+      ...after.filter((one) => one.index > index && one.index < first),
+    ];
   }
 
   /** What follows the last entry of the state stays if the log agrees there. */
@@ -174,6 +196,18 @@ export class Mirror {
     }
     return null;
   }
+}
+
+function stepsOf(entries: readonly Entry[], before: Placed): readonly Step[] {
+  const steps: Step[] = [];
+  let last = before;
+  for (const entry of entries) {
+    if (entry.type !== 'configuration') continue;
+    const { term, index, configuration } = entry;
+    steps.push({ entry: { term, index }, configuration, before: last });
+    last = { index, configuration };
+  }
+  return steps;
 }
 
 function marksAfter(before: Mark, entries: readonly Entry[]): Mark[] {

@@ -18,7 +18,16 @@ import type {
   Term,
 } from '../../../src/raft/types.ts';
 import type { ProbeName } from '../probes.ts';
+import {
+  Configurations,
+  isQuorum,
+  isSameConfiguration,
+  type Placed,
+  type Step,
+  settled,
+} from './configurations.ts';
 import { type Mark, Mirror } from './mirror.ts';
+import { Words } from './words.ts';
 
 export interface ObserverOptions {
   readonly configuration: Configuration;
@@ -30,17 +39,25 @@ export interface ObserverOptions {
 
 interface Observed {
   readonly mirror: Mirror;
+  /** What it was born with, and a log index at which that was in force. */
+  readonly birth: Placed;
   /** Of the present life; null while the member is down. */
   status: MemberStatus | null;
+  /** Configurations that entered its log in the present turn. */
+  steps: readonly Step[];
+  /** Since when it says that it was removed; null while it does not. */
+  removedSinceMs: number | null;
+  /** With its disk it has forgotten what it promised: it may never be heard again. */
+  isWiped: boolean;
 }
 
 export class Observer {
   readonly #options: ObserverOptions;
   readonly #members = new Map<NodeId, Observed>();
+  readonly #configurations: Configurations;
   readonly #leaders = new Map<Term, NodeId>();
   readonly #leadersInOrder: NodeId[] = [];
-  /** Whom each member has voted for in each term, as far as anybody was told; outlives restarts. */
-  readonly #votes = new Map<string, NodeId>();
+  readonly #words: Words;
   /** The one log prefix at each term and index that ever was in a log. */
   readonly #chains = new Map<number, number>();
   /** By index − 1. */
@@ -53,6 +70,35 @@ export class Observer {
 
   constructor(options: ObserverOptions) {
     this.#options = options;
+    this.#words = new Words(options);
+    this.#configurations = new Configurations(options.configuration);
+    for (const { id } of options.configuration.members) this.born(id, options.configuration, 0);
+  }
+
+  /** The newest that is committed. */
+  get configuration(): Configuration {
+    return this.#configurations.newest.configuration;
+  }
+
+  get configurations(): Configurations {
+    return this.#configurations;
+  }
+
+  /** The newest that is committed, and every newer one in any log: some member may decide by it. */
+  get inForce(): readonly Configuration[] {
+    const { newest } = this.#configurations;
+    const found = [newest.configuration];
+    for (const { mirror, isWiped } of this.#members.values()) {
+      if (isWiped) continue;
+      for (const { index, configuration } of mirror.configurations) {
+        if (index > newest.index) found.push(configuration);
+      }
+    }
+    return found;
+  }
+
+  isWiped(id: NodeId): boolean {
+    return this.#members.get(id)?.isWiped === true;
   }
 
   /** How often leadership came to another node than the one before. */
@@ -98,8 +144,39 @@ export class Observer {
     return this.#of(id).mirror;
   }
 
+  /** A member is handed the configuration that has taken it in. */
+  born(id: NodeId, configuration: Configuration, index: Index): void {
+    if (this.#members.has(id)) return;
+    this.#members.set(id, {
+      mirror: new Mirror(configuration),
+      birth: { index, configuration },
+      ...{ status: null, steps: [], removedSinceMs: null, isWiped: false },
+    });
+  }
+
+  /** A member says that this configuration is committed, and was in force at this log index. */
+  configured(id: NodeId, configuration: Configuration, index: Index): void {
+    const { birth } = this.#of(id);
+    // Who was taken in later goes through what was before with the configuration that it was born with.
+    const isOfBirth =
+      index < birth.index && isSameConfiguration(configuration, birth.configuration);
+    if (isOfBirth || isSameConfiguration(configuration, this.#configurations.at(index))) return;
+    this.#violate(id, `its configuration at ${index} is not the committed one`);
+  }
+
+  lostDisk(id: NodeId): void {
+    const observed = this.#members.get(id);
+    if (observed === undefined) return;
+    observed.isWiped = true;
+    observed.status = null;
+  }
+
   crashed(id: NodeId): void {
-    const observed = this.#of(id);
+    const observed = this.#members.get(id);
+    // It had not got as far as to be a member.
+    if (observed === undefined) return;
+    observed.steps = [];
+    observed.removedSinceMs = null;
     if (observed.status?.role === 'leader') this.#options.hit('crashOfLeader');
     if (observed.mirror.inFlightChangesVote) this.#options.hit('voteInFlight');
     observed.status = null;
@@ -107,7 +184,8 @@ export class Observer {
 
   /** A member starts from what its disk gave back: a log that follows the entry `applied`. */
   started(id: NodeId, hardState: HardState, applied: Index, stored: readonly Entry[]): void {
-    const { mirror } = this.#of(id);
+    const { mirror, isWiped } = this.#of(id);
+    if (isWiped) this.#violate(id, 'it comes back, after its disk was lost');
     const found = mirror.restarted(hardState, applied, stored);
     if ('wrong' in found) {
       this.#violate(id, found.wrong);
@@ -123,9 +201,17 @@ export class Observer {
   }
 
   handed(id: NodeId, append: Append): void {
-    const { mirror, status } = this.#of(id);
+    const observed = this.#of(id);
+    const { mirror, status } = observed;
     if (mirror.hasInFlight) this.#violate(id, `append ${append.number} while another one is out`);
-    const { marks, cut } = mirror.handed(append, (last) => this.#installed(id, last));
+    const newest = mirror.configurations.at(-1)?.index ?? 0;
+    const { marks, cut, steps } = mirror.handed(append, (last) => this.#installed(id, last));
+    observed.steps = [...observed.steps, ...steps];
+    if (append.snapshot !== null) {
+      this.configured(id, append.snapshot.configuration, append.snapshot.last.index);
+    } else if ((append.entries[0]?.index ?? newest + 1) <= newest) {
+      this.#options.hit('configurationCut');
+    }
     if (cut > 0) {
       this.#options.hit('logTruncated');
       const first = append.entries[0]?.index ?? 0;
@@ -158,29 +244,15 @@ export class Observer {
   }
 
   sent(message: Message): void {
-    const { from, to, term } = message;
-    switch (message.type) {
-      case 'requestVote':
-        if (!message.preVote) this.#voted(from, from, term);
-        return;
-      case 'requestVoteResponse':
-        if (!message.voteGranted) {
-          this.#options.hit(message.preVote ? 'preVoteRefused' : 'voteRefused');
-        } else if (!message.preVote) this.#voted(from, to, term);
-        return;
-      case 'appendEntries':
-      case 'heartbeat':
-        if (this.#leaders.get(term) !== from) {
-          this.#violate(from, `sends a ${message.type} of term ${term}, which it does not lead`);
-        }
-        return;
-      case 'appendEntriesResponse':
-        if (message.success) this.#acknowledged(from, term, message.matchIndex);
-        else this.#options.hit('appendRejected');
-        return;
-      default:
-        return;
-    }
+    const { mirror, isWiped, removedSinceMs } = this.#of(message.from);
+    const wrong = this.#words.sent(message, {
+      hardState: mirror.hardState,
+      durableLast: mirror.durableLast,
+      leads: this.#leaders.get(message.term) === message.from,
+      isWiped,
+      removedSinceMs,
+    });
+    if (wrong !== null) this.#violate(message.from, wrong);
   }
 
   /** At the end of a turn, before its messages leave. */
@@ -205,6 +277,9 @@ export class Observer {
     }
     if (status.role === 'leader') this.#leads(id, status, observed.mirror);
     this.#commits(id, status, observed.mirror);
+    this.#changes(id, observed);
+    if (status.standing !== 'removed') observed.removedSinceMs = null;
+    else observed.removedSinceMs ??= this.#options.now();
     this.#applies(id, status, observed.mirror);
     const nowMs = this.#options.now();
     while (this.#revisionTimes.length <= status.revision) this.#revisionTimes.push(nowMs);
@@ -257,15 +332,17 @@ export class Observer {
 
   #commitTo(id: NodeId, index: Index, mark: Mark, committedIn: Term): void {
     const holders = [...this.#members].filter(([, { mirror }]) => mirror.holds(index, mark));
-    const source = holders[0]?.[1].mirror;
+    // A lost disk has held it as long as it counted; what else was on it may be forgotten.
+    const source = (holders.find(([, { isWiped }]) => !isWiped) ?? holders[0])?.[1].mirror;
     const ids = new Set(holders.map(([holder]) => holder));
-    if (source === undefined || !isQuorum(ids, source.configuration)) {
+    const decisive = this.#decisive(id, ids);
+    if (source === undefined || decisive === null) {
       const names = [...ids].map((holder) => this.#options.nameOf(holder)).join(', ');
       this.#violate(id, `commits entry ${index} of term ${mark.term}, durable on ${names} only`);
       return;
     }
-    const voters = source.configuration.voters.filter((voter) => ids.has(voter));
-    if (voters.length === Math.floor(source.configuration.voters.length / 2) + 1) {
+    const voters = decisive.voters.filter((voter) => ids.has(voter));
+    if (voters.length === Math.floor(decisive.voters.length / 2) + 1) {
       this.#options.hit('committedOnBareMajority');
     }
     const first = this.#committed.length;
@@ -279,6 +356,54 @@ export class Observer {
       this.#committed.push(committed);
       this.#committedIn.push(committedIn);
     }
+    for (const placed of source.configurations) {
+      if (placed.index <= first || placed.index > index) continue;
+      const wrong = this.#configurations.commit(placed);
+      if (wrong !== null) this.#violate(id, wrong);
+      this.#options.hit('configurationChanged');
+    }
+  }
+
+  /**
+   * A configuration by which these ids decide, among those that the leader may go by: the newest in its
+   * log or in that of somebody who has its entries. A joint one that both majorities hold it has left
+   * already, though that may not have come to any disk.
+   */
+  #decisive(leader: NodeId, ids: ReadonlySet<NodeId>): Configuration | null {
+    const has = (id: NodeId): boolean => ids.has(id);
+    for (const id of [leader, ...ids]) {
+      const { mirror } = this.#of(id);
+      const { index, configuration } = mirror.configurations.at(-1) as Placed;
+      if (isQuorum(configuration, has)) return configuration;
+      if (configuration.votersOutgoing.length === 0 || !this.#isHeld(mirror, index, configuration))
+        continue;
+      const next = settled(configuration);
+      if (isQuorum(next, has)) return next;
+    }
+    return null;
+  }
+
+  /** Whether the entry that brought the joint configuration is where it has to be to be committed. */
+  #isHeld(mirror: Mirror, index: Index, configuration: Configuration): boolean {
+    if (index <= this.#committed.length) return true;
+    const mark = mirror.at(index);
+    if (mark === null) return false;
+    return isQuorum(
+      configuration,
+      (id) => this.#members.get(id)?.mirror.holds(index, mark) === true,
+    );
+  }
+
+  /** What came into its log in this turn, after what the turn has committed. */
+  #changes(id: NodeId, observed: Observed): void {
+    for (const step of observed.steps) {
+      const { index } = step.entry;
+      const before = Math.min(index - 1, this.#committed.length);
+      const term = this.#committed[before - 1]?.term ?? 0;
+      const wrong = this.#configurations.check(step, this.#committed.length, term);
+      if (wrong !== null) this.#violate(id, wrong);
+    }
+    observed.steps = [];
   }
 
   #applies(id: NodeId, { appliedIndex }: MemberStatus, mirror: Mirror): void {
@@ -290,37 +415,6 @@ export class Observer {
       this.#violate(id, `applied ${appliedIndex}, which is not what its disk holds`);
     }
     if (this.#committed.length - appliedIndex >= 100) this.#options.hit('followerFarBehind');
-  }
-
-  #voted(voter: NodeId, candidate: NodeId, term: Term): void {
-    const name = `${voter} ${term}`;
-    const known = this.#votes.get(name);
-    if (known !== undefined && known !== candidate) {
-      this.#violate(voter, `votes for two candidates in term ${term}`);
-    }
-    this.#votes.set(name, candidate);
-    const { hardState } = this.#of(voter).mirror;
-    const isDurable =
-      hardState.currentTerm > term ||
-      (hardState.currentTerm === term && hardState.votedFor === candidate);
-    if (!isDurable) {
-      this.#violate(
-        voter,
-        `tells its vote of term ${term} while its disk says term ${hardState.currentTerm} and ${hardState.votedFor}`,
-      );
-    }
-  }
-
-  #acknowledged(id: NodeId, term: Term, index: Index): void {
-    const { hardState, durableLast } = this.#of(id).mirror;
-    if (index > durableLast) {
-      this.#violate(id, `acknowledges ${index}, with ${durableLast} on its disk`);
-    }
-    // A crash would take it back to a term in which it may let another leader cut what it holds.
-    if (hardState.currentTerm < term) {
-      const durable = `while its disk says term ${hardState.currentTerm}`;
-      this.#violate(id, `acknowledges ${index} in term ${term} ${durable}`);
-    }
   }
 
   #match(id: NodeId, index: Index, mark: Mark): void {
@@ -350,25 +444,14 @@ export class Observer {
   }
 
   #of(id: NodeId): Observed {
-    let observed = this.#members.get(id);
-    if (observed === undefined) {
-      observed = { mirror: new Mirror(this.#options.configuration), status: null };
-      this.#members.set(id, observed);
-    }
+    const observed = this.#members.get(id);
+    if (observed === undefined) throw new Error(`${this.#options.nameOf(id)} is no member yet`);
     return observed;
   }
 
   #violate(id: NodeId, text: string): void {
     this.#options.violate(`${this.#options.nameOf(id)}: ${text}`);
   }
-}
-
-function isQuorum(ids: ReadonlySet<NodeId>, configuration: Configuration): boolean {
-  const { voters, votersOutgoing } = configuration;
-  return [voters, votersOutgoing].every((set) => {
-    const count = set.filter((id) => ids.has(id)).length;
-    return set.length === 0 || count > set.length / 2;
-  });
 }
 
 function key(term: Term, index: Index): number {
