@@ -1,16 +1,19 @@
 /**
  * What a process does from its start on, until there is a member and an endpoint before it: the
- * counterpart of `src/server/process.ts` without sockets. A directory that is nobody's is given a new id,
- * and waits until a member hands it the cluster that has taken it in.
+ * counterpart of `src/server/process.ts` without sockets. The member's lives are kept as shipped. A
+ * directory that is nobody's is given a new id, and waits until a member hands it the cluster that has
+ * taken it in.
  */
 import { formatHash } from '../../src/base/hash.ts';
+import { silentLog } from '../../src/base/log.ts';
 import { createPrng, randomBelow } from '../../src/base/prng.ts';
 import { featureLevel } from '../../src/format/feature-level.ts';
 import type { Birth, Identity } from '../../src/format/identity.ts';
 import type { EntryId, NodeId } from '../../src/format/types.ts';
+import type { Member } from '../../src/node/member.ts';
 import { openMember } from '../../src/node/open-member.ts';
 import { decideBirth, isListed } from '../../src/server/birth.ts';
-import { loadIdentity, mintIdentity, saveBirth } from '../../src/storage/identity.ts';
+import { MemberKeeper } from '../../src/server/keeper.ts';
 import { openStorage } from '../../src/storage/storage.ts';
 import type { Storage } from '../../src/storage/types.ts';
 import type { PeerSelf } from '../../src/transport/hello.ts';
@@ -20,64 +23,73 @@ import type { Port } from './port.ts';
 import { stream } from './random.ts';
 import type { World } from './world.ts';
 
+/** Resolves once the process serves, or waits to be taken in. */
 export async function launch(world: World, node: SimNode, life: Life): Promise<void> {
-  const { files, name } = node;
-  const stored = await loadIdentity(files);
-  const identity = stored ?? (await mintIdentity(files, name, world.drawId()));
-  if (!life.clock.isOver) await new Launch(world, node, life, identity).begin();
+  await new Launch(world, node, life).begin();
 }
 
 class Launch {
   readonly #world: World;
   readonly #node: SimNode;
   readonly #life: Life;
-  readonly #identity: Identity;
-  readonly #port: Port;
+  readonly #keeper: MemberKeeper<Member>;
   /** There is never a second one. */
   #isBirthChosen = false;
 
-  constructor(world: World, node: SimNode, life: Life, identity: Identity) {
+  constructor(world: World, node: SimNode, life: Life) {
     this.#world = world;
     this.#node = node;
     this.#life = life;
-    this.#identity = identity;
-    this.#port = this.#open();
-  }
-
-  async begin(): Promise<void> {
-    const { birth, memberId } = this.#identity;
-    this.#world.identified(this.#node, memberId);
-    this.#life.port = this.#port;
-    if (birth === null) this.#considerBirth();
-    else await this.#serve(birth);
-  }
-
-  #open(): Port {
-    const { peers, observer, swarm } = this.#world;
-    const { memberId } = this.#identity;
-    const life = this.#life;
-    return peers.open({
-      party: this.#node.name,
-      self: this.#self(),
-      clock: life.clock,
-      random: stream(swarm.seed, `port ${memberId} ${this.#world.clock.events}`),
-      hooks: {
-        onHandshake: () => this.#considerBirth(),
-        onBirth: (birth) => this.#accept(birth),
-        onLost: (said, by) => this.#lost(said, by),
-        onRemoved: () => this.#world.hit('toldRemoved'),
-        onGuest: () => this.#world.hit('guestMet'),
-        onConfiguration: (configuration, index) =>
-          observer.configured(memberId, configuration, index),
-        onFlush: () => {
-          if (life.member !== null) observer.turned(memberId, life.member.status());
-        },
+    const { clock } = life;
+    this.#keeper = new MemberKeeper<Member>({
+      ...{ files: node.files, clock, random: world.idRandom, log: silentLog, name: node.name },
+      mayRejoin: true,
+      open: (identity, birth, onFatal) => this.#openMember(identity, birth, onFatal),
+      host: {
+        opened: (member) => this.#opened(member),
+        repairs: () => this.#gone(),
+        rejoins: async (identity) => this.#rejoins(identity),
+        failed: (error) => this.#failed(error),
       },
     });
   }
 
-  #self(): PeerSelf {
-    const { memberId, name, birth } = this.#identity;
+  async begin(): Promise<void> {
+    const identity = await this.#keeper.load();
+    if (this.#life.clock.isOver) return;
+    const { birth, memberId } = identity;
+    this.#world.identified(this.#node, memberId);
+    const port = this.#openPort(identity);
+    this.#life.port = port;
+    if (birth === null) this.#considerBirth(port);
+    else await this.#keeper.serve(birth);
+  }
+
+  #openPort(identity: Identity): Port {
+    const { peers, observer, swarm } = this.#world;
+    const { clock } = this.#life;
+    const port = peers.open({
+      ...{ party: this.#node.name, self: this.#selfOf(identity), clock },
+      random: stream(swarm.seed, `port ${identity.memberId} ${this.#world.clock.events}`),
+      hooks: {
+        onHandshake: () => this.#considerBirth(port),
+        onBirth: (birth) => this.#accept(port, birth),
+        onLost: (said, by) => this.#lost(said, by),
+        onRemoved: () => this.#world.hit('toldRemoved'),
+        onGuest: () => this.#world.hit('guestMet'),
+        onConfiguration: (configuration, index) =>
+          observer.configured(port.self.memberId, configuration, index),
+        onFlush: () => {
+          const { member } = this.#life;
+          if (member !== null) observer.turned(port.self.memberId, member.status());
+        },
+      },
+    });
+    port.open();
+    return port;
+  }
+
+  #selfOf({ memberId, name, birth }: Identity): PeerSelf {
     const { peerAddress, address: clientAddress } = this.#node;
     const { initialCluster, join } =
       birth === null ? this.#world.acquaintances(this.#node) : { initialCluster: [], join: [] };
@@ -87,25 +99,26 @@ class Launch {
     };
   }
 
-  #considerBirth(): void {
-    if (this.#isBirthChosen || this.#identity.birth !== null) return;
-    const decision = decideBirth(this.#port.self, this.#port.greeted());
-    if (decision.type === 'mint') this.#world.violate(`${this.#node.name} makes a second cluster`);
+  #considerBirth(port: Port): void {
+    if (this.#isBirthChosen || this.#keeper.identity.birth !== null) return;
+    const decision = decideBirth(port.self, port.greeted());
+    if (decision.type === 'mint') this.#world.violate(`${port.self.name} makes a second cluster`);
   }
 
-  #accept(birth: Birth): void {
-    if (this.#isBirthChosen || this.#identity.birth !== null) return;
-    if (!isListed(birth, this.#identity.memberId)) return;
+  #accept(port: Port, birth: Birth): void {
+    const { identity } = this.#keeper;
+    if (this.#isBirthChosen || identity.birth !== null || !isListed(birth, identity.memberId))
+      return;
     this.#isBirthChosen = true;
-    this.#become(birth).catch((error: unknown) => this.#failed(error));
+    this.#become(port, birth).catch((error: unknown) => this.#failed(error));
   }
 
-  async #become(birth: Birth): Promise<void> {
-    await saveBirth(this.#node.files, birth);
+  async #become(port: Port, birth: Birth): Promise<void> {
+    await this.#keeper.become(birth);
     if (this.#life.clock.isOver) return;
     this.#world.hit('joinerBorn');
-    this.#port.become(birth);
-    await this.#serve(birth);
+    port.born(birth);
+    await this.#keeper.serve(birth);
   }
 
   #lost({ term, index }: EntryId, by: string): void {
@@ -113,42 +126,61 @@ class Launch {
     this.#world.violate(`${name} is told by ${by} that it lost entry ${index} of term ${term}`);
   }
 
-  async #serve(birth: Birth): Promise<void> {
+  async #openMember(
+    identity: Identity,
+    birth: Birth,
+    onFatal: (error: unknown) => void,
+  ): Promise<Member> {
     const { swarm, observer, random } = this.#world;
     const { segmentBytes, generationBytesMax, generationAgeMsMax, valueCacheBytesMax } = swarm;
     const { files } = this.#node;
-    const { clock } = this.#life;
-    const { memberId, name } = this.#identity;
-    observer.born(memberId, birth.configuration, birth.configurationIndex);
+    const { clock, port } = this.#life;
+    if (port === null) throw new Error(`${identity.name} has no port`);
+    observer.born(identity.memberId, birth.configuration, birth.configurationIndex);
     const storage = await openStorage({
-      ...{ files, clock, identity: { ...this.#identity, birth } },
-      openLevel: files.openLevel,
+      ...{ files, clock, identity, openLevel: files.openLevel },
       ...{ segmentBytes, generationBytesMax, generationAgeMsMax, valueCacheBytesMax },
       failpoint: (place) => this.#world.reach(this.#node, this.#life, place),
     });
-    if (clock.isOver) return;
-    this.#watch(storage);
+    if (clock.isOver) await never();
+    this.#watch(identity.memberId, storage);
     const member = await openMember({
-      ...{ memberId, name, birth, storage, clock },
-      transport: this.#port,
+      ...{ ...identity, birth, storage, clock, transport: port, onFatal },
       bounds: swarm.bounds,
       random: createPrng(randomBelow(random, 2 ** 32)),
-      onFatal: (error) => this.#failed(error),
     });
-    if (clock.isOver) return;
+    if (clock.isOver) await never();
     this.#life.member = member;
     member.start();
-    this.#life.endpoint = new Endpoint(member, clock, {
+    return member;
+  }
+
+  #opened(member: Member): void {
+    if (this.#life.clock.isOver) return;
+    this.#life.endpoint = new Endpoint(member, this.#life.clock, {
       hit: (probe) => this.#world.hit(probe),
       watched: (client) => this.#world.watched(client),
     });
   }
 
+  /** Nobody is served for now. */
+  #gone(): void {
+    this.#life.endpoint?.reset();
+    this.#life.endpoint = null;
+    this.#life.member = null;
+  }
+
+  #rejoins(identity: Identity): void {
+    this.#world.gaveUp(this.#node);
+    this.#isBirthChosen = false;
+    this.#world.identified(this.#node, identity.memberId);
+    this.#life.port?.become(this.#selfOf(identity));
+  }
+
   /** Sees what the member hands to its disk, and when the disk is done. */
-  #watch(storage: Storage): void {
+  #watch(id: NodeId, storage: Storage): void {
     const world = this.#world;
     const { observer } = world;
-    const id: NodeId = this.#identity.memberId;
     observer.started(id, storage.hardState, storage.start.last.index, storage.entries);
     const append = storage.append.bind(storage);
     storage.append = async (writing) => {
@@ -179,4 +211,9 @@ class Launch {
   #failed(error: unknown): void {
     this.#world.ended(this.#node, this.#life, error);
   }
+}
+
+/** Nothing goes on in a process that has ended. */
+function never(): Promise<void> {
+  return new Promise(() => {});
 }

@@ -34,7 +34,7 @@ export interface Near {
   /** Reaches the far side of a connection once, or never. */
   tell(far: Far, action: () => void): void;
   answered(hello: Hello): void;
-  born(birth: Birth): void;
+  handedBirth(birth: Birth): void;
   removed(index: Index): void;
   lost(said: EntryId, by: string): void;
   unreachable(id: NodeId): void;
@@ -186,7 +186,7 @@ export class Link {
   }
 
   handed(far: Far, birth: Birth): void {
-    if (far === this.#far && this.#state === 'greeted') this.#near.born(birth);
+    if (far === this.#far && this.#state === 'greeted') this.#near.handedBirth(birth);
   }
 
   /** The other side has hung up. */

@@ -40,7 +40,6 @@ export class Peers {
   open(options: Omit<PortOptions, 'wires'>): Port {
     const port = new Port({ ...options, wires: this.#wires });
     this.#ports.set(options.party, port);
-    port.open();
     return port;
   }
 

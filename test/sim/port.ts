@@ -74,7 +74,7 @@ export class Port implements PeerTransport, Near, Far {
   readonly clock: NodeClock;
   readonly random: Random;
   readonly #options: PortOptions;
-  readonly #directory: PeerDirectory;
+  #directory: PeerDirectory;
   readonly #incoming = new Map<NodeId, Incoming>();
   readonly #queue: PeerMessage[] = [];
   #links: readonly Link[] = [];
@@ -105,8 +105,15 @@ export class Port implements PeerTransport, Near, Far {
   }
 
   /** From now on this node belongs to a cluster. */
-  become(birth: Birth): void {
+  born(birth: Birth): void {
     this.#directory.born(birth);
+    this.#beginAnew();
+  }
+
+  /** From now on this node is another member, at the same address. */
+  become(self: PeerSelf): void {
+    this.#directory = new PeerDirectory(self);
+    this.#handlers = null;
     this.#beginAnew();
   }
 
@@ -190,7 +197,7 @@ export class Port implements PeerTransport, Near, Far {
     this.#options.hooks.onHandshake();
   }
 
-  born(birth: Birth): void {
+  handedBirth(birth: Birth): void {
     this.#options.hooks.onBirth(birth);
   }
 
@@ -239,7 +246,7 @@ export class Port implements PeerTransport, Near, Far {
   }
 
   handed(link: Link, birth: Birth): void {
-    if (this.#find(link)?.verdict === 'greet') this.born(birth);
+    if (this.#find(link)?.verdict === 'greet') this.handedBirth(birth);
   }
 
   parted(link: Link): void {

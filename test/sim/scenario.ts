@@ -11,7 +11,7 @@ import type { ErrorCode } from '../../src/base/errors.ts';
 import { History, type Revision } from './checks/history.ts';
 import { Chaos } from './faults/chaos.ts';
 import { fairWeather, type Party } from './network.ts';
-import { isUp, type SimNode } from './node.ts';
+import { appliedBy, isUp, type SimNode } from './node.ts';
 import type { ProbeName } from './probes.ts';
 import { chance, pick, sample, stream } from './random.ts';
 import { drawSwarm } from './swarm.ts';
@@ -371,8 +371,4 @@ class Scenario {
     } while (world.clock.monotonic() < untilMs);
     return false;
   }
-}
-
-function appliedBy(node: SimNode): number {
-  return node.life?.member?.status().appliedIndex ?? 0;
 }

@@ -51,10 +51,11 @@ export class World {
   readonly observer: Observer;
   /** For faults and their times. */
   readonly random: Random;
+  /** For the ids of members. */
+  readonly idRandom: Random;
   readonly probes = new Set<ProbeName>();
   readonly faults = new Map<string, number>();
   readonly #diskRandom: Random;
-  readonly #idRandom: Random;
   readonly #birth: Birth;
   readonly #nodes: SimNode[];
   /** Of every member that ever was: ids never come back. */
@@ -76,8 +77,8 @@ export class World {
     const hit = (probe: ProbeName): void => this.hit(probe);
     this.network = new SimNetwork(this.clock, stream(seed, 'network'), hit);
     this.sockets = new SocketWorld(this.clock, this.network, (address) => this.#lifeAt(address));
-    this.#idRandom = stream(seed, 'birth');
-    this.#birth = mintBirth(drawMembers(swarm.nodes, this.#idRandom), this.#idRandom);
+    this.idRandom = stream(seed, 'birth');
+    this.#birth = mintBirth(drawMembers(swarm.nodes, this.idRandom), this.idRandom);
     this.#nodes = this.#birth.configuration.members.map(({ id, name }) => {
       const node = this.#machine(name);
       this.identified(node, id);
@@ -182,10 +183,6 @@ export class World {
     return this.#labels.get(id) ?? id;
   }
 
-  drawId(): NodeId {
-    return randomId(this.#idRandom);
-  }
-
   /** A process has found, or given, its directory this id. */
   identified(node: SimNode, id: NodeId): void {
     node.id = id;
@@ -198,7 +195,7 @@ export class World {
   /** Every machine becomes a born member and starts. */
   async birth(): Promise<void> {
     for (const node of this.#nodes) {
-      await mintIdentity(node.files, node.name, node.id ?? this.drawId());
+      await mintIdentity(node.files, node.name, node.id as NodeId);
       await saveBirth(node.files, this.#birth);
       this.boot(node);
     }
@@ -214,9 +211,14 @@ export class World {
   /** All that was on the disk is gone, and the process with it. */
   loseDisk(node: SimNode): void {
     this.crash(node, 'power');
+    this.gaveUp(node);
+    node.files = this.#emptyDisk(node.disk, node.power);
+  }
+
+  /** What the member on this machine has promised is forgotten. */
+  gaveUp(node: SimNode): void {
     if (node.id !== null) this.observer.lostDisk(node.id);
     node.id = null;
-    node.files = this.#emptyDisk(node.disk, node.power);
   }
 
   /**
