@@ -112,7 +112,7 @@ export class Member implements MemberApi {
     this.#queries = new Queries(machine, clock, () => this.#governance.report(), failed);
     this.#hub = new WatchHub(this.#queries, this.#guard.clock(clock));
     this.#reads = new Reads(clock, {
-      timeoutMs: timing.requestTimeoutMs,
+      timeoutMs: bounds.requestTimeoutMs,
       behindMs: timing.behindMs,
     });
     this.#views = new ViewStreams(this.#hub, this.#queries, this.#reads);
@@ -291,7 +291,7 @@ export class Member implements MemberApi {
   #createGovernance(): Governance {
     return new Governance({
       ...this.#shared,
-      ...{ timeoutMs: timing.requestTimeoutMs, applicantMs: timing.applicantMs },
+      ...{ timeoutMs: this.#bounds.requestTimeoutMs, applicantMs: timing.applicantMs },
       retryMs: timing.ownChangeRetryMs,
       nextId: () => ++this.#requestId,
       revision: () => this.#machine.revision,

@@ -10,7 +10,6 @@ export const timing = {
   /** While a deadline runs, an entry at least this often. */
   clockEntryMs: 100,
   renewalGatherMs: 20,
-  requestTimeoutMs: 5000,
   /** How long a serializable read waits for this node to catch up. */
   behindMs: 500,
   /** Three election timeouts without a leader: streams are told. */
@@ -40,6 +39,8 @@ export const bounds = {
    * every node messages and a sync, however little is in it.
    */
   entryCommandsWorthwhile: 256,
+  /** So long a write, a linearizable read or a change of the cluster waits for its outcome. */
+  requestTimeoutMs: 5000,
   openCommandsMax: 65_536,
   openBytesMax: 64 * 1024 * 1024,
   entriesPerMessageMax: 1024,

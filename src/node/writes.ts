@@ -38,7 +38,8 @@ export class Writes {
 
   constructor(options: WritesOptions) {
     this.#options = options;
-    this.#proposals = new Proposals({ ...options.bounds, timeoutMs: timing.requestTimeoutMs });
+    const { bounds } = options;
+    this.#proposals = new Proposals({ ...bounds, timeoutMs: bounds.requestTimeoutMs });
     this.#renewals = new Renewals(options.clock, timing.renewalGatherMs, (leaseIds, reply) =>
       this.#add({ type: 'leaseKeepAlive', leaseIds }, reply),
     );

@@ -3,8 +3,8 @@
  * submitted, and the answers of one turn leave together. The words are those of the shipped server.
  */
 import type { Clock } from '../../src/base/clock.ts';
-import { RollcallError } from '../../src/base/errors.ts';
-import type { MemberApi } from '../../src/node/types.ts';
+import { type ErrorCode, RollcallError } from '../../src/base/errors.ts';
+import type { MemberApi, Request } from '../../src/node/types.ts';
 import {
   isRead,
   type MemberMethod,
@@ -29,6 +29,8 @@ import type { Answering, Served } from './sockets.ts';
 export interface EndpointWitness {
   hit(probe: ProbeName): void;
   watched(client: string): void;
+  /** The member says that the request surely had no effect. */
+  refused(request: Request, code: ErrorCode): void;
 }
 
 const pushMs = 1000;
@@ -157,9 +159,11 @@ class Connection {
   }
 
   #submit(id: number, method: MemberMethod, params: unknown): void {
-    this.#member.submit(requestOf(method, params), (outcome) => {
+    const request = requestOf(method, params);
+    this.#member.submit(request, (outcome) => {
       if (this.#isOver) return;
       if (outcome instanceof RollcallError) {
+        if (outcome.definite) this.#witness.refused(request, outcome.code);
         this.#fail(id, outcome);
         return;
       }

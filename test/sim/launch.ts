@@ -17,6 +17,7 @@ import { MemberKeeper } from '../../src/server/keeper.ts';
 import { openStorage } from '../../src/storage/storage.ts';
 import type { Storage } from '../../src/storage/types.ts';
 import type { PeerSelf } from '../../src/transport/hello.ts';
+import { deniesEntry, valuesOf } from './checks/written.ts';
 import { Endpoint } from './endpoint.ts';
 import type { Life, SimNode } from './node.ts';
 import type { Port } from './port.ts';
@@ -160,6 +161,10 @@ class Launch {
     this.#life.endpoint = new Endpoint(member, this.#life.clock, {
       hit: (probe) => this.#world.hit(probe),
       watched: (client) => this.#world.watched(client),
+      refused: (request, code) => {
+        if (!deniesEntry(code)) return;
+        this.#world.observer.refused(member.status().memberId, valuesOf(request), code);
+      },
     });
   }
 

@@ -13,7 +13,9 @@ const timeout = 120_000;
 
 test('each mutant has exactly one place in the code that ships, and changes it', () => {
   for (const mutant of mutants) {
-    expect(mutant.file).toMatch(/^src\/(raft|storage|node|state-machine|registry|lease|mvcc)\//);
+    expect(mutant.file).toMatch(
+      /^src\/(raft|storage|node|state-machine|registry|lease|mvcc|client)\//,
+    );
     const source = readFileSync(join(root, mutant.file), 'utf8');
     expect(mutated(mutant, source), mutant.name).not.toBe(source);
   }

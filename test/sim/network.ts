@@ -48,12 +48,21 @@ interface Link {
 
 /** What a clogged link holds at most; more is lost. */
 const heldMax = 200;
+/** The newest frames that a record keeps. */
+const recordedMax = 200;
+
+/** Frames to one party, to be delivered once more. */
+export interface Recording {
+  replay(): void;
+  stop(): void;
+}
 
 export class SimNetwork {
   readonly #clock: VirtualClock;
   readonly #random: Random;
   readonly #hit: (probe: ProbeName) => void;
   readonly #links = new Map<string, Link>();
+  readonly #records = new Map<Party, Set<(() => void)[]>>();
   weather: Weather = fairWeather;
 
   constructor(clock: VirtualClock, random: Random, hit: (probe: ProbeName) => void) {
@@ -95,6 +104,21 @@ export class SimNetwork {
     });
   }
 
+  /** Keeps what is sent to the party from now on. What is on a cut link when it is replayed is lost. */
+  record(to: Party): Recording {
+    const kept: (() => void)[] = [];
+    const records = this.#records.get(to) ?? new Set();
+    this.#records.set(to, records.add(kept));
+    return {
+      replay: () => {
+        for (const send of kept.splice(0)) send();
+      },
+      stop: () => {
+        records.delete(kept);
+      },
+    };
+  }
+
   delayMs(): number {
     const { delayMsMin, delayMsMean, tail, tailMs } = this.weather;
     const delay = delayMsMin - Math.log(1 - this.#random()) * delayMsMean;
@@ -113,6 +137,7 @@ export class SimNetwork {
   datagram(from: Party, to: Party, deliver: () => void): void {
     const link = this.#link(from, to);
     const { loss, repeat, replay, replayMs } = this.weather;
+    this.#keep(link, deliver);
     if (link.cuts > 0 || (loss > 0 && this.#random() < loss)) return;
     const order = ++link.sent;
     this.#send(link, this.delayMs(), () => {
@@ -130,6 +155,18 @@ export class SimNetwork {
       this.#send(link, this.#random() * replayMs, () => {
         this.#hit('replayDelivered');
         deliver();
+      });
+    }
+  }
+
+  #keep(link: Link, deliver: () => void): void {
+    for (const kept of this.#records.get(link.to) ?? []) {
+      if (kept.length === recordedMax) kept.shift();
+      kept.push(() => {
+        this.#send(link, this.delayMs(), () => {
+          this.#hit('replayDelivered');
+          deliver();
+        });
       });
     }
   }

@@ -131,11 +131,12 @@ class Scenario {
         }
       });
     }
-    void this.#open().then((session) => this.#work.push(readRegisters(session)));
+    void this.#open().then((session) => this.#work.push(readRegisters(session, false)));
     for (const node of this.#world.nodes) {
       void this.#open(`w${node.name}`, [node.address]).then((session) => {
         this.#watchers.push(Watcher.begin(session, session.random, 'anywhere'));
         this.#instances.follow(session);
+        this.#work.push(readRegisters(session, true));
       });
     }
   }

@@ -73,6 +73,7 @@ const boundExtremes: { readonly [name in keyof Bounds]?: readonly number[] } = {
   inflightMessagesMax: [1, 5],
   inflightBytesMax: [1, 1000],
   logBytesPerCut: [1, 1000, 50_000],
+  requestTimeoutMs: [250, 1000],
 };
 
 /** Log is given up soon, so that whoever is behind has to take over a state. */

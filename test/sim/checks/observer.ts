@@ -28,6 +28,7 @@ import {
 } from './configurations.ts';
 import { type Mark, Mirror } from './mirror.ts';
 import { Words } from './words.ts';
+import { Written } from './written.ts';
 
 export interface ObserverOptions {
   readonly configuration: Configuration;
@@ -65,6 +66,7 @@ export class Observer {
   /** The term of whoever first knew of each; by index − 1. It was committed in that term or before. */
   readonly #committedIn: Term[] = [];
   readonly #digests = new Map<Index, string>();
+  readonly #written = new Written();
   /** When each revision first stood in any member's state; by revision. */
   readonly #revisionTimes: number[] = [];
 
@@ -225,8 +227,7 @@ export class Observer {
     }
     if (marks.length >= 20) this.#options.hit('largeAppend');
     for (const [at, mark] of marks.entries()) {
-      const { index } = append.entries[at] as Entry;
-      this.#match(id, index, mark);
+      this.#match(id, append.entries[at] as Entry, mark);
     }
   }
 
@@ -240,6 +241,20 @@ export class Observer {
     if (known === undefined) this.#digests.set(index, digest);
     else if (known !== digest) {
       this.#violate(id, `its state at ${index} has digest ${digest}, another one's ${known}`);
+    }
+  }
+
+  /** A member tells a client that its write of `values` surely did not happen, nor ever will. */
+  refused(id: NodeId, values: readonly string[], code: string): void {
+    for (const { term, index, chain } of values.flatMap((value) => this.#written.placesOf(value))) {
+      const what = `says ${code}, definite, of ${values.join(' ')} in entry ${index} of term ${term}`;
+      const committed = this.#committed[index - 1];
+      if (committed?.chain === chain) this.#violate(id, `${what}, which is committed`);
+      if (committed !== undefined) continue;
+      const holder = [...this.#members].find(([, { mirror }]) => mirror.at(index)?.chain === chain);
+      if (holder !== undefined) {
+        this.#violate(id, `${what}, which ${this.#options.nameOf(holder[0])} may yet commit`);
+      }
     }
   }
 
@@ -417,11 +432,14 @@ export class Observer {
     if (this.#committed.length - appliedIndex >= 100) this.#options.hit('followerFarBehind');
   }
 
-  #match(id: NodeId, index: Index, mark: Mark): void {
+  #match(id: NodeId, entry: Entry, mark: Mark): void {
+    const { index } = entry;
     const name = key(mark.term, index);
     const known = this.#chains.get(name);
-    if (known === undefined) this.#chains.set(name, mark.chain);
-    else if (known !== mark.chain) {
+    if (known === undefined) {
+      this.#chains.set(name, mark.chain);
+      this.#written.entered(entry, mark.chain);
+    } else if (known !== mark.chain) {
       this.#violate(id, `its log up to ${index} of term ${mark.term} is not the known one`);
     }
   }

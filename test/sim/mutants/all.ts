@@ -1,3 +1,4 @@
+import { client } from './client.ts';
 import { elections } from './elections.ts';
 import { membership } from './membership.ts';
 import type { Mutant } from './mutant.ts';
@@ -15,4 +16,5 @@ export const mutants: readonly Mutant[] = [
   ...stateAndWatches,
   ...membership,
   ...statesAndOldLog,
+  ...client,
 ];

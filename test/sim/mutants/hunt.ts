@@ -16,7 +16,7 @@ export interface HuntOptions {
 
 export interface HuntResult {
   readonly mutant: Mutant;
-  /** The first seed that fails with the mutant and not without it; null if there is none. */
+  /** One that fails with the mutant and not without it; null if there is none. */
   readonly seed: number | null;
   /** What failed, in the first line of its own words. */
   readonly caughtBy: string;
@@ -35,21 +35,18 @@ export class Hunt {
     this.#options = options;
   }
 
-  /** Runs seed after seed on the mutant, which was compiled to `js`, until one catches it. */
-  async run(mutant: Mutant, js: string): Promise<HuntResult> {
-    const { tree, from, seeds, onUnsound } = this.#options;
+  /**
+   * Runs seed after seed on the mutant, which was compiled to `js`, until one catches it; first of all
+   * `hopeful`, which did before.
+   */
+  async run(mutant: Mutant, js: string, hopeful: number | null = null): Promise<HuntResult> {
+    const { from, seeds } = this.#options;
     const startedAtMs = performance.now();
-    let next = from;
     let found: Failure | null = null;
-    while (found === null && next < from + seeds && !this.#isStopped) {
-      await tree.replace(mutant.file, js);
-      const failure = await this.#firstFailure(next, from + seeds);
-      if (failure === null) break;
-      next = failure.seed + 1;
-      await tree.restore();
-      if ((await this.#firstFailure(failure.seed, next)) === null) found = failure;
-      else onUnsound(failure.seed);
+    if (hopeful !== null && hopeful >= from && hopeful < from + seeds) {
+      found = await this.#search(mutant, js, hopeful, hopeful + 1);
     }
+    found ??= await this.#search(mutant, js, from, from + seeds);
     return {
       mutant,
       seed: found?.seed ?? null,
@@ -62,6 +59,22 @@ export class Hunt {
   stop(): void {
     this.#isStopped = true;
     this.#pool?.close();
+  }
+
+  /** The first seed from `from` on, below `end`, that fails with the mutant and not without it. */
+  async #search(mutant: Mutant, js: string, from: number, end: number): Promise<Failure | null> {
+    const { tree, onUnsound } = this.#options;
+    let next = from;
+    while (next < end && !this.#isStopped) {
+      await tree.replace(mutant.file, js);
+      const failure = await this.#firstFailure(next, end);
+      if (failure === null) return null;
+      next = failure.seed + 1;
+      await tree.restore();
+      if ((await this.#firstFailure(failure.seed, next)) === null) return failure;
+      onUnsound(failure.seed);
+    }
+    return null;
   }
 
   /** The lowest failing seed from `from` on, below `end`. */

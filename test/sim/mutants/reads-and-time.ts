@@ -98,4 +98,43 @@ export const readsAndTime: readonly Mutant[] = [
     story: 'A restart forgets which keys belong to a lease, so that they outlive it on that node.',
     shownBy: ['restart'],
   },
+  {
+    name: 'deadlines-do-not-move-the-clock',
+    file: 'src/node/member.ts',
+    find: 'return this.#machine.deadlinesPending && elapsedMs >= timing.clockEntryMs;',
+    replace: 'return false;',
+    story:
+      'Nothing goes on with the time of the log, nor with what it has ended, until somebody writes.',
+    shownBy: [],
+  },
+  {
+    name: 'expiry-not-finished',
+    file: 'src/state-machine/state-machine.ts',
+    find: `if (lease === null) return;
+      const cause`,
+    replace: `if (lease === null || revisions.length > 0) return;
+      const cause`,
+    story: 'Of leases that end at once only the first loses its keys with an entry.',
+    shownBy: [],
+  },
+  {
+    name: 'lease-ids-rounded',
+    file: 'src/state-machine/record-codec.ts',
+    find: `const high = Number.parseInt(leaseId.slice(0, 8), 16);
+  const low = Number.parseInt(leaseId.slice(8), 16);`,
+    replace: `const id = Number.parseInt(leaseId, 16);
+  const high = Math.floor(id / 2 ** 32);
+  const low = id % 2 ** 32;`,
+    story: 'The id of a lease goes through a number, which has 53 bits.',
+    shownBy: ['restart'],
+  },
+  {
+    name: 'time-before-leading-counts',
+    file: 'src/lease/log-time.ts',
+    find: `this.#timeMs = newestMs;
+    this.#seenMs = monotonicMs;`,
+    replace: 'this.#timeMs = newestMs;',
+    story: 'A new leader lets leases grow older by the time in which nobody led.',
+    shownBy: ['leader change', 'partition'],
+  },
 ];

@@ -101,4 +101,48 @@ export const stateAndWatches: readonly Mutant[] = [
     story: 'Watches do not see what a received state holds beyond the one before.',
     shownBy: ['partition', 'state received'],
   },
+  {
+    name: 'leases-forgotten-by-restart',
+    file: 'src/state-machine/state.ts',
+    find: `if (record.type === 'lease') this.#loadLease(record);
+    else this.#loadIndex(record);`,
+    replace: `if (record.type !== 'lease') this.#loadIndex(record);`,
+    story: 'Who restarts, or takes over a state, has its keys but not its leases.',
+    shownBy: ['restart'],
+  },
+  {
+    name: 'revisions-restart-from-the-log',
+    file: 'src/state-machine/state.ts',
+    find: 'this.revision = header.revision;',
+    replace: 'this.revision = Math.max(header.revision, header.applied.index);',
+    story: 'After a restart revisions go on from the position in the log.',
+    shownBy: ['restart'],
+  },
+  {
+    name: 'view-begins-one-too-late',
+    file: 'src/node/view-streams.ts',
+    find: 'from: revision + 1, previous: false }',
+    replace: 'from: revision + 2, previous: false }',
+    story: 'What changes right after a view was given is missing from it.',
+    shownBy: ['concurrent requests'],
+  },
+  {
+    name: 'compare-sees-the-first-version',
+    file: 'src/mvcc/compare.ts',
+    find: 'return satisfies(compare.operator, pair[compare.target] - compare.number);',
+    replace: `const seen = compare.target === 'modRevision' ? pair.createRevision : pair[compare.target];
+      return satisfies(compare.operator, seen - compare.number);`,
+    story: 'A transaction compares with an older state than the one that it changes.',
+    shownBy: ['concurrent requests'],
+  },
+  {
+    name: 'leadership-lost-called-definite',
+    file: 'src/node/proposals.ts',
+    find: `this.#answerAll(overwritten, new RollcallError('leadershipLost', message));`,
+    replace: `const refusal = new RollcallError('leadershipLost', message, { definite: true });
+      this.#answerAll(overwritten, refusal);`,
+    story:
+      'A write whose place this node has given away counts as not done, though others hold it.',
+    shownBy: ['leader change', 'partition'],
+  },
 ];

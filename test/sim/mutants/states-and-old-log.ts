@@ -62,4 +62,31 @@ export const statesAndOldLog: readonly Mutant[] = [
     story: 'A follower that is far behind is sent entries that were replaced.',
     shownBy: ['leader change', 'partition'],
   },
+  {
+    name: 'state-taken-in-an-old-term',
+    file: 'src/raft/snapshots.ts',
+    find: 'if (term > core.currentTerm) core.becomeFollower(term, null);',
+    replace: '',
+    story: 'Who has taken over a state tells a leader from before it that it holds the same log.',
+    shownBy: ['leader change', 'state received'],
+  },
+  {
+    name: 'offered-state-counts-as-held',
+    file: 'src/raft/snapshots.ts',
+    find: 'core.promises.oweAcknowledgement(message.from, core.commitIndex);',
+    replace: `core.promises.oweAcknowledgement(
+    message.from,
+    Math.max(core.commitIndex, Math.min(last.index, core.log.lastIndex)),
+  );`,
+    story: 'A follower acknowledges its own entries up to where a state is offered.',
+    shownBy: ['leader change', 'state received'],
+  },
+  {
+    name: 'owed-log-given-up',
+    file: 'src/node/log-retention.ts',
+    find: 'return Math.min(index, owed ?? Number.POSITIVE_INFINITY);',
+    replace: 'return index;',
+    story: 'The log after a state that is on its way is given up, so that it takes another state.',
+    shownBy: ['state received', 'slow disk'],
+  },
 ];

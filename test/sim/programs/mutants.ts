@@ -8,6 +8,7 @@ import { mutants } from '../mutants/all.ts';
 import { MutantCompiler } from '../mutants/compiler.ts';
 import { Hunt, type HuntResult } from '../mutants/hunt.ts';
 import type { Mutant } from '../mutants/mutant.ts';
+import { Results } from '../mutants/results.ts';
 import { MutantTree } from '../mutants/tree.ts';
 import { Progress } from '../progress.ts';
 
@@ -22,18 +23,20 @@ seed by seed until one fails that does not fail without the bug. The project its
   --workers N    processes (one for each core)
   --seed N       with one mutant: run this one seed on it, as \`npm run sim\` does
   --trace FILE   with --seed: write what happens, event by event
+  --results FILE what earlier hunts found: the seed that caught a mutant is tried first; new results are added
+  --markdown     print what --results knows as the table of test/sim/README.md
   --list         say what the mutants are
   --help         this text
 
 Ends with 1 if a mutant survived.`;
 
 const root = fileURLToPath(new URL('../../../../', import.meta.url));
-const caughtByLengthMax = 120;
 
 interface Options {
   readonly from: number;
   readonly seeds: number;
   readonly workers: number;
+  readonly results: Results;
 }
 
 async function main(): Promise<number> {
@@ -45,6 +48,8 @@ async function main(): Promise<number> {
       workers: { type: 'string' },
       seed: { type: 'string' },
       trace: { type: 'string' },
+      results: { type: 'string' },
+      markdown: { type: 'boolean' },
       list: { type: 'boolean' },
       help: { type: 'boolean', short: 'h' },
     },
@@ -58,6 +63,11 @@ async function main(): Promise<number> {
     for (const mutant of wanted) console.log(description(mutant));
     return 0;
   }
+  const results = new Results(values.results ?? null);
+  if (values.markdown) {
+    console.log(results.markdown(wanted));
+    return 0;
+  }
   if (values.seed !== undefined) {
     const [mutant, ...others] = wanted;
     if (mutant === undefined || others.length > 0) throw new Error('--seed needs one --only');
@@ -66,6 +76,7 @@ async function main(): Promise<number> {
   return await huntAll(wanted, {
     from: whole(values.from ?? '1'),
     seeds: whole(values.seeds ?? '500'),
+    results,
     workers: values.workers === undefined ? availableParallelism() : whole(values.workers),
   });
 }
@@ -121,9 +132,10 @@ async function huntAll(wanted: readonly Mutant[], options: Options): Promise<num
   try {
     for (const { mutant, js } of compiled) {
       name = mutant.name;
-      const result = await hunt.run(mutant, js);
+      const result = await hunt.run(mutant, js, options.results.seedOf(mutant));
       if (isInterrupted) break;
       results.push(result);
+      options.results.add(result);
       progress.say(outcome(result));
       progress.advance(() => name);
     }
@@ -131,10 +143,10 @@ async function huntAll(wanted: readonly Mutant[], options: Options): Promise<num
     await tree.remove();
     progress.end();
   }
-  console.log(table(results));
   if (isInterrupted) return 130;
   const survivors = results.filter(({ seed }) => seed === null);
   console.log(`${results.length - survivors.length} of ${results.length} mutants were caught.`);
+  for (const { mutant } of survivors) console.log(`Survived: ${mutant.name}`);
   return survivors.length === 0 ? 0 : 1;
 }
 
@@ -142,22 +154,6 @@ function outcome({ mutant, seed, caughtBy, seconds }: HuntResult): string {
   const time = `${seconds.toFixed(1)} s`;
   if (seed === null) return `${mutant.name}: survived (${time})`;
   return `${mutant.name}: caught by seed ${seed} (${time}): ${caughtBy}`;
-}
-
-/** As a table of Markdown. */
-function table(results: readonly HuntResult[]): string {
-  const rows = results.map(({ mutant, seed, caughtBy, seconds }) => [
-    mutant.name,
-    seed === null ? 'survived' : String(seed),
-    caughtBy.replaceAll('|', '¦').slice(0, caughtByLengthMax),
-    seconds.toFixed(1),
-  ]);
-  const lines = [
-    ['Mutant', 'Seed', 'What caught it', 'Seconds'],
-    ['---', '--:', '---', '--:'],
-    ...rows,
-  ];
-  return lines.map((cells) => `| ${cells.join(' | ')} |`).join('\n');
 }
 
 function whole(text: string): number {

@@ -5,7 +5,7 @@
 import { RollcallError } from '../../../src/base/errors.ts';
 import { randomBelow } from '../../../src/base/prng.ts';
 import type { Revision } from '../checks/history.ts';
-import { between, pick } from '../random.ts';
+import { between, chance, pick } from '../random.ts';
 import type { World } from '../world.ts';
 import { changesOnly, differs, reading } from './registers.ts';
 import { pairOrNull, type Session } from './session.ts';
@@ -90,11 +90,14 @@ export class Leases {
     const { world, client, random } = session;
     const ttlMs = Math.floor(between(random, 500, 1200));
     const sentMs = world.clock.monotonic();
+    const linked = chance(random, 0.5) ? useBadLink(session, ttlMs) : null;
     const lease = await client.lease({ ttlMs }).catch(expectedOnly);
-    if (lease === null) return;
+    if (lease === null) return await (linked ?? undefined);
     const held = this.#hold(session, lease.id, ttlMs, sentMs);
-    await this.#putUnder(session, lease.id);
-    const endMs = world.clock.monotonic() + between(random, 300, 3000);
+    // It is relied upon from the first moment on, whatever else is waited for.
+    const putting = this.#putUnder(session, lease.id);
+    const heldMs = linked === null ? between(random, 300, 3000) : 2 * ttlMs;
+    const endMs = world.clock.monotonic() + heldMs;
     while (world.clock.monotonic() < endMs && lease.loss === null && !session.isStopped) {
       await world.sleep(20);
       // By the holder's own clock, which may be as wrong as the leader's.
@@ -103,6 +106,7 @@ export class Leases {
         held.safeUntilMs = Math.max(held.safeUntilMs, world.clock.monotonic() - slackMs);
       }
     }
+    await Promise.all([putting, linked]);
     if (random() < 0.5) {
       held.revokedFromMs = world.clock.monotonic();
       await lease.revoke().catch(expectedOnly);
@@ -160,6 +164,23 @@ export class Leases {
   #livesUntil(sentMs: number, ttlMs: number): number {
     return sentMs + ttlMs / (1 + this.#world.swarm.drift) - 2;
   }
+}
+
+/**
+ * The answer to its grant or its first renewal comes late, and soon after no other one gets through for
+ * longer than the lease lives: then it shows for how long its holder relies on it.
+ */
+async function useBadLink(session: Session, ttlMs: number): Promise<void> {
+  const { world, random } = session;
+  const isOfRenewal = chance(random, 0.5);
+  await world.sleep((isOfRenewal ? ttlMs / 3 : 0) + between(random, 1, 15));
+  const mend = session.cutOff();
+  await world.sleep(ttlMs * between(random, 0.15, isOfRenewal ? 0.35 : 0.8));
+  mend();
+  await world.sleep(between(random, 80, 160));
+  const mendAgain = session.cutOff();
+  await world.sleep(ttlMs * between(random, 1, 1.5));
+  mendAgain();
 }
 
 function expectedOnly(error: unknown): null {

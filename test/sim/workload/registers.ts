@@ -3,8 +3,11 @@ import { type ErrorCode, RollcallError } from '../../../src/base/errors.ts';
 import { randomBelow } from '../../../src/base/prng.ts';
 import { compare, operation } from '../../../src/client/txn.ts';
 import { type Answer, equalPairs, type Moment, type Pair, show } from '../checks/history.ts';
-import { chance } from '../random.ts';
+import { chance, exponential } from '../random.ts';
 import { pairOrNull, type Session } from './session.ts';
+
+const readEveryMs = 30;
+const readsOpenMax = 10;
 
 export async function useRegisters(session: Session): Promise<void> {
   const { random, world } = session;
@@ -35,15 +38,24 @@ export async function useRegisters(session: Session): Promise<void> {
 }
 
 /**
- * Only reads, so that a leader which has lost its majority meets somebody who is not held up by a write
- * of its own: nobody else would notice that it answers from an old state.
+ * Only reads, and none waits for those before. A leader that has lost its majority holds up whoever has a
+ * request open, and does wrong to nobody by that; it takes a read that begins after another one leads to
+ * notice that it answers from an old state. With `onlyLeaders` none is asked of a node that does not
+ * believe to lead.
  */
-export async function readRegisters(session: Session): Promise<void> {
-  const { random, world } = session;
+export async function readRegisters(session: Session, onlyLeaders: boolean): Promise<void> {
+  const { random, world, client } = session;
+  const open = new Set<Promise<unknown>>();
   while (!session.isStopped) {
-    await get(session, `r/${randomBelow(random, world.swarm.keys)}`, false);
-    await session.think();
+    const mayAsk = !onlyLeaders || client.endpoints.some(({ leads }) => leads);
+    if (mayAsk && open.size < readsOpenMax) {
+      const read = get(session, `r/${randomBelow(random, world.swarm.keys)}`, false);
+      open.add(read);
+      void read.then(() => open.delete(read));
+    }
+    await world.sleep(exponential(random, readEveryMs));
   }
+  await Promise.all(open);
 }
 
 /** Null when it was acknowledged. */

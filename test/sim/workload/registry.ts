@@ -2,7 +2,7 @@
 import { RollcallError } from '../../../src/base/errors.ts';
 import { randomBelow } from '../../../src/base/prng.ts';
 import type { ServiceView } from '../../../src/client/service-view.ts';
-import { between } from '../random.ts';
+import { between, chance } from '../random.ts';
 import type { World } from '../world.ts';
 import type { Session } from './session.ts';
 
@@ -15,7 +15,8 @@ export class Instances {
   readonly #views: { readonly session: Session; readonly view: ServiceView }[] = [];
   /** Registered for sure and not taken back. */
   readonly #present = new Set<string>();
-  readonly #gone = new Set<string>();
+  /** When each was known to be deregistered, in true time. */
+  readonly #goneAtMs = new Map<string, number>();
 
   constructor(world: World) {
     this.#world = world;
@@ -38,7 +39,8 @@ export class Instances {
       registration.on('restored', () => world.hit('instanceRestored'));
       this.#present.add(id);
       world.trace.say(session.name, () => `registered ${id}`);
-      await world.sleep(between(random, 200, 5000));
+      if (chance(random, 0.4)) await loseAndReturn(session, ttlMs);
+      else await world.sleep(between(random, 200, 5000));
       // What is not taken back stays until the end.
       if (session.isStopped) return;
       this.#present.delete(id);
@@ -46,7 +48,7 @@ export class Instances {
         () => true,
         () => false,
       );
-      if (isGone) this.#gone.add(id);
+      if (isGone) this.#goneAtMs.set(id, world.clock.monotonic());
       await session.think();
     }
   }
@@ -54,7 +56,8 @@ export class Instances {
   follow(session: Session): void {
     const view = session.client.registry.discover(service);
     this.#views.push({ session, view });
-    view.on('change', ({ revision, removed }) => {
+    view.on('change', ({ revision, added, removed }) => {
+      for (const { id } of added) this.#appeared(session.name, id, revision);
       if (removed.some(({ reason }) => reason === 'expired')) this.#world.hit('instanceExpired');
       this.#saw(session.name, revision, view);
     });
@@ -68,7 +71,7 @@ export class Instances {
       if (!truth.includes(id)) return `${id} is registered, but not in the registry at ${revision}`;
     }
     for (const id of truth) {
-      if (this.#gone.has(id))
+      if (this.#goneAtMs.has(id))
         return `${id} was deregistered, but is in the registry at ${revision}`;
     }
     for (const { session: owner, view } of this.#views) {
@@ -76,6 +79,15 @@ export class Instances {
       if (told !== truth.join()) return `${owner.name} sees ${told} instead of ${truth.join()}`;
     }
     return null;
+  }
+
+  /** What was deregistered stays away, also until its lease would have ended. */
+  #appeared(who: string, id: string, revision: number): void {
+    const goneAtMs = this.#goneAtMs.get(id) ?? Number.POSITIVE_INFINITY;
+    const atMs = this.#world.observer.revisionTimeMs(revision);
+    if (atMs <= goneAtMs) return;
+    const times = `${atMs.toFixed(1)} ms, after it was deregistered at ${goneAtMs.toFixed(1)} ms`;
+    this.#world.violate(`${who} sees ${id} at ${revision} of ${times}`);
   }
 
   #saw(who: string, revision: number, view: ServiceView): void {
@@ -86,6 +98,15 @@ export class Instances {
       this.#world.violate(`${who} sees ${ids} at ${revision}, another one saw ${known}`);
     }
   }
+}
+
+/** Out of reach until its lease has ended, or nearly; what happens then races with what follows. */
+async function loseAndReturn(session: Session, ttlMs: number): Promise<void> {
+  const { world, random } = session;
+  const mend = session.cutOff();
+  await world.sleep(ttlMs * between(random, 0.8, 1.6));
+  mend();
+  await world.sleep(between(random, 0, 300));
 }
 
 function idsOf(view: ServiceView): string {

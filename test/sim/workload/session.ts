@@ -42,6 +42,7 @@ export class Session {
     options: {
       readonly history: History;
       readonly random: Random;
+      /** One: it stays with that node, whatever others it hears of. */
       readonly endpoints: readonly string[];
       readonly requestTimeoutMs?: number;
     },
@@ -54,7 +55,7 @@ export class Session {
       try {
         const client = await connectThrough(
           { clock, random, dial },
-          { endpoints, requestTimeoutMs },
+          { endpoints, requestTimeoutMs, learnEndpoints: endpoints.length > 1 },
         );
         return new Session(world, name, client, clock, random, history);
       } catch (error) {
@@ -67,6 +68,18 @@ export class Session {
   /** A value that nobody else ever writes. */
   mark(): string {
     return `${this.name}.${++this.#marks}`;
+  }
+
+  /** Nothing gets from here to any node, or back. Returns the way to mend it. */
+  cutOff(): () => void {
+    const { network, nodes } = this.world;
+    const mends = nodes.flatMap(({ name }) => [
+      network.cut(this.name, name),
+      network.cut(name, this.name),
+    ]);
+    return () => {
+      for (const mend of mends) mend();
+    };
   }
 
   think(): Promise<void> {
