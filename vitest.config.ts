@@ -24,14 +24,14 @@ export default defineConfig({
         },
       },
       {
-        // Real processes that share the disk and the cores: after all others, one file at a time.
+        // Real processes that share the disk and the cores: after all others, two files at a time.
         test: {
           ...shared,
           name: 'e2e',
           include: ['test/e2e/**/*.test.ts'],
           testTimeout: 120_000,
           hookTimeout: 60_000,
-          fileParallelism: false,
+          maxWorkers: 2,
           sequence: { groupOrder: 2 },
         },
       },

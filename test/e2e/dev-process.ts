@@ -1,6 +1,5 @@
 /** `rollcall dev` as a process, started by itself or by npm, for tests that signal it and its nodes. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { createServer } from 'node:net';
 import { resolve } from 'node:path';
 import { eventually, program } from './cluster.ts';
 
@@ -78,22 +77,4 @@ export function isAlive(pid: number): boolean {
   } catch {
     return false;
   }
-}
-
-/** The first port of a block in which the nodes' ports were free a moment ago. */
-export function freeBlock(): Promise<number> {
-  return eventually('free ports', async () => {
-    const first = 20_000 + Math.floor(Math.random() * 20_000);
-    const ports = [0, 1, 10, 11, 20, 21].map((offset) => first + offset);
-    const free = await Promise.all(ports.map(isFree));
-    return free.every(Boolean) && first;
-  });
-}
-
-function isFree(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const server = createServer();
-    server.once('error', () => resolve(false));
-    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
-  });
 }

@@ -7,7 +7,8 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { connect, endpointStatuses } from '../../src/client/index.ts';
 import { eventually } from './cluster.ts';
-import { Dev, type DevDocument, freeBlock, isAlive, npmStart } from './dev-process.ts';
+import { Dev, type DevDocument, isAlive, npmStart } from './dev-process.ts';
+import { freeBlock } from './ports.ts';
 
 let directory = '';
 let port = 0;
