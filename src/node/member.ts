@@ -245,7 +245,8 @@ export class Member implements MemberApi {
   }
 
   ready(): boolean {
-    return this.#leadership.leaderId !== null && this.#applier.last.index >= this.#readyIndex;
+    const isUpToDate = this.#applier.last.index >= this.#readyIndex && this.#refusal() === null;
+    return this.#leadership.leaderId !== null && isUpToDate;
   }
 
   onStatusChange(listener: () => void): () => void {

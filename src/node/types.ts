@@ -230,7 +230,7 @@ export interface MemberApi {
   watchService(request: ServiceWatchRequest, sink: ViewSink): StreamHandle;
   backup(request: BackupRequest, sink: BackupSink): StreamHandle;
   status(): MemberStatus;
-  /** Knows a leader and has applied up to what was committed when it learned of it. */
+  /** Serves, knows a leader and has applied up to what was committed when it learned of it. */
   ready(): boolean;
   /** Calls back whenever role, term, leader or incarnation changed. Returns the way to stop that. */
   onStatusChange(listener: () => void): () => void;

@@ -140,9 +140,10 @@ export function fillValueRecord(record: Uint8Array, value: Uint8Array): void {
   record.set(value, 1);
 }
 
+/** Of a value that the index knows: what speaks of another version is damage, as nothing newer was written. */
 export function decodeValueRecord(bytes: Uint8Array): Uint8Array {
   if (bytes.length === 0) throw damagedState('Damaged value record: empty');
-  expectVersion(bytes[0] as number, valueVersion, 'value record');
+  if (bytes[0] !== valueVersion) throw damagedState(`Damaged value record: version ${bytes[0]}`);
   return bytes.subarray(1);
 }
 

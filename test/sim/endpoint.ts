@@ -25,6 +25,13 @@ import { type Method, methods, type Parameters } from '../../src/wire/methods.ts
 import type { ProbeName } from './probes.ts';
 import type { Answering, Served } from './sockets.ts';
 
+/** The member behind the port, which may go and be another one later. */
+export interface EndpointProvider {
+  member(): MemberApi | null;
+  memberId(): string;
+  readonly name: string;
+}
+
 /** What a run wants to know of the requests. */
 export interface EndpointWitness {
   hit(probe: ProbeName): void;
@@ -36,22 +43,31 @@ export interface EndpointWitness {
 const pushMs = 1000;
 
 export class Endpoint {
-  readonly #member: MemberApi;
+  readonly #provider: EndpointProvider;
   readonly #clock: Clock;
   readonly #witness: EndpointWitness;
   readonly #connections = new Set<Connection>();
+  #stopListening: () => void = () => {};
   #pushDue = false;
 
-  constructor(member: MemberApi, clock: Clock, witness: EndpointWitness) {
-    this.#member = member;
+  constructor(provider: EndpointProvider, clock: Clock, witness: EndpointWitness) {
+    this.#provider = provider;
     this.#clock = clock;
     this.#witness = witness;
-    member.onStatusChange(() => this.#statusChanged());
+    this.memberChanged();
     this.#scheduleTick();
   }
 
+  /** To be called when the provider has another member than before. */
+  memberChanged(): void {
+    this.#stopListening();
+    const member = this.#provider.member();
+    this.#stopListening = member?.onStatusChange(() => this.#statusChanged()) ?? (() => {});
+    this.#statusChanged();
+  }
+
   accept(answering: Answering): Served {
-    const connection = new Connection(this.#member, answering, this.#witness);
+    const connection = new Connection(this.#provider, answering, this.#witness);
     this.#connections.add(connection);
     connection.pushStatus();
     return {
@@ -91,14 +107,14 @@ export class Endpoint {
 
 class Connection {
   readonly answering: Answering;
-  readonly #member: MemberApi;
+  readonly #provider: EndpointProvider;
   readonly #witness: EndpointWitness;
   readonly #streams: ClientStreams;
   #unsent: Uint8Array[] = [];
   #isOver = false;
 
-  constructor(member: MemberApi, answering: Answering, witness: EndpointWitness) {
-    this.#member = member;
+  constructor(provider: EndpointProvider, answering: Answering, witness: EndpointWitness) {
+    this.#provider = provider;
     this.#witness = witness;
     this.answering = answering;
     this.#streams = new ClientStreams({
@@ -137,21 +153,21 @@ class Connection {
         return;
       case 'cancel':
         this.#streams.cancel((checked as Parameters<'cancel'>).id);
-        this.#add(encodeItem(id, itemKinds.result, { revision: this.#member.status().revision }));
+        this.#add(encodeItem(id, itemKinds.result, { revision: this.#status().revision }));
         return;
       case 'watch':
         this.#witness.watched(this.answering.client);
-        this.#streams.watch(id, checked as Parameters<'watch'>, this.#member);
+        this.#streams.watch(id, checked as Parameters<'watch'>, this.#member());
         return;
       case 'watchService':
-        this.#streams.watchService(id, checked as Parameters<'watchService'>, this.#member);
+        this.#streams.watchService(id, checked as Parameters<'watchService'>, this.#member());
         return;
       case 'snapshot':
-        this.#streams.snapshot(id, checked as Parameters<'snapshot'>, this.#member);
+        this.#streams.snapshot(id, checked as Parameters<'snapshot'>, this.#member());
         return;
       case 'permit':
         this.#streams.permit(checked as Parameters<'permit'>);
-        this.#add(encodeItem(id, itemKinds.result, { revision: this.#member.status().revision }));
+        this.#add(encodeItem(id, itemKinds.result, { revision: this.#status().revision }));
         return;
       default:
         this.#submit(id, method, checked);
@@ -160,7 +176,7 @@ class Connection {
 
   #submit(id: number, method: MemberMethod, params: unknown): void {
     const request = requestOf(method, params);
-    this.#member.submit(request, (outcome) => {
+    this.#member().submit(request, (outcome) => {
       if (this.#isOver) return;
       if (outcome instanceof RollcallError) {
         if (outcome.definite) this.#witness.refused(request, outcome.code);
@@ -177,14 +193,23 @@ class Connection {
     });
   }
 
-  #status(): object {
-    return nodeStatusOf(this.#member, { memberId: '', name: '' }, '0.0.0');
+  #member(): MemberApi {
+    const member = this.#provider.member();
+    if (member !== null) return member;
+    throw new RollcallError('notBorn', 'The node waits for the repair of what is damaged here');
+  }
+
+  #status(): ReturnType<typeof nodeStatusOf> {
+    const memberId = this.#provider.memberId();
+    const { name } = this.#provider;
+    return nodeStatusOf(this.#provider.member(), { memberId, name }, '0.0.0');
   }
 
   #fail(id: number, error: RollcallError): void {
     if (error.code === 'notLeader') this.#witness.hit('redirected');
     if (error.code === 'timeout' && !error.definite) this.#witness.hit('nodeTimedOut');
     if (error.code === 'behind') this.#witness.hit('behindRefused');
+    if (error.code === 'notBorn') this.#witness.hit('requestDuringRepair');
     this.#add(encodeItem(id, itemKinds.error, errorBody(error)));
   }
 
@@ -195,8 +220,7 @@ class Connection {
   }
 
   #flush(): void {
-    const { clusterId, incarnation, memberId, term } = this.#member.status();
-    const header = encodeHeader({ clusterId, incarnation, memberId, term });
+    const header = encodeHeader(this.#status());
     this.answering.send(joinServerFrame(header, this.#unsent));
     this.#unsent = [];
   }

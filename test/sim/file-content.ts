@@ -70,6 +70,11 @@ export class FileContent {
     this.#lost = [...this.#lost, ...writes];
   }
 
+  /** As it is seen, and all of it durable. */
+  copy(): FileContent {
+    return new FileContent(this.#seen.copy());
+  }
+
   /** Damages the medium itself. */
   corrupt(position: number, change: (byte: number) => number): void {
     for (const extent of [this.#seen, this.#durable]) {

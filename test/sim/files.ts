@@ -46,6 +46,11 @@ interface Directory {
   database: SimulatedLevelStore | null;
 }
 
+/** A file or directory as it was at some time. */
+export interface Copy {
+  readonly node: Node;
+}
+
 /** One change of names; all of it survives a power cut or nothing. */
 type NameChange = readonly {
   readonly directory: Directory;
@@ -191,6 +196,35 @@ export class SimulatedFiles implements Files {
   database(path: string): SimulatedLevelStore | null {
     const node = this.#find(path);
     return node === null || node instanceof FileContent ? null : node.database;
+  }
+
+  /** The names in a directory; empty when there is none. */
+  names(path: string): readonly string[] {
+    const node = this.#find(path);
+    return node === null || node instanceof FileContent ? [] : [...node.seen.keys()].sort();
+  }
+
+  /** What stands at a path now, to be put back later; null when there is nothing. */
+  copy(path: string): Copy | null {
+    const node = this.#find(path);
+    return node === null ? null : { node: copyOf(node, this.#options) };
+  }
+
+  /** Puts an older copy in the place of what stands there now, for good. Nobody may have that open. */
+  putBack(path: string, { node }: Copy): void {
+    const copy = copyOf(node, this.#options);
+    if (path !== '') {
+      const { directory, name } = this.#place(path);
+      directory.seen.set(name, copy);
+      directory.durable.set(name, copy);
+      return;
+    }
+    if (copy instanceof FileContent) throw failed('A data directory is no file');
+    this.#nameChanges = [];
+    for (const names of [this.#root.seen, this.#root.durable]) {
+      names.clear();
+      for (const [name, one] of copy.seen) names.set(name, one);
+    }
   }
 
   /** Loses a name for good, as a mistaken operator would. */
@@ -361,6 +395,19 @@ class Cut {
     for (const [name, node] of seen) left.seen.set(name, this.#node(node));
     return left;
   }
+}
+
+/** As it is seen, and all of it durable. */
+function copyOf(node: Node, options: SimulatedFilesOptions): Node {
+  if (node instanceof FileContent) return node.copy();
+  const copy = emptyDirectory();
+  copy.database = node.database?.copy(options) ?? null;
+  for (const [name, one] of node.seen) {
+    const left = copyOf(one, options);
+    copy.seen.set(name, left);
+    copy.durable.set(name, left);
+  }
+  return copy;
 }
 
 function emptyDirectory(): Directory {

@@ -43,11 +43,12 @@ class Launch {
     this.#life = life;
     const { clock } = life;
     this.#keeper = new MemberKeeper<Member>({
-      ...{ files: node.files, clock, random: world.idRandom, log: silentLog, name: node.name },
+      ...{ files: node.files, clock, random: world.idRandom, name: node.name },
+      log: { ...silentLog, warn: ({ part }, text) => this.#repaired(part, text) },
       mayRejoin: true,
       open: (identity, birth, onFatal) => this.#openMember(identity, birth, onFatal),
       host: {
-        opened: (member) => this.#opened(member),
+        opened: () => this.#opened(),
         repairs: () => this.#gone(),
         rejoins: async (identity) => this.#rejoins(identity),
         failed: (error) => this.#failed(error),
@@ -149,6 +150,9 @@ class Launch {
       ...{ ...identity, birth, storage, clock, transport: port, onFatal },
       bounds: swarm.bounds,
       random: createPrng(randomBelow(random, 2 ** 32)),
+    }).catch(async (error: unknown) => {
+      await storage.close();
+      throw error;
     });
     if (clock.isOver) await never();
     this.#life.member = member;
@@ -156,23 +160,41 @@ class Launch {
     return member;
   }
 
-  #opened(member: Member): void {
-    if (this.#life.clock.isOver) return;
-    this.#life.endpoint = new Endpoint(member, this.#life.clock, {
-      hit: (probe) => this.#world.hit(probe),
-      watched: (client) => this.#world.watched(client),
-      refused: (request, code) => {
-        if (!deniesEntry(code)) return;
-        this.#world.observer.refused(member.status().memberId, valuesOf(request), code);
+  #opened(): void {
+    const world = this.#world;
+    const life = this.#life;
+    if (life.clock.isOver) return;
+    const memberId = (): NodeId => this.#keeper.identity.memberId;
+    world.damages.opened(this.#node);
+    life.endpoint ??= new Endpoint(
+      { member: () => life.member, memberId, name: this.#node.name },
+      life.clock,
+      {
+        hit: (probe) => world.hit(probe),
+        watched: (client) => world.watched(client),
+        refused: (request, code) => {
+          if (!deniesEntry(code)) return;
+          world.observer.refused(memberId(), valuesOf(request), code);
+        },
       },
-    });
+    );
+    life.endpoint.memberChanged();
   }
 
-  /** Nobody is served for now. */
+  /** Its port stays open, and whoever comes is told what the node waits for. */
   #gone(): void {
-    this.#life.endpoint?.reset();
-    this.#life.endpoint = null;
+    const { observer } = this.#world;
+    this.#world.hit('damageFoundRunning');
+    observer.closed(this.#keeper.identity.memberId);
     this.#life.member = null;
+    this.#life.endpoint?.memberChanged();
+  }
+
+  #repaired(part: unknown, text: string): void {
+    this.#world.trace.say(this.#node.name, () => text);
+    if (part === 'state') this.#world.hit('stateRenewed');
+    if (part === 'log') this.#world.hit('logGivenUp');
+    if (part === 'identity') this.#world.hit('identityGivenUp');
   }
 
   #rejoins(identity: Identity): void {
@@ -204,6 +226,11 @@ class Launch {
     storage.readLog = (from, bytesMax) => {
       world.hit('logReadFromDisk');
       return readLog(from, bytesMax);
+    };
+    const restoreState = storage.restoreState.bind(storage);
+    storage.restoreState = () => {
+      world.hit('stateFetched');
+      return restoreState();
     };
     const applied = storage.applied.bind(storage);
     storage.applied = (header) => {

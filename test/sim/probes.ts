@@ -70,6 +70,13 @@ const probeTexts = {
   toldRemoved: 'a member was told that it had been removed',
   guestMet: 'a member met one that it did not know, and that knew a newer configuration',
   strangerIgnored: 'a message came from somebody who was no peer any more',
+  damageFoundRunning: 'a member found damage while it ran',
+  logGivenUp: 'a member whose log was damaged gave itself up',
+  identityGivenUp: 'a member whose identity was damaged gave itself up',
+  stateRenewed: 'a damaged state was set aside and made anew',
+  stateFetched: 'a member without a state got one, beside its own log',
+  damagedAgain: 'a node ended because it was damaged again so soon',
+  requestDuringRepair: 'a request met a node that was repairing itself',
   permanentFailure: 'the cluster went on without a minority for good',
 } as const;
 

@@ -175,7 +175,10 @@ class Scenario {
   /** A majority, and all clients, work without trouble; everything else is broken for good. */
   async #liveness(chaos: Chaos): Promise<void> {
     const world = this.#world;
-    const core = sample(this.#random, world.nodes, Math.floor(world.nodes.length / 2) + 1);
+    world.isHealing = true;
+    // What is lost on a damaged disk is not lost for good only as long as the others are there.
+    const whole = world.nodes.filter((node) => !world.damages.isHurt(node));
+    const core = sample(this.#random, whole, Math.floor(world.nodes.length / 2) + 1);
     const others = world.nodes.filter((node) => !core.includes(node));
     world.trace.say('world', () => `healed: ${core.map(({ name }) => name).join(' ')}`);
     chaos.endAll();
@@ -292,7 +295,11 @@ class Scenario {
     const world = this.#world;
     if (world.violation !== null) return;
     chaos.endAll();
-    for (const node of world.nodes) this.#mend(node);
+    for (const node of world.nodes) {
+      // What nobody has come across yet is looked for.
+      if (world.damages.isHurt(node)) world.crash(node, 'kill');
+      this.#mend(node);
+    }
     for (const session of this.#sessions) session.isStopped = true;
     world.trace.say('world', () => 'everything is healed');
     const archivist = await this.#open('archivist', undefined, 5000);

@@ -12,11 +12,13 @@ import type { Member, NodeId, PeerMessage } from '../../src/format/types.ts';
 import { mintBirth } from '../../src/server/birth.ts';
 import type { StorageFailpoint } from '../../src/storage/failpoints.ts';
 import { mintIdentity, saveBirth } from '../../src/storage/identity.ts';
+import { repairNotePath } from '../../src/storage/repair-note.ts';
 import type { Birth } from '../../src/storage/types.ts';
 import { segmentPath } from '../../src/storage/wal/segment.ts';
 import type { PeerSelf } from '../../src/transport/hello.ts';
 import { Observer } from './checks/observer.ts';
 import { VirtualClock } from './clock.ts';
+import { Damages } from './damages.ts';
 import { SimDisk } from './disk.ts';
 import { drive } from './drive.ts';
 import type { CutMode } from './file-content.ts';
@@ -55,6 +57,9 @@ export class World {
   readonly idRandom: Random;
   readonly probes = new Set<ProbeName>();
   readonly faults = new Map<string, number>();
+  readonly damages: Damages;
+  /** What is broken already is all that will be. */
+  isHealing = false;
   readonly #diskRandom: Random;
   readonly #birth: Birth;
   readonly #nodes: SimNode[];
@@ -103,6 +108,7 @@ export class World {
       violate: (text) => this.violate(text),
       nameOf: (id) => this.nameOf(id),
     });
+    this.damages = new Damages(this);
   }
 
   get violation(): string | null {
@@ -305,13 +311,22 @@ export class World {
     return reached();
   }
 
-  /** The process ended by itself, which it may only because its disk failed. */
+  /** The process ended by itself, which it may only because its disk failed, or was damaged again. */
   ended(node: SimNode, life: Life, error: unknown): void {
     if (life.clock.isOver || node.power.isOff) return;
     const isStorage = error instanceof RollcallError && error.code === 'storageFailed';
     if (isStorage && node.disk.hasFailed) {
       this.hit('diskFailureEndedNode');
       this.crash(node, 'kill');
+      this.restartLater(node, between(this.random, 50, 800));
+      return;
+    }
+    const isDamage = error instanceof RollcallError && error.code === 'dataDamaged';
+    if (isDamage && this.damages.isAgain(node)) {
+      this.hit('damagedAgain');
+      this.crash(node, 'kill');
+      // Somebody has looked for the cause, and lets the node try again.
+      node.files.lose(repairNotePath);
       this.restartLater(node, between(this.random, 50, 800));
       return;
     }

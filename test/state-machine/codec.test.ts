@@ -7,7 +7,7 @@ import {
   encodeCommandEntry,
   logTimeOf,
 } from '../../src/state-machine/command-codec.ts';
-import { decodeRecord } from '../../src/state-machine/record-codec.ts';
+import { decodeRecord, decodeValueRecord } from '../../src/state-machine/record-codec.ts';
 import type { Command, CommandEntry } from '../../src/state-machine/types.ts';
 import { anyCommand } from './arbitrary.ts';
 import { leaseId, put, TestMachine } from './machine.ts';
@@ -277,4 +277,13 @@ test('the bytes of records stay what they are', () => {
       "bb7e323d734ea51d",
     ]
   `);
+});
+
+test('a value of another version is damage: nothing newer was written where the index is known', () => {
+  for (const bytes of [[], [0], [2, 7]]) {
+    const expected = { code: 'dataDamaged', details: { part: 'state' } };
+    expect(() => decodeValueRecord(Uint8Array.from(bytes))).toThrow(
+      expect.objectContaining(expected),
+    );
+  }
 });

@@ -184,6 +184,11 @@ export class Observer {
     observed.status = null;
   }
 
+  /** The member is closed, while its process goes on. */
+  closed(id: NodeId): void {
+    this.#of(id).status = null;
+  }
+
   /** A member starts from what its disk gave back: a log that follows the entry `applied`. */
   started(id: NodeId, hardState: HardState, applied: Index, stored: readonly Entry[]): void {
     const { mirror, isWiped } = this.#of(id);

@@ -3,6 +3,7 @@ import type { Random } from '../../../src/base/prng.ts';
 import { exponential, stream } from '../random.ts';
 import type { World } from '../world.ts';
 import { clockFaults } from './clock.ts';
+import { damageFaults } from './damage.ts';
 import { diskFaults } from './disk.ts';
 import { failpointFaults } from './failpoints.ts';
 import type { Fault, FaultFamily, Struck } from './fault.ts';
@@ -19,6 +20,7 @@ const families: readonly FaultFamily[] = [
   transferFaults,
   weatherFaults,
   clockFaults,
+  damageFaults,
 ];
 
 /** How often it draws again when a fault finds nothing to hit. */
