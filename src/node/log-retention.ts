@@ -62,8 +62,9 @@ export class LogRetention {
     return Math.min(index, owed ?? Number.POSITIVE_INFINITY);
   }
 
-  /** What is owed has grown so much that writes have to slow down until it is sent. */
-  isExceeded(storedBytes: number, owed: Index | null): boolean {
-    return owed !== null && storedBytes > 2 * this.#bounds.logRetainedBytesMax;
+  /** How far what is owed makes the log exceed its bound, as a share of that bound. */
+  excess(storedBytes: number, owed: Index | null): number {
+    if (owed === null) return 0;
+    return Math.max(0, storedBytes / this.#bounds.logRetainedBytesMax - 1);
   }
 }

@@ -13,12 +13,12 @@ import { Applier } from './applier.ts';
 import { Backups } from './backups.ts';
 import { Governance, isMembershipRequest } from './governance.ts';
 import { Health } from './health.ts';
+import { KeptLog } from './kept-log.ts';
 import { Leadership } from './leadership.ts';
 import { LogClock } from './log-clock.ts';
-import { LogRetention } from './log-retention.ts';
-import { LogWindow } from './log-window.ts';
 import type { MemberOptions, SharedParts } from './member-options.ts';
 import { memberStatus } from './member-status.ts';
+import { Pace } from './pace.ts';
 import { isRead, Queries } from './queries.ts';
 import { Reads } from './reads.ts';
 import { ReadyLoop } from './ready-loop.ts';
@@ -71,8 +71,7 @@ export class Member implements MemberApi {
   readonly #views: ViewStreams;
   readonly #backups: Backups;
   readonly #logClock: LogClock;
-  readonly #logWindow: LogWindow;
-  readonly #retention: LogRetention;
+  readonly #log: KeptLog;
   readonly #governance: Governance;
   readonly #exchange: StateExchange;
   readonly #takeover: Takeover;
@@ -105,10 +104,10 @@ export class Member implements MemberApi {
     this.#leadership = new Leadership(clock.monotonic());
     this.#logClock = new LogClock(clock.monotonic(), machine.logTimeMs, timing.logTimeStepMsMax);
     this.#logClock.appended(storage.entries);
-    // What the disk gives up, the memory has given up before.
-    const bytesPerCut = Math.min(bounds.logBytesPerCut, bounds.logWindowBytes / 2);
-    this.#logWindow = new LogWindow(bytesPerCut, last.index);
-    this.#retention = new LogRetention(bounds, last.index);
+    this.#log = new KeptLog({
+      ...{ bounds, storage, applied: last.index, failed },
+      owed: () => this.#exchange.floor,
+    });
     this.#queries = new Queries(machine, clock, () => this.#governance.report(), failed);
     this.#hub = new WatchHub(this.#queries, this.#guard.clock(clock));
     this.#reads = new Reads(clock, {
@@ -124,8 +123,8 @@ export class Member implements MemberApi {
       bounds,
       clock,
       random: options.random,
-      isFull: () =>
-        this.#applier.full || this.#retention.isExceeded(storage.logBytes, this.#exchange.floor),
+      isFull: () => this.#applier.full,
+      pace: new Pace(() => this.#log.excess),
       schedule: () => this.#loop.schedule(),
       step: (id, command) => this.#raft.step({ type: 'propose', id, command }),
       nextId: () => ++this.#requestId,
@@ -375,8 +374,7 @@ export class Member implements MemberApi {
     for (const { id } of ready.dropped) this.#dropped(id);
     for (const { id, index } of ready.readStates) this.#reads.confirmed(id, index);
     this.#applier.push(ready.committedEntries);
-    this.#retention.applied(ready.committedEntries);
-    const cut = this.#logWindow.applied(ready.committedEntries);
+    const cut = this.#log.applied(ready.committedEntries);
     if (cut !== null) this.#raft.step({ type: 'compacted', index: cut });
   }
 
@@ -447,10 +445,7 @@ export class Member implements MemberApi {
     this.#takeover.sweep();
     this.#health.sweep();
     this.#room.sweep();
-    const { storage } = this.#options;
-    const wanted = Math.min(...status.progress.map(({ matchIndex }) => matchIndex));
-    const through = this.#retention.release(storage.logBytes, wanted, this.#exchange.floor);
-    if (through !== null) storage.releaseLog(through).catch(this.#shared.failed);
+    this.#log.sweep(status.progress);
   }
 
   #onMessage(message: PeerMessage): void {
@@ -477,7 +472,7 @@ export class Member implements MemberApi {
     this.#applier.restore(machine, header);
     this.#queries.restore(machine);
     this.#logClock.restore(machine.logTimeMs);
-    this.#retention.restored(index);
+    this.#log.restored(index);
     this.#writes.restored(index);
     this.#hub.restored();
     this.#options.transport.setConfiguration(header.configuration, index);

@@ -79,9 +79,12 @@ export class Proposals {
     return null;
   }
 
-  /** Takes the commands of the next entry, at most one entry's worth, under the name `id`. */
-  take(id: RequestId, nowMs: number): readonly Command[] {
-    const count = this.#entrySize();
+  /**
+   * Takes the commands of the next entry under the name `id`: at most one entry's worth, and not more
+   * than `bytesMax` unless it is one command.
+   */
+  take(id: RequestId, nowMs: number, bytesMax = Number.POSITIVE_INFINITY): readonly Command[] {
+    const count = this.#entrySize(bytesMax);
     const waiting = this.#gathered.slice(0, count);
     this.#gathered = this.#gathered.slice(count);
     this.#proposed.set(id, { waiting, sinceMs: nowMs });
@@ -177,8 +180,9 @@ export class Proposals {
     this.#pending.clear();
   }
 
-  #entrySize(): number {
-    const { entryCommandsMax, entryBytesMax } = this.#limits;
+  #entrySize(bytesMax: number): number {
+    const { entryCommandsMax } = this.#limits;
+    const entryBytesMax = Math.min(bytesMax, this.#limits.entryBytesMax);
     let bytes = 0;
     let count = 0;
     for (const { bytes: more } of this.#gathered) {

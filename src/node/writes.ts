@@ -10,6 +10,7 @@ import { encodeCommandEntry } from '../state-machine/command-codec.ts';
 import { isTooDeep } from '../state-machine/operation-codec.ts';
 import type { Command, Outcome } from '../state-machine/types.ts';
 import { commandBytes, commandOf } from './commands.ts';
+import type { Pace } from './pace.ts';
 import { Proposals } from './proposals.ts';
 import { Renewals } from './renewals.ts';
 import { type Bounds, timing } from './timing.ts';
@@ -21,6 +22,7 @@ export interface WritesOptions {
   readonly random: Random;
   /** True while the disk is so far behind that nothing more may be taken. */
   readonly isFull: () => boolean;
+  readonly pace: Pace;
   /** Asks for a turn, in which `propose` is called. */
   readonly schedule: () => void;
   /** Gives an entry to the core. */
@@ -52,8 +54,8 @@ export class Writes {
   /** Whether entries should leave now: at once when none is in flight, otherwise when it is worth one. */
   get isDue(): boolean {
     const { gathered, inFlight } = this.#proposals;
-    const { isFull, bounds } = this.#options;
-    if (gathered === 0 || isFull()) return false;
+    const { isFull, bounds, pace, clock } = this.#options;
+    if (gathered === 0 || isFull() || !pace.isOpen(clock.monotonic())) return false;
     if (inFlight === 0) return true;
     return gathered >= bounds.entryCommandsWorthwhile && inFlight < bounds.entriesInFlightMax;
   }
@@ -73,16 +75,18 @@ export class Writes {
 
   /** What has gathered, as one entry; with nothing gathered, an entry that only carries the time. */
   propose(): void {
-    const { clock, nextId, stamp, step } = this.#options;
+    const { clock, nextId, stamp, step, pace } = this.#options;
     const id = nextId();
     const nowMs = clock.monotonic();
-    const commands = this.#proposals.take(id, nowMs).map((command) => ({ session: null, command }));
+    const taken = this.#proposals.take(id, nowMs, pace.entryBytesMax);
+    const commands = taken.map((command) => ({ session: null, command }));
     const command = encodeCommandEntry({
       logTimeMs: stamp(nowMs),
       wallTimeMs: Math.floor(clock.wall()),
       commands,
     });
     this.#lastProposalMs = nowMs;
+    pace.proposed(command.length, nowMs);
     step(id, command);
   }
 
@@ -128,9 +132,11 @@ export class Writes {
   }
 
   #refusal(command: Command): RollcallError | null {
-    if (this.#options.isFull()) {
+    const { isFull, pace } = this.#options;
+    if (isFull() || pace.isStopped) {
       const details = { retryAfterMs: 100 };
-      return new RollcallError('tooManyRequests', 'The disk is behind', { details });
+      const why = isFull() ? 'The disk is' : 'A node that receives a state is too far';
+      return new RollcallError('tooManyRequests', `${why} behind`, { details });
     }
     // What no node could read must not enter the log.
     if (command.type !== 'txn' || !isTooDeep(command)) return null;

@@ -33,12 +33,12 @@ test('unless that is too much to keep', () => {
   expect(applied(600).release(60_000, 37, null)).toBe(520);
 });
 
-test('what is owed stays, and in the end writes slow down', () => {
+test('what is owed stays, and it is known how much too much that is', () => {
   const retention = applied(600);
   expect(retention.release(60_000, 37, 12)).toBe(12);
-  expect(retention.isExceeded(60_000, 12)).toBe(false);
-  expect(retention.isExceeded(101_000, 12)).toBe(true);
-  expect(retention.isExceeded(101_000, null)).toBe(false);
+  expect(retention.excess(50_000, 12)).toBe(0);
+  expect(retention.excess(75_000, 12)).toBe(0.5);
+  expect(retention.excess(75_000, null)).toBe(0);
 });
 
 test('after a received state nothing older is counted', () => {
