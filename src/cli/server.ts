@@ -20,6 +20,7 @@ interface ServerOptions {
   readonly logWindowMib?: number;
   readonly logRetainedMib?: number;
   readonly diskReserveMib?: number;
+  readonly debug: boolean;
 }
 
 export function serverCommand(run: Run): Command {
@@ -61,6 +62,11 @@ export function serverCommand(run: Run): Command {
       '--disk-reserve-mib <number>',
       'with less room than this on a disk nothing more is stored (default: 64)',
       parseCount,
+    )
+    .option(
+      '--debug',
+      'for tests: let this machine arm failpoints, read a trace and digests, by HTTP below /debug/',
+      false,
     )
     .option('--insecure', 'allow addresses that are not loopback', false)
     .option('--allowed-hosts <list>', 'further names by which clients may call the node')

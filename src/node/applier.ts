@@ -8,12 +8,14 @@ import { decodeCommandEntry } from '../state-machine/command-codec.ts';
 import type { StateMachine } from '../state-machine/state-machine.ts';
 import type { Applied, Outcome, RevisionEvents } from '../state-machine/types.ts';
 import type { CheckpointHeader, Storage } from '../storage/types.ts';
+import type { ReachNodeFailpoint } from './failpoints.ts';
 
 export interface ApplyHandlers {
   applied(entry: EntryId, outcomes: readonly Outcome[]): void;
   configured(entry: EntryId, configuration: Configuration): void;
   /** After each turn, with everything that it changed. */
   changed(revisions: readonly RevisionEvents[]): void;
+  readonly reach: ReachNodeFailpoint;
 }
 
 export interface ClusterIdentity {
@@ -99,7 +101,10 @@ export class Applier {
       if (step.done) this.#finish(this.#current.entry, step.value, revisions);
       isOver = !mayGoOn();
     }
-    if (this.#last.index > before) this.#handlers.changed(revisions);
+    if (this.#last.index > before) {
+      this.#handlers.reach('watch.send');
+      this.#handlers.changed(revisions);
+    }
     // In the middle of an entry the overlay is the state of no index.
     if (this.#last.index > before && this.#current === null) {
       this.#storage.applied(() => this.#header());
@@ -122,6 +127,7 @@ export class Applier {
       entry.index === this.#last.index + 1,
       () => `Entry ${entry.index} after ${this.#last.index}`,
     );
+    this.#handlers.reach('apply.begin');
     return { entry, steps: this.#steps(entry) };
   }
 
@@ -138,6 +144,7 @@ export class Applier {
     this.#current = null;
     this.#last = { term, index };
     for (const revision of applied.revisions) revisions.push(revision);
+    this.#handlers.reach('apply.end');
     this.#handlers.applied(this.#last, applied.outcomes);
     if (entry.type === 'configuration') {
       this.#handlers.configured(this.#last, entry.configuration);

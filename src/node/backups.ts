@@ -46,8 +46,7 @@ export class Backups {
       run: () => this.#admit(backup),
       fail: (error: RollcallError) => backup.end(error),
     };
-    if (request.serializable) this.#options.reads.addSerializable(request.minRevision, read);
-    else this.#options.reads.addLinearizable(read);
+    this.#options.reads.add(request, read);
     return { resume: () => backup.resume(), cancel: () => backup.end(null) };
   }
 

@@ -6,10 +6,17 @@
  */
 import { equalHash, type Hash64 } from '../base/hash.ts';
 import type { DigestReport } from '../format/node-message.ts';
+import type { Revision } from '../mvcc/types.ts';
 import type { Configuration, Index, NodeId } from '../raft/types.ts';
 
 /** How many of the newest applied entries can be compared. */
 const remembered = 4096;
+
+/** What a state is compared by. */
+export interface StateDigest {
+  readonly digest: Hash64;
+  readonly revision: Revision;
+}
 
 interface Dispute {
   readonly index: Index;
@@ -25,6 +32,7 @@ export class Digests {
   readonly #indexes = new Float64Array(remembered);
   readonly #highs = new Uint32Array(remembered);
   readonly #lows = new Uint32Array(remembered);
+  readonly #revisions = new Float64Array(remembered);
   #newest: Index = 0;
   #told: Index = 0;
   #dispute: Dispute | null = null;
@@ -38,9 +46,10 @@ export class Digests {
   }
 
   /** Exactly the entries up to `index` are applied. */
-  applied(index: Index, { high, low }: Hash64): void {
+  applied(index: Index, { digest: { high, low }, revision }: StateDigest): void {
     const slot = index % remembered;
     this.#indexes[slot] = index;
+    this.#revisions[slot] = revision;
     this.#highs[slot] = high;
     this.#lows[slot] = low;
     this.#newest = index;
@@ -54,7 +63,7 @@ export class Digests {
   }
 
   onReport({ from, index, digest, asks }: DigestReport, configuration: Configuration): void {
-    const own = this.#at(index);
+    const own = this.at(index)?.digest ?? null;
     if (own === null || this.#isWrong) return;
     if (asks) this.#report(from, index, own, false);
     if (this.#dispute?.index === index) {
@@ -71,6 +80,16 @@ export class Digests {
       this.#tellAll(configuration.members, index, true);
       this.#decide(this.#dispute, configuration);
     }
+  }
+
+  /** Of the state that had applied exactly the entries up to `index`; null if that is not remembered. */
+  at(index: Index): StateDigest | null {
+    const slot = index % remembered;
+    if (this.#indexes[slot] !== index || index === 0) return null;
+    return {
+      digest: { high: this.#highs[slot] as number, low: this.#lows[slot] as number },
+      revision: this.#revisions[slot] as Revision,
+    };
   }
 
   #decide({ index, digests }: Dispute, { voters }: Configuration): void {
@@ -90,18 +109,12 @@ export class Digests {
   }
 
   #tellAll(members: readonly { readonly id: NodeId }[], index: Index, asks: boolean): void {
-    const digest = this.#at(index);
-    if (digest === null) return;
+    const digest = this.at(index)?.digest;
+    if (digest === undefined) return;
     for (const { id } of members) if (id !== this.#id) this.#report(id, index, digest, asks);
   }
 
   #report(to: NodeId, index: Index, digest: Hash64, asks: boolean): void {
     this.#send({ type: 'digestReport', from: this.#id, to, index, digest, asks });
-  }
-
-  #at(index: Index): Hash64 | null {
-    const slot = index % remembered;
-    if (this.#indexes[slot] !== index) return null;
-    return { high: this.#highs[slot] as number, low: this.#lows[slot] as number };
   }
 }

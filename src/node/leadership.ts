@@ -1,11 +1,13 @@
 /** Who leads, as this node knows it, and what to tell those who asked the wrong node. */
 import { RollcallError } from '../base/errors.ts';
-import type { Member, NodeId, SoftState } from '../raft/types.ts';
+import type { Index, Member, NodeId, SoftState } from '../raft/types.ts';
 
 export class Leadership {
   #softState: SoftState = { role: 'follower', leaderId: null };
   /** Since when nobody leads; null while somebody does. */
   #leaderlessSinceMs: number | null;
+  /** What was committed when this node learned of its leader. */
+  #readyIndex = Number.POSITIVE_INFINITY;
 
   constructor(nowMs: number) {
     this.#leaderlessSinceMs = nowMs;
@@ -19,7 +21,14 @@ export class Leadership {
     return this.#softState.leaderId;
   }
 
-  update(softState: SoftState, nowMs: number): void {
+  /** This node knows of a leader, and has applied all that was committed when it learned of it. */
+  isReady(applied: Index): boolean {
+    return applied >= this.#readyIndex;
+  }
+
+  update(softState: SoftState, nowMs: number, commitIndex: Index): void {
+    if (softState.leaderId === null) this.#readyIndex = Number.POSITIVE_INFINITY;
+    else if (softState.leaderId !== this.leaderId) this.#readyIndex = commitIndex;
     this.#softState = softState;
     if (softState.leaderId !== null) this.#leaderlessSinceMs = null;
     else this.#leaderlessSinceMs ??= nowMs;

@@ -1,7 +1,7 @@
 import { formatHash } from '../base/hash.ts';
 import type { Index, Status } from '../raft/types.ts';
-import type { StateMachine } from '../state-machine/state-machine.ts';
 import type { Birth } from '../storage/types.ts';
+import type { StateDigest } from './digests.ts';
 import { standingOf } from './membership.ts';
 import type { MemberStatus, Trouble } from './types.ts';
 
@@ -9,7 +9,8 @@ export interface StatusParts {
   readonly name: string;
   readonly birth: Pick<Birth, 'clusterId' | 'incarnation'>;
   readonly raft: Status;
-  readonly machine: Pick<StateMachine, 'revision' | 'digest'>;
+  /** As of `appliedIndex`. */
+  readonly state: StateDigest;
   readonly appliedIndex: Index;
   readonly isRemoved: boolean;
   readonly isStateMissing: boolean;
@@ -18,7 +19,7 @@ export interface StatusParts {
 
 /** What a member says of itself. */
 export function memberStatus(parts: StatusParts): MemberStatus {
-  const { name, birth, raft, machine, isRemoved, isStateMissing, isShortOfSpace } = parts;
+  const { name, birth, raft, state, isRemoved, isStateMissing, isShortOfSpace } = parts;
   const troubles: Trouble[] = [];
   if (isStateMissing) troubles.push('stateMissing');
   if (isShortOfSpace) troubles.push('noSpace');
@@ -39,7 +40,7 @@ export function memberStatus(parts: StatusParts): MemberStatus {
     members: members.map(({ id, clientAddress }) => ({ id, clientAddress })),
     commitIndex: raft.commitIndex,
     appliedIndex: isStateMissing ? 0 : parts.appliedIndex,
-    revision: machine.revision,
-    digest: formatHash(machine.digest),
+    revision: state.revision,
+    digest: formatHash(state.digest),
   };
 }

@@ -4,13 +4,15 @@
  */
 import type { Clock } from '../base/clock.ts';
 import type { RollcallError } from '../base/errors.ts';
+import { formatHash } from '../base/hash.ts';
 import { featureLevel } from '../format/feature-level.ts';
 import { isNodeMessage } from '../format/node-message.ts';
 import type { PeerMessage } from '../format/types.ts';
-import type { NodeId, Raft, Ready, RequestId } from '../raft/types.ts';
+import type { Index, NodeId, Raft, Ready, RequestId } from '../raft/types.ts';
 import type { StateMachine } from '../state-machine/state-machine.ts';
 import { Applier } from './applier.ts';
 import { Backups } from './backups.ts';
+import type { ReachNodeFailpoint } from './failpoints.ts';
 import { Governance, isMembershipRequest } from './governance.ts';
 import { Health } from './health.ts';
 import { KeptLog } from './kept-log.ts';
@@ -39,6 +41,7 @@ import { StateGuard } from './state-guard.ts';
 import { Takeover } from './takeover.ts';
 import { Ticker } from './ticker.ts';
 import { type Bounds, timing, bounds as usualBounds } from './timing.ts';
+import { traceApplied } from './traced-raft.ts';
 import type {
   BackupRequest,
   BackupSink,
@@ -84,14 +87,12 @@ export class Member implements MemberApi {
   readonly #listeners = new Set<() => void>();
   #requestId: RequestId = 0;
   #lastSweepMs = 0;
-  /** What was committed when this node learned of its leader; ready once that is applied. */
-  #readyIndex = Number.POSITIVE_INFINITY;
   #closing: Promise<void> | null = null;
   /** Its last requests are served while it hands over. */
   #isHandingOver = false;
 
   constructor(options: MemberOptions) {
-    const { storage, machine, clock, birth } = options;
+    const { storage, machine, clock } = options;
     const bounds = { ...usualBounds, ...options.bounds };
     this.#options = options;
     this.#bounds = bounds;
@@ -99,8 +100,9 @@ export class Member implements MemberApi {
     this.#machine = machine;
     this.#guard = new StateGuard(options.onFatal);
     const failed = (error: unknown): void => this.#guard.break(error);
-    const { last, configuration } = storage.start;
-    this.#raft = startRaft(options.memberId, options.random, storage, bounds);
+    const { last } = storage.start;
+    const { reach = () => {}, trace = null } = options.debug ?? {};
+    this.#raft = startRaft(options.memberId, options.random, storage, bounds, trace);
     this.#leadership = new Leadership(clock.monotonic());
     this.#logClock = new LogClock(clock.monotonic(), machine.logTimeMs, timing.logTimeStepMsMax);
     this.#logClock.appended(storage.entries);
@@ -130,33 +132,16 @@ export class Member implements MemberApi {
       nextId: () => ++this.#requestId,
       stamp: (nowMs) => this.#logClock.stamp(nowMs),
     });
-    this.#applier = new Applier({
-      machine,
-      storage,
-      cluster: { clusterId: birth.clusterId, incarnation: birth.incarnation, featureLevel },
-      last,
-      configuration,
-      handlers: {
-        applied: (entry, outcomes) => {
-          this.#exchange.digests.applied(entry.index, this.#machine.digest);
-          this.#writes.applied(entry, outcomes);
-        },
-        configured: (entry, applied) => {
-          options.transport.setConfiguration(applied, entry.index);
-          this.#governance.applied(entry, applied);
-        },
-        changed: (revisions) => this.#hub.applied(revisions),
-      },
-    });
+    this.#applier = this.#createApplier(reach);
     this.#loop = new ReadyLoop(this.#raft, storage, options.transport, clock, {
       beforeTurn: () => this.#beforeTurn(),
       ready: (ready) => this.#ready(ready),
       afterTurn: () => this.#afterTurn(),
-      failed,
+      ...{ failed, reach },
     });
     this.#ticker = new Ticker(clock, timing.tickMs, () => this.#tick());
     this.#shared = {
-      ...{ id: options.memberId, clock, storage, failed },
+      ...{ id: options.memberId, clock, storage, failed, reach },
       status: () => this.#raft.status(),
       step: (input) => this.#loop.step(input),
       send: (message) => {
@@ -169,6 +154,7 @@ export class Member implements MemberApi {
     this.#takeover = this.#createTakeover();
     this.#health = this.#createHealth();
     this.#room = this.#createRoom();
+    if (!storage.isStateMissing) this.#exchange.digests.applied(last.index, machine);
     storage.onFailure = failed;
   }
 
@@ -199,12 +185,7 @@ export class Member implements MemberApi {
     } else if (!isRead(request)) {
       this.#writes.submit(request, reply);
     } else {
-      const read = this.#queries.read(request, reply);
-      if ('serializable' in request && request.serializable) {
-        this.#reads.addSerializable(request.minRevision, read);
-      } else {
-        this.#reads.addLinearizable(read);
-      }
+      this.#reads.add(request, this.#queries.read(request, reply));
       this.#loop.schedule();
     }
   }
@@ -230,13 +211,20 @@ export class Member implements MemberApi {
     return this.#backups.open(request, sink, this.#refusal());
   }
 
+  digestAt(index: Index): ReturnType<MemberApi['digestAt']> {
+    const known = this.#exchange.digests.at(index);
+    return known && { ...known, digest: formatHash(known.digest) };
+  }
+
   status(): MemberStatus {
+    const { index } = this.#applier.last;
     return memberStatus({
       name: this.#options.name,
       birth: this.#options.birth,
       raft: this.#raft.status(),
-      machine: this.#machine,
-      appliedIndex: this.#applier.last.index,
+      // In the middle of an entry the machine is in a state of no index.
+      state: this.#exchange.digests.at(index) ?? this.#machine,
+      appliedIndex: index,
       isStateMissing: this.#takeover.isStateMissing,
       isShortOfSpace: this.#room.isShort,
       isRemoved: this.#health.isRemoved,
@@ -244,8 +232,7 @@ export class Member implements MemberApi {
   }
 
   ready(): boolean {
-    const isUpToDate = this.#applier.last.index >= this.#readyIndex && this.#refusal() === null;
-    return this.#leadership.leaderId !== null && isUpToDate;
+    return this.#refusal() === null && this.#leadership.isReady(this.#applier.last.index);
   }
 
   onStatusChange(listener: () => void): () => void {
@@ -282,10 +269,28 @@ export class Member implements MemberApi {
     await new Promise<void>((resolve) => {
       this.#governance.submit({ type: 'transferLeadership', to: null }, () => resolve());
     });
-    const untilMs = this.#clock.monotonic() + timing.handoverMs;
-    while (!this.#writes.isIdle && this.#clock.monotonic() < untilMs) {
-      await new Promise<void>((resolve) => this.#clock.after(timing.tickMs, resolve));
-    }
+    await this.#writes.settled(timing.handoverMs);
+  }
+
+  #createApplier(reach: ReachNodeFailpoint): Applier {
+    const { storage, machine, birth, transport, memberId, debug } = this.#options;
+    return new Applier({
+      ...{ machine, storage, ...storage.start },
+      cluster: { clusterId: birth.clusterId, incarnation: birth.incarnation, featureLevel },
+      handlers: {
+        applied: (entry, outcomes) => {
+          this.#exchange.digests.applied(entry.index, this.#machine);
+          if (debug) traceApplied(debug.trace, memberId, entry, this.#machine);
+          this.#writes.applied(entry, outcomes);
+        },
+        configured: (entry, configuration) => {
+          transport.setConfiguration(configuration, entry.index);
+          this.#governance.applied(entry, configuration);
+        },
+        changed: (revisions) => this.#hub.applied(revisions),
+        reach,
+      },
+    });
   }
 
   #createGovernance(): Governance {
@@ -379,12 +384,9 @@ export class Member implements MemberApi {
   }
 
   #softStateChanged(softState: NonNullable<Ready['softState']>): void {
-    const { leaderId } = this.#leadership;
     const nowMs = this.#clock.monotonic();
-    this.#leadership.update(softState, nowMs);
+    this.#leadership.update(softState, nowMs, this.#raft.status().commitIndex);
     this.#logClock.lead(softState.role === 'leader', nowMs);
-    if (softState.leaderId === null) this.#readyIndex = Number.POSITIVE_INFINITY;
-    else if (softState.leaderId !== leaderId) this.#readyIndex = this.#raft.status().commitIndex;
     this.#governance.led(softState.leaderId);
     if (softState.leaderId !== null) this.#health.heeded();
     this.#statusChanged();
@@ -473,6 +475,7 @@ export class Member implements MemberApi {
     this.#queries.restore(machine);
     this.#logClock.restore(machine.logTimeMs);
     this.#log.restored(index);
+    this.#exchange.digests.applied(index, machine);
     this.#writes.restored(index);
     this.#hub.restored();
     this.#options.transport.setConfiguration(header.configuration, index);

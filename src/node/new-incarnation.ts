@@ -130,7 +130,7 @@ async function apply(work: {
   readonly entries: readonly Entry[];
 }): Promise<void> {
   const { storage, machine, birth, incarnation, last, configuration, entries } = work;
-  const handlers = { applied() {}, configured() {}, changed() {} };
+  const handlers = { applied() {}, configured() {}, changed() {}, reach() {} };
   const cluster = { clusterId: birth.clusterId, incarnation, featureLevel };
   const applier = new Applier({ machine, storage, cluster, last, configuration, handlers });
   applier.push(entries);

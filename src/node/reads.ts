@@ -8,6 +8,7 @@ import type { Clock } from '../base/clock.ts';
 import { RollcallError } from '../base/errors.ts';
 import type { Revision } from '../mvcc/types.ts';
 import type { Index, RequestId } from '../raft/types.ts';
+import type { Freshness, ReadRequest } from './types.ts';
 
 /** Answers one read from the state as it is now, or fails it. */
 export interface Read {
@@ -57,8 +58,13 @@ export class Reads {
     return this.#gathered.length;
   }
 
-  addLinearizable(read: Read): void {
-    this.#gathered.push(read);
+  /** Linearizable, unless the request says otherwise. */
+  add(request: ReadRequest | Freshness, read: Read): void {
+    if ('serializable' in request && request.serializable) {
+      this.addSerializable(request.minRevision, read);
+    } else {
+      this.#gathered.push(read);
+    }
   }
 
   addSerializable(minRevision: Revision, read: Read): void {

@@ -12,6 +12,7 @@
 import type { Clock } from '../base/clock.ts';
 import type { Input, LogRead, Raft, Ready } from '../raft/types.ts';
 import type { Storage } from '../storage/types.ts';
+import type { ReachNodeFailpoint } from './failpoints.ts';
 import type { PeerTransport } from './types.ts';
 
 const logReadBytesMax = 1024 * 1024;
@@ -25,6 +26,7 @@ export interface ReadyHandlers {
   afterTurn(): void;
   /** The storage failed: the process must end. */
   failed(error: unknown): void;
+  readonly reach: ReachNodeFailpoint;
 }
 
 export class ReadyLoop {
@@ -73,6 +75,7 @@ export class ReadyLoop {
     this.#handlers.beforeTurn();
     for (let ready = this.#raft.ready(); ready !== null; ready = this.#raft.ready()) {
       if (ready.append !== null) this.#append(ready.append);
+      if (ready.messages.length > 0) this.#handlers.reach('turn.send');
       for (const message of ready.messages) this.#transport.send(message);
       for (const read of ready.logReads) this.#readLog(read);
       this.#handlers.ready(ready);
@@ -82,8 +85,13 @@ export class ReadyLoop {
   }
 
   #append(append: NonNullable<Ready['append']>): void {
+    const { reach } = this.#handlers;
+    reach('turn.append');
     this.#storage.append(append).then(
-      () => this.step({ type: 'persisted', append: append.number }),
+      () => {
+        reach('turn.persisted');
+        this.step({ type: 'persisted', append: append.number });
+      },
       (error: unknown) => this.#handlers.failed(error),
     );
   }

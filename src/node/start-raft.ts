@@ -3,6 +3,8 @@ import { createRaft } from '../raft/raft.ts';
 import type { NodeId, Raft } from '../raft/types.ts';
 import type { Storage } from '../storage/types.ts';
 import { type Bounds, timing } from './timing.ts';
+import type { Trace } from './trace.ts';
+import { tracedRaft } from './traced-raft.ts';
 
 /** The core as the storage has kept it. */
 export function startRaft(
@@ -10,6 +12,7 @@ export function startRaft(
   random: Random,
   { hardState, start, entries }: Pick<Storage, 'hardState' | 'start' | 'entries'>,
   bounds: Bounds,
+  trace: Trace | null,
 ): Raft {
   const options = {
     ...{ id, random },
@@ -23,10 +26,11 @@ export function startRaft(
   };
   // On disk the commit index is a hint; what is applied was committed.
   const commitIndex = Math.max(hardState.commitIndex, start.last.index);
-  return createRaft(options, {
+  const raft = createRaft(options, {
     hardState: { ...hardState, commitIndex },
     snapshot: start,
     entries,
     lastApplied: start.last.index,
   });
+  return trace === null ? raft : tracedRaft(raft, trace);
 }

@@ -7,6 +7,7 @@ import type { NodeMessage, SpaceReport } from '../format/node-message.ts';
 import type { Configuration, Index, NodeId, Status, Term } from '../raft/types.ts';
 import type { Birth, CheckpointHeader, Storage } from '../storage/types.ts';
 import { Digests } from './digests.ts';
+import type { ReachNodeFailpoint } from './failpoints.ts';
 import { OwedLog } from './owed-log.ts';
 import { type ReceivedState, SnapshotFetch } from './snapshot-fetch.ts';
 import { SnapshotSender } from './snapshot-sender.ts';
@@ -18,6 +19,7 @@ export interface StateExchangeOptions {
   readonly term: () => Term;
   readonly send: (message: NodeMessage) => void;
   readonly received: (state: ReceivedState) => void;
+  readonly reach: ReachNodeFailpoint;
   /** A majority has another digest at an index: this node's state is wrong. */
   readonly onWrongDigest: (index: Index) => void;
   readonly failed: (error: unknown) => void;
@@ -44,12 +46,16 @@ export class StateExchange {
   #toldMs = 0;
 
   constructor(options: StateExchangeOptions) {
-    const { id, storage, term, send, clock, random, failed } = options;
+    const { id, storage, term, send, clock, random, failed, reach } = options;
     this.#clock = clock;
     this.#owed = new OwedLog(options.owedPatienceMs);
     this.digests = new Digests(id, send, options.onWrongDigest);
     this.#sender = new SnapshotSender({
-      ...{ id, term, send, clock, failed, transfersMax, chunkBytes, idleMs, yieldMs },
+      ...{ id, term, clock, failed, transfersMax, chunkBytes, idleMs, yieldMs },
+      send: (message) => {
+        if (message.type === 'snapshotChunk') reach('state.send');
+        send(message);
+      },
       open: async () => {
         await storage.checkpointNow();
         return storage.openSnapshot();
@@ -58,7 +64,10 @@ export class StateExchange {
     this.#fetch = new SnapshotFetch({
       ...{ id, send, clock, random, failed, askAgainMs, giveUpMs },
       stage: (header) => storage.stage(header),
-      received: options.received,
+      received: (state) => {
+        reach('state.received');
+        options.received(state);
+      },
       check: (header) => checkHeader(header, options.birth),
     });
   }

@@ -230,6 +230,11 @@ export interface MemberApi {
   watchService(request: ServiceWatchRequest, sink: ViewSink): StreamHandle;
   backup(request: BackupRequest, sink: BackupSink): StreamHandle;
   status(): MemberStatus;
+  /**
+   * The digest and revision of the state that had applied exactly the entries up to `index`; null where
+   * that is not remembered.
+   */
+  digestAt(index: Index): { readonly digest: string; readonly revision: Revision } | null;
   /** Serves, knows a leader and has applied up to what was committed when it learned of it. */
   ready(): boolean;
   /** Calls back whenever role, term, leader or incarnation changed. Returns the way to stop that. */

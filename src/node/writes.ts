@@ -64,6 +64,15 @@ export class Writes {
     return this.#proposals.gathered === 0 && this.#proposals.inFlight === 0;
   }
 
+  /** Resolves once everything is decided, or after so long. */
+  async settled(withinMs: number): Promise<void> {
+    const { clock } = this.#options;
+    const untilMs = clock.monotonic() + withinMs;
+    while (!this.isIdle && clock.monotonic() < untilMs) {
+      await new Promise<void>((resolve) => clock.after(timing.tickMs, resolve));
+    }
+  }
+
   msSinceProposal(nowMs: number): number {
     return nowMs - this.#lastProposalMs;
   }

@@ -32,6 +32,7 @@ import {
   defaultBounds,
   type EndpointBounds,
 } from './connection-context.ts';
+import { type Debug, debugPrefix } from './debug.ts';
 import { refusalOf } from './host-check.ts';
 import { answerHttp } from './http-answers.ts';
 
@@ -55,6 +56,8 @@ export interface EndpointOptions {
   readonly version: string;
   /** Names besides loopback by which clients may call this node. */
   readonly allowedHosts: readonly string[];
+  /** What answers below `/debug/`; null when nothing does. */
+  readonly debug: Debug | null;
   readonly bounds?: Partial<EndpointBounds>;
 }
 
@@ -146,12 +149,12 @@ export class ClientEndpoint {
   }
 
   #request(request: IncomingMessage, response: ServerResponse): void {
-    const { provider } = this.#options;
-    answerHttp(request, response, {
-      refusal: refusalOf(request, this.#hosts),
-      member: provider.member(),
-      waitsFor: () => provider.waitsFor(),
-    });
+    const { provider, debug } = this.#options;
+    const refusal = refusalOf(request, this.#hosts);
+    const state = { member: provider.member(), waitsFor: () => provider.waitsFor() };
+    const isDebug = debug !== null && refusal === null && request.url?.startsWith(debugPrefix);
+    if (isDebug) void debug.answer(request, response, state);
+    else answerHttp(request, response, { ...state, refusal });
   }
 
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {

@@ -34,6 +34,8 @@ export interface ServerOptions {
   readonly logRetainedMib?: number | undefined;
   /** With less room than this on the disk, nothing is taken that would fill it. 64 MiB unless given. */
   readonly diskReserveMib?: number | undefined;
+  /** Opens failpoints, trace and digests to this machine, below `/debug/` of the client port. */
+  readonly debug?: boolean | undefined;
 }
 
 export interface ServerConfiguration {
@@ -53,6 +55,7 @@ export interface ServerConfiguration {
   readonly logLevel: LogLevel;
   readonly retention: RetentionBounds;
   readonly diskReserveBytes: number;
+  readonly debug: boolean;
 }
 
 const membersMax = 9;
@@ -86,6 +89,7 @@ export function checkConfiguration(options: ServerOptions): ServerConfiguration 
     logLevel,
     retention: retentionOf(options),
     diskReserveBytes: diskReserveOf(options),
+    debug: options.debug ?? false,
   };
 }
 

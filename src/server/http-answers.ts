@@ -44,11 +44,13 @@ function whyNotReady({ member, waitsFor }: HttpState): string | null {
     : 'The node has not applied yet what is committed';
 }
 
-function answer(response: ServerResponse, status: number, body: object): void {
+/** An object is told as JSON; a text has it line by line already. */
+export function answer(response: ServerResponse, status: number, body: object | string): void {
+  const isText = typeof body === 'string';
   response.writeHead(status, {
-    'content-type': 'application/json',
+    'content-type': isText ? 'application/x-ndjson' : 'application/json',
     'cache-control': 'no-store',
     'x-content-type-options': 'nosniff',
   });
-  response.end(`${JSON.stringify(body)}\n`);
+  response.end(isText ? body : `${JSON.stringify(body)}\n`);
 }

@@ -26,16 +26,26 @@ export function startServer(options: ServerOptions): Promise<RunningServer> {
 
 async function openStoredMember(dataDirectory: string, parts: MemberParts): Promise<RunningMember> {
   const { identity, birth, files, clock, retention, diskReserveBytes } = parts;
+  const { debug, ...others } = parts;
+  const failpoints = debug?.failpoints;
   const storage = await openStorage({
     files,
     clock,
     identity,
     segmentBytes: segmentBytesOf(retention),
+    ...(failpoints && { failpoint: (name) => failpoints.reachStorage(name) }),
     openLevel: (path) => openLevel(join(dataDirectory, path)),
   });
   try {
     const bounds = { ...retention, diskReserveBytes };
-    const member = await openMember({ ...parts, ...identity, birth, storage, bounds });
+    const member = await openMember({
+      ...others,
+      ...identity,
+      ...{ birth, storage, bounds },
+      ...(debug && {
+        debug: { trace: debug.trace, reach: (name) => debug.failpoints.reachNode(name) },
+      }),
+    });
     member.start();
     return member;
   } catch (error) {

@@ -11,6 +11,7 @@ import { type Random, randomId } from '../base/prng.ts';
 import type { Birth, Identity } from '../format/identity.ts';
 import type { EntryId } from '../format/types.ts';
 import { damagedPart } from '../storage/damage.ts';
+import type { ReachFailpoint } from '../storage/failpoints.ts';
 import { loadIdentity, mintIdentity, saveBirth } from '../storage/identity.ts';
 import type { Files } from '../storage/types.ts';
 import { forgottenLog, type Remedy, repair } from './repair.ts';
@@ -40,6 +41,8 @@ export interface KeeperOptions<Member extends Keepable> {
   readonly name: string;
   /** Whether the node was told of others that could take it in. */
   readonly mayRejoin: boolean;
+  /** Called at those of `storageFailpoints` that a repair passes. */
+  readonly failpoint?: ReachFailpoint;
   /** Opens the storage and the member; `onFatal` as in its options. */
   readonly open: (
     identity: Identity,

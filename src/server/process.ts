@@ -24,8 +24,10 @@ import {
   type ServerConfiguration,
   type ServerOptions,
 } from './configuration.ts';
+import { Debug } from './debug.ts';
 import { MemberKeeper } from './keeper.ts';
 import { createLog } from './log.ts';
+import { tellNews } from './news.ts';
 import { systemClock, systemRandom } from './system-clock.ts';
 import { version } from './version.ts';
 
@@ -44,6 +46,8 @@ export interface MemberParts {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
+  /** Null unless the node was started to be tested. */
+  readonly debug: Debug | null;
   /** What is stored is damaged, the disk failed or an invariant broke: this member must end. */
   readonly onFatal: (error: unknown) => void;
 }
@@ -94,6 +98,7 @@ class Server implements RunningServer {
   readonly #configuration: ServerConfiguration;
   readonly #openMember: OpenMember;
   readonly #log: Log;
+  readonly #debug: Debug | null;
   #files: Files | null = null;
   #keeper: MemberKeeper<RunningMember> | null = null;
   #endpoint: ClientEndpoint | null = null;
@@ -110,6 +115,7 @@ class Server implements RunningServer {
     this.#configuration = configuration;
     this.#openMember = openMember;
     this.#log = log;
+    this.#debug = configuration.debug ? new Debug(systemClock, log) : null;
     this.born = new Promise((resolve) => {
       this.#resolveBorn = resolve;
     });
@@ -150,6 +156,11 @@ class Server implements RunningServer {
       { memberId, clients: endpoint.address, peers: peers.address, version },
       `Node "${this.name}" listens for clients on ${endpoint.address}`,
     );
+    if (this.#debug !== null) {
+      const message =
+        'Whoever is on this machine may end or stop the node, by /debug/ on its client port';
+      this.#log.warn({}, message);
+    }
     if (birth === null) this.#considerBirth();
     else await keeper.serve(birth);
   }
@@ -170,6 +181,7 @@ class Server implements RunningServer {
   }
 
   #createKeeper(files: Files): MemberKeeper<RunningMember> {
+    const failpoints = this.#debug?.failpoints;
     return new MemberKeeper<RunningMember>({
       files,
       clock: systemClock,
@@ -177,6 +189,7 @@ class Server implements RunningServer {
       log: this.#log,
       name: this.name,
       mayRejoin: this.#othersAddresses.length > 0,
+      ...(failpoints && { failpoint: (name) => failpoints.reachStorage(name) }),
       open: (identity, birth, onFatal) => {
         return this.#openMember({
           retention: this.#configuration.retention,
@@ -186,6 +199,7 @@ class Server implements RunningServer {
           clock: systemClock,
           random: systemRandom,
           log: this.#log,
+          debug: this.#debug,
         });
       },
       host: {
@@ -213,6 +227,7 @@ class Server implements RunningServer {
       log: this.#log,
       version,
       allowedHosts: this.#configuration.allowedHosts,
+      debug: this.#debug,
     });
   }
 
@@ -292,7 +307,7 @@ class Server implements RunningServer {
     const { keeper, peers, endpoint } = this.#openedParts();
     // Only now it is known who the members are: the member has told the transport.
     if (!this.#isBirthChosen) this.#refuseForeign(opened(keeper.identity.birth), peers);
-    this.#tellOfChanges(member);
+    tellNews(member, this.#log);
     endpoint.memberChanged();
     this.#resolveBorn();
   }
@@ -312,41 +327,6 @@ class Server implements RunningServer {
       `The data directory belongs to cluster ${clusterId}, none of whose other members is in the ` +
         'initial cluster; if all of them were replaced, leave the initial cluster out',
     );
-  }
-
-  #tellOfChanges(member: RunningMember): void {
-    let told: string | null = null;
-    let isShort = false;
-    member.onStatusChange(() => {
-      const hasTrouble = member.status().troubles.includes('noSpace');
-      if (hasTrouble !== isShort) this.#tellOfSpace(hasTrouble);
-      isShort = hasTrouble;
-      const { clusterId, leaderId, leaderName, role, standing, term } = member.status();
-      const isRemoved = standing === 'removed';
-      const news = isRemoved ? standing : `${leaderId} ${term}`;
-      if (news === told) return;
-      told = news;
-      if (isRemoved) {
-        const message = `Node "${this.name}" was removed from cluster ${clusterId}: it serves nothing any more`;
-        this.#log.warn({ clusterId }, message);
-        return;
-      }
-      const text =
-        leaderId === null
-          ? 'No leader is known'
-          : `"${leaderName ?? leaderId}" leads${role === 'leader' ? ': this node' : ''}`;
-      this.#log.info({ term, role }, text);
-    });
-  }
-
-  #tellOfSpace(isShort: boolean): void {
-    if (isShort) {
-      const message =
-        'The disk has less room than its reserve: nothing should be stored on it any more';
-      this.#log.warn({}, message);
-    } else {
-      this.#log.info({}, 'The disk has room again');
-    }
   }
 
   #fail(error: unknown): void {

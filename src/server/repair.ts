@@ -21,6 +21,7 @@ import { RollcallError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { EntryId } from '../format/types.ts';
 import { type DamagedPart, damagedPart } from '../storage/damage.ts';
+import type { ReachFailpoint } from '../storage/failpoints.ts';
 import { renewState, setMemberAside } from '../storage/repair.ts';
 import { readRepairNote, repairNotePath, writeRepairNote } from '../storage/repair-note.ts';
 import type { Files } from '../storage/types.ts';
@@ -36,6 +37,8 @@ export interface RepairOptions {
   readonly name: string;
   /** Whether the node was told of others that could take it in. */
   readonly mayRejoin: boolean;
+  /** Called at those of `storageFailpoints` that a repair passes. */
+  readonly failpoint?: ReachFailpoint;
 }
 
 const hourMs = 3_600_000;
@@ -102,10 +105,10 @@ async function refuseRepetition(
 async function remedyOf(
   part: DamagedPart,
   { message }: RollcallError,
-  { files, log, name }: RepairOptions,
+  { files, log, name, failpoint }: RepairOptions,
 ): Promise<Remedy> {
   const isState = part === 'state';
-  const kept = await (isState ? renewState(files) : setMemberAside(files));
+  const kept = await (isState ? renewState(files, failpoint) : setMemberAside(files, failpoint));
   const next = isState
     ? 'it is made anew, from the log or by another member, and nothing is served until it is here'
     : 'this node asks under a new id to be taken in again, and takes part in no birth of a cluster';

@@ -31,7 +31,7 @@ function exchange(digests: readonly (Hash64 | null)[], teller: number): string[]
       () => found.push(`n${at + 1}`),
     );
     const digest = digests[at];
-    if (digest) member.applied(100, digest);
+    if (digest) member.applied(100, { digest, revision: 7 });
     return member;
   });
   members[teller]?.tell(configuration);

@@ -31,7 +31,7 @@ class Follower {
 
   constructor() {
     const hardState = { currentTerm: 0, votedFor: null, commitIndex: 0 };
-    this.raft = startRaft(ids[0], () => 0.5, { hardState, start, entries: [] }, bounds);
+    this.raft = startRaft(ids[0], () => 0.5, { hardState, start, entries: [] }, bounds, null);
     this.takeover = new Takeover({
       storage: { isStateMissing: false, start, restoreState: () => Promise.resolve() },
       status: () => this.raft.status(),

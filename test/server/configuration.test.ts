@@ -85,6 +85,7 @@ describe('the configuration', () => {
       logLevel: 'info',
       retention: { logWindowBytes: 128 * mebi, logRetainedBytesMax: 1024 * mebi },
       diskReserveBytes: 64 * mebi,
+      debug: false,
     });
   });
 

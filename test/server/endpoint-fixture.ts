@@ -1,6 +1,7 @@
 import { silentLog } from '../../src/base/log.ts';
 import { type ClientEndpoint, openClientEndpoint } from '../../src/server/client-endpoint.ts';
 import type { EndpointBounds } from '../../src/server/connection-context.ts';
+import type { Debug } from '../../src/server/debug.ts';
 import { systemClock } from '../../src/server/system-clock.ts';
 import { Inbox } from '../transport/inbox.ts';
 import { MapMember } from './map-member.ts';
@@ -19,13 +20,15 @@ export interface Fixture {
 export async function openFixture(
   bounds: Partial<EndpointBounds> = {},
   isBorn = true,
+  debug: Debug | null = null,
+  listen = '127.0.0.1:0',
 ): Promise<Fixture> {
   const member = new MapMember();
   const warnings = new Inbox<string>();
   const state = { isBorn };
   const clients: RawClient[] = [];
   const endpoint = await openClientEndpoint({
-    listen: '127.0.0.1:0',
+    listen,
     provider: {
       memberId: () => '00000000000000a1',
       name: 'a',
@@ -36,6 +39,7 @@ export async function openFixture(
     log: { ...silentLog, warn: (_fields, message) => warnings.push(message) },
     version: '9.9.9',
     allowedHosts: ['rollcall.example'],
+    debug,
     bounds,
   });
   return Object.assign(state, {

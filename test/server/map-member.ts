@@ -105,6 +105,11 @@ export class MapMember implements MemberApi {
     return { ...this.#status, revision: this.#revision };
   }
 
+  digestAt(index: number): { readonly digest: string; readonly revision: number } | null {
+    const { appliedIndex, digest } = this.#status;
+    return index === appliedIndex ? { digest, revision: this.#revision } : null;
+  }
+
   ready(): boolean {
     return this.isReady;
   }

@@ -1,0 +1,42 @@
+/** Tells the log what has become of a member: who leads, whether it was removed, and its disk's room. */
+import type { Log } from '../base/log.ts';
+import type { MemberApi, MemberStatus } from '../node/types.ts';
+
+export function tellNews(member: MemberApi, log: Log): void {
+  let toldOfLeader: string | null = null;
+  let toldShort = false;
+  member.onStatusChange(() => {
+    const status = member.status();
+    const isShort = status.troubles.includes('noSpace');
+    if (isShort !== toldShort) tellOfSpace(isShort, log);
+    toldShort = isShort;
+    const news =
+      status.standing === 'removed' ? status.standing : `${status.leaderId} ${status.term}`;
+    if (news !== toldOfLeader) tellOfCluster(status, log);
+    toldOfLeader = news;
+  });
+}
+
+function tellOfCluster(status: MemberStatus, log: Log): void {
+  const { clusterId, name, leaderId, leaderName, role, standing, term } = status;
+  if (standing === 'removed') {
+    const message = `Node "${name}" was removed from cluster ${clusterId}: it serves nothing any more`;
+    log.warn({ clusterId }, message);
+  } else if (leaderId === null) {
+    log.info({ term, role }, 'No leader is known');
+  } else {
+    const who = role === 'leader' ? ': this node' : '';
+    log.info({ term, role }, `"${leaderName ?? leaderId}" leads${who}`);
+  }
+}
+
+function tellOfSpace(isShort: boolean, log: Log): void {
+  if (isShort) {
+    log.warn(
+      {},
+      'The disk has less room than its reserve: nothing should be stored on it any more',
+    );
+  } else {
+    log.info({}, 'The disk has room again');
+  }
+}
