@@ -92,14 +92,19 @@ export class ReadyLoop {
         reach('turn.persisted');
         this.step({ type: 'persisted', append: append.number });
       },
-      (error: unknown) => this.#handlers.failed(error),
+      (error: unknown) => this.#failed(error),
     );
   }
 
   #readLog({ peer, from }: LogRead): void {
     this.#storage.readLog(from, logReadBytesMax).then(
       ({ prev, entries }) => this.step({ type: 'logRead', peer, prev, entries }),
-      (error: unknown) => this.#handlers.failed(error),
+      (error: unknown) => this.#failed(error),
     );
+  }
+
+  /** What waited for room on the disk is given up when the storage closes, which is no failure. */
+  #failed(error: unknown): void {
+    if (this.#open) this.#handlers.failed(error);
   }
 }
