@@ -8,6 +8,7 @@ import { RollcallError } from '../base/errors.ts';
 import type { Index } from '../raft/types.ts';
 import { BackupWriter } from '../storage/backup-file.ts';
 import type { StateSnapshot, Storage } from '../storage/types.ts';
+import { CheckedSnapshot } from './checked-snapshot.ts';
 import type { Reads } from './reads.ts';
 import { closedError, refuseStream } from './refusals.ts';
 import type { BackupRequest, BackupSink, StreamHandle } from './types.ts';
@@ -125,7 +126,9 @@ class Backup {
       // Does nothing in the middle of an entry.
       await storage.checkpointNow();
       const snapshot = this.#isOver ? null : storage.openSnapshot();
-      if (snapshot !== null && snapshot.header.applied.index >= wanted) return snapshot;
+      if (snapshot !== null && snapshot.header.applied.index >= wanted) {
+        return new CheckedSnapshot(snapshot);
+      }
       await snapshot?.close();
       await new Promise<void>((resolve) => clock.after(lookAgainMs, resolve));
     }

@@ -1,9 +1,9 @@
-import { damagedState } from '../base/damage.ts';
 import { RollcallError } from '../base/errors.ts';
 import { featureLevel } from '../format/feature-level.ts';
+import { damagedStateIfNewer } from '../state-machine/damage.ts';
 import { loadedRanges } from '../state-machine/record-codec.ts';
 import { StateMachine } from '../state-machine/state-machine.ts';
-import type { CheckpointHeader, StagedState, Storage, StoredRecord } from '../storage/types.ts';
+import type { CheckpointHeader, StagedState, Storage } from '../storage/types.ts';
 
 /**
  * Builds the state machine from stored records. Throws `dataDamaged` when they are not those of the
@@ -21,7 +21,9 @@ export async function loadMachine(
   }
   const machine = new StateMachine(state.overlay);
   for (const { from, to } of loadedRanges) {
-    for await (const page of state.load(from, to)) loadPage(machine, page);
+    for await (const page of state.load(from, to)) {
+      damagedStateIfNewer(() => machine.loadPage(page));
+    }
   }
   machine.finishLoad(header);
   return machine;
@@ -33,14 +35,4 @@ export async function loadStoredMachine(storage: Storage): Promise<StateMachine>
   if (checkpoint === null) return new StateMachine(overlay);
   const load = (from: string, to: string): ReturnType<Storage['load']> => storage.load(from, to);
   return await loadMachine({ overlay, load }, checkpoint);
-}
-
-/** At a feature level that this program knows, nothing newer was written: what looks newer is damage. */
-function loadPage(machine: StateMachine, page: readonly StoredRecord[]): void {
-  try {
-    machine.loadPage(page);
-  } catch (error) {
-    if (!(error instanceof RollcallError) || error.code !== 'formatTooNew') throw error;
-    throw damagedState(error.message, error);
-  }
 }

@@ -12,6 +12,7 @@ import { RollcallError } from '../base/errors.ts';
 import { type Random, randomId } from '../base/prng.ts';
 import type { SnapshotChunk, SnapshotRefusal, SnapshotRequest } from '../format/node-message.ts';
 import type { NodeId, Term } from '../raft/types.ts';
+import { PassingCheck } from '../state-machine/passing-check.ts';
 import type { StateMachine } from '../state-machine/state-machine.ts';
 import { isDiskFull } from '../storage/disk-error.ts';
 import type { CheckpointHeader, Staging } from '../storage/types.ts';
@@ -136,7 +137,9 @@ export class SnapshotFetch {
       const first = await this.#ask(from, transfer, '');
       const header = this.#checked(first);
       staging = await this.#options.stage(header);
-      await this.#fill(staging, first, from, transfer);
+      const check = new PassingCheck();
+      await this.#fill(staging, first, from, transfer, check);
+      check.finish(header);
       const staged = await staging.finish();
       const machine = await loadMachine(staged, header);
       if (this.#isOpen) this.#options.received({ header, term: first.term, machine, staging });
@@ -155,6 +158,7 @@ export class SnapshotFetch {
     first: SnapshotChunk,
     from: NodeId,
     transfer: string,
+    check: PassingCheck,
   ): Promise<void> {
     let chunk = first;
     for (;;) {
@@ -163,6 +167,7 @@ export class SnapshotFetch {
       const next = isEnd ? null : this.#ask(from, transfer, last[0]);
       // A rejection while the piece before is being written is seen when it is waited for.
       next?.catch(() => {});
+      for (const [key, bytes] of chunk.records) check.take(key, bytes);
       await staging.write(chunk.records);
       if (next === null) return;
       chunk = await next;

@@ -6,6 +6,7 @@ import { featureLevel } from '../format/feature-level.ts';
 import type { NodeMessage, SpaceReport } from '../format/node-message.ts';
 import type { Configuration, Index, NodeId, Status, Term } from '../raft/types.ts';
 import type { Birth, CheckpointHeader, Storage } from '../storage/types.ts';
+import { CheckedSnapshot } from './checked-snapshot.ts';
 import { Digests } from './digests.ts';
 import type { ReachNodeFailpoint } from './failpoints.ts';
 import { OwedLog } from './owed-log.ts';
@@ -58,7 +59,8 @@ export class StateExchange {
       },
       open: async () => {
         await storage.checkpointNow();
-        return storage.openSnapshot();
+        const snapshot = storage.openSnapshot();
+        return snapshot === null ? null : new CheckedSnapshot(snapshot);
       },
     });
     this.#fetch = new SnapshotFetch({

@@ -15,6 +15,16 @@ export function damagedStateUnless<T>(what: string, decode: () => T): T {
   });
 }
 
+/** Nothing newer was written at a feature level that this program knows: what looks newer is damage. */
+export function damagedStateIfNewer<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof RollcallError) || error.code !== 'formatTooNew') throw error;
+    throw damagedState(error.message, error);
+  }
+}
+
 function replaceMalformed<T>(decode: () => T, replace: (error: RollcallError) => Error): T {
   try {
     return decode();

@@ -60,6 +60,8 @@ function olderState(): Fault {
       if (node === null || path === null || copy === null) return null;
       world.clock.after(between(world.random, 50, 2500), () => {
         if (world.isHealing || !world.damages.mayHurt(node)) return;
+        // The state is another one by now.
+        if (node.files.database(path) === null) return;
         crashAnd(world, node, () => {
           node.files.putBack(path, copy);
           world.damages.inflict(node, { part: 'state', isThere: null });
