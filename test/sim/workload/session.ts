@@ -142,6 +142,8 @@ export class Session {
       'storageFailed',
       'tooManyRequests',
       'noSpace',
+      // Whoever repairs itself belongs to nobody meanwhile.
+      'notBorn',
     ]);
     if (!expected.has(error.code)) {
       world.violate(`${this.name}: ${text} failed with ${error.code}: ${error.message}`);
