@@ -10,7 +10,21 @@ import { LoadBench } from './load/bench.ts';
 import { killAll, stopAll } from './processes.ts';
 import { progress } from './progress.ts';
 import { resultsDirectory } from './results.ts';
-import { readSettings } from './settings.ts';
+import { readSettings, type Settings } from './settings.ts';
+import { SickFollowerBench } from './sick-follower/bench.ts';
+
+function benchmarkOf(given: Settings): { run(): Promise<void> } {
+  switch (given.benchmark) {
+    case 'load':
+      return new LoadBench(given, directory);
+    case 'failover':
+      return new FailoverBench(given, directory);
+    case 'catch-up':
+      return new CatchUpBench(given, directory);
+    case 'sick-follower':
+      return new SickFollowerBench(given, directory);
+  }
+}
 
 const settings = readSettings(process.argv.slice(2));
 await mkdir(resultsDirectory, { recursive: true });
@@ -29,9 +43,7 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   });
 }
 try {
-  if (settings.benchmark === 'failover') await new FailoverBench(settings, directory).run();
-  else if (settings.benchmark === 'catch-up') await new CatchUpBench(settings, directory).run();
-  else await new LoadBench(settings, directory).run();
+  await benchmarkOf(settings).run();
 } catch (error) {
   progress('');
   const message = error instanceof Error ? error.message : String(error);

@@ -3,17 +3,22 @@
 import { type CatchUpSettings, catchUpCommand } from './catch-up/settings.ts';
 import { type FailoverSettings, failoverCommand } from './failover/settings.ts';
 import { type LoadSettings, loadCommand } from './load/settings.ts';
+import { type SickFollowerSettings, sickFollowerCommand } from './sick-follower/settings.ts';
 
 export type Settings =
   | ({ readonly benchmark: 'load' } & LoadSettings)
   | ({ readonly benchmark: 'failover' } & FailoverSettings)
-  | ({ readonly benchmark: 'catch-up' } & CatchUpSettings);
+  | ({ readonly benchmark: 'catch-up' } & CatchUpSettings)
+  | ({ readonly benchmark: 'sick-follower' } & SickFollowerSettings);
 
 export function readSettings(argv: readonly string[]): Settings {
   const chosen: Settings[] = [];
   loadCommand((settings) => chosen.push({ benchmark: 'load', ...settings }))
     .addCommand(failoverCommand((settings) => chosen.push({ benchmark: 'failover', ...settings })))
     .addCommand(catchUpCommand((settings) => chosen.push({ benchmark: 'catch-up', ...settings })))
+    .addCommand(
+      sickFollowerCommand((settings) => chosen.push({ benchmark: 'sick-follower', ...settings })),
+    )
     // What follows its name belongs to a benchmark, also where the loads have an option of that name.
     .enablePositionalOptions()
     .parse(argv, { from: 'user' });

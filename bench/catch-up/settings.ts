@@ -20,6 +20,8 @@ Ways to catch up, each on a cluster of its own
   log       the nodes keep as much log as they do by default: the follower gets entries
   snapshot  the nodes keep hardly any: the follower gets a state (its data directory shows it), and the
             entries from there on
+  slow-link the same, with 8 MiB/s towards the follower. It should take at most twice as long as all that
+            was missed takes at this rate, though writes go on
 
 Figures
   s           from the start of the follower's process until it answers, and until it has caught up

@@ -4,6 +4,8 @@ import type { Way, WayName } from './ways.ts';
 
 const stallMsMax = 200;
 const growthMebibytesMax = 100;
+/** Times that what was missed takes over the link when nothing else does. */
+const linkTimesMax = 2;
 
 /** Something promised, with what came of it as people read it. */
 export interface Promised {
@@ -40,5 +42,12 @@ export function promisesOf(way: Way, trial: Trial): Promised[] {
       ...{ target: way.received, met: trial.received === way.received },
     },
   ];
+  if (way.linkBytesPerSecond !== null) {
+    const times = trial.seconds / (trial.missedBytes / way.linkBytesPerSecond);
+    promised.push({
+      ...{ what: 'times the plain transfer', measured: times.toFixed(2) },
+      ...{ target: `≤ ${linkTimesMax}`, met: times <= linkTimesMax },
+    });
+  }
   return promised.map((one) => ({ way: way.name, ...one }));
 }

@@ -1,8 +1,8 @@
 import { align } from '../table.ts';
+import type { Measurement } from '../writers/writers.ts';
 import type { Promised } from './summary.ts';
 import type { Trial } from './trial.ts';
 import type { WayName } from './ways.ts';
-import type { Measurement } from './writers.ts';
 
 type Phase = 'fill' | 'before' | 'during';
 

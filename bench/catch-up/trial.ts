@@ -1,16 +1,14 @@
 /** One way to catch up, on a cluster of its own. */
-import type { ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
 import { join } from 'node:path';
-import { converse, startModule } from '../processes.ts';
 import { elapse } from '../progress.ts';
+import { areDigestsEqual, type CatchUp, Follower } from '../systems/follower.ts';
+import { LeaderProcess, type LeaderSpan } from '../systems/leader-process.ts';
 import { startRollcall } from '../systems/rollcall.ts';
 import type { ElectedCluster } from '../systems/system.ts';
-import { areDigestsEqual, type CatchUp, Follower } from './follower.ts';
-import { LeaderProcess, type LeaderSpan } from './leader-process.ts';
+import type { Measurement, WriteCount } from '../writers/writers.ts';
+import { WritersProcess } from '../writers/writers-process.ts';
 import type { CatchUpSettings } from './settings.ts';
 import type { Way } from './ways.ts';
-import type { Measurement, WriteCount, WritersJob, WritersReport } from './writers.ts';
 
 /**
  * After the fill, before anything is measured: the nodes write their states out and let go of what log
@@ -38,21 +36,24 @@ export async function tryWay(
   say: (text: string) => void,
 ): Promise<Trial> {
   say('starting …');
-  const options = way.parameters(settings.writes * settings.valueBytes);
-  const cluster = await startRollcall(join(directory, way.name), 'sdk', options);
+  const cluster = await startRollcall(join(directory, way.name), 'sdk', {
+    parameters: way.parameters(settings.writes * settings.valueBytes),
+    areLinked: way.linkBytesPerSecond !== null,
+  });
   const writers = new WritersProcess((written) => {
     say(`${written.toLocaleString('en')} puts written`);
   });
   await writers.ask({
     ...{ type: 'open', endpoints: cluster.endpoints, valueBytes: settings.valueBytes },
   });
-  const trial = await measure(settings, cluster, writers, say);
+  const trial = await measure(way, settings, cluster, writers, say);
   await writers.end();
   await endAll(cluster);
   return trial;
 }
 
 async function measure(
+  { linkBytesPerSecond }: Way,
   { writes, valueBytes, rate }: CatchUpSettings,
   cluster: ElectedCluster,
   writers: WritersProcess,
@@ -71,6 +72,8 @@ async function measure(
   await elapse(beforeMs);
   const before = await writers.measure({ type: 'lap' });
   const leaderBefore = leader.lap();
+  follower.link?.limit(linkBytesPerSecond);
+  follower.startAgain();
   const caughtUp = await follower.catchUp(say).finally(() => leader.end());
   const leaderDuring = leader.lap();
   const during = await writers.measure({ type: 'lap' });
@@ -94,42 +97,5 @@ async function endAll(cluster: ElectedCluster): Promise<void> {
   for (const { server } of cluster.nodes) {
     server.process.kill('SIGTERM');
     await server.ended();
-  }
-}
-
-class WritersProcess {
-  readonly #process: ChildProcess = startModule(new URL('./writers.js', import.meta.url));
-  readonly #progress: (written: number) => void;
-
-  constructor(progress: (written: number) => void) {
-    this.#progress = progress;
-  }
-
-  async measure(job: WritersJob & { readonly type: 'fill' | 'lap' }): Promise<Measurement> {
-    const report = await this.ask(job);
-    if (report?.type !== 'measured') throw new Error('The writers measured nothing');
-    return report.measurement;
-  }
-
-  async check(): Promise<WriteCount> {
-    const report = await this.ask({ type: 'check' });
-    if (report?.type !== 'checked') throw new Error('The writers checked nothing');
-    return report.count;
-  }
-
-  /** The last report of the job. */
-  async ask(job: WritersJob): Promise<WritersReport | null> {
-    let last: WritersReport | null = null;
-    await converse(this.#process, job, (report: WritersReport) => {
-      if (report.type === 'progress') this.#progress(report.written);
-      last = report;
-    });
-    return last;
-  }
-
-  async end(): Promise<void> {
-    const exit = once(this.#process, 'exit');
-    this.#process.kill('SIGTERM');
-    await exit;
   }
 }

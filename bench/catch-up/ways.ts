@@ -1,6 +1,6 @@
-/** The two ways in which a follower that was away gets what it missed. */
+/** The ways in which a follower that was away gets what it missed. */
 
-export type WayName = 'log' | 'snapshot';
+export type WayName = 'log' | 'snapshot' | 'slow-link';
 
 export interface Way {
   readonly name: WayName;
@@ -8,13 +8,16 @@ export interface Way {
   readonly received: 'entries' | 'a state';
   /** Options of `rollcall server` that bring it about, for so many bytes of values. */
   readonly parameters: (bytes: number) => readonly string[];
+  /** What passes to the follower from its start on; null for everything. */
+  readonly linkBytesPerSecond: number | null;
 }
 
 const mebi = 1024 * 1024;
 
 export const ways: readonly Way[] = [
-  { name: 'log', received: 'entries', parameters: () => [] },
-  { name: 'snapshot', received: 'a state', parameters: shortLog },
+  { name: 'log', received: 'entries', parameters: () => [], linkBytesPerSecond: null },
+  { name: 'snapshot', received: 'a state', parameters: shortLog, linkBytesPerSecond: null },
+  { name: 'slow-link', received: 'a state', parameters: shortLog, linkBytesPerSecond: 8 * mebi },
 ];
 
 /** What was missed is gone, but there is room for what is written while the state is on its way. */

@@ -74,7 +74,7 @@ export async function startEtcd(
       ...['--quota-backend-bytes', String(8 * 1024 ** 3)],
     ];
     const server = new Server(etcd, parameters, join(directory, `${name}.log`));
-    return { endpoint: address(index * 2), dataDirectory, server };
+    return { endpoint: address(index * 2), dataDirectory, server, link: null };
   });
   const endpoints = nodes.map(({ endpoint }) => endpoint);
   const cluster = new ElectedCluster('etcd', 'http2', nodes, () => viewsOf(etcdctl, endpoints));

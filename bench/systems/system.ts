@@ -1,5 +1,6 @@
 import type { ChildProcess } from 'node:child_process';
 import type { DriverName } from '../drivers/driver.ts';
+import type { Link } from '../link.ts';
 import { assertAlive, type Server } from '../processes.ts';
 import { elapse } from '../progress.ts';
 
@@ -20,6 +21,8 @@ export interface ClusterNode {
   readonly endpoint: string;
   readonly dataDirectory: string;
   readonly server: Server;
+  /** What the other nodes reach its peer port over; null when they do so straight. */
+  readonly link: Link | null;
 }
 
 /** What a node says of itself. */

@@ -39,7 +39,7 @@ export interface WriteCount {
 }
 
 const writersCount = 50;
-const prefix = 'bench/catch-up/';
+const prefix = 'bench/writes/';
 const progressSteps = 10;
 const failuresMax = 1000;
 /** Values are cut out of random bytes, so that no store makes less of them. */

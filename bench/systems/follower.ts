@@ -1,10 +1,12 @@
-/** The follower that is away, and the leader that it catches up with. */
+/** A follower that something is done to, and the leader that it catches up with. */
+import type { ChildProcess } from 'node:child_process';
 import { readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { endpointStatuses, type NodeStatus } from '../../src/client/index.ts';
+import type { Link } from '../link.ts';
 import { assertAlive } from '../processes.ts';
 import { elapse } from '../progress.ts';
-import type { ClusterNode, ElectedCluster } from '../systems/system.ts';
+import type { ClusterNode, ElectedCluster } from './system.ts';
 
 /** A follower has caught up when it stays so near for so many looks. */
 const nearEntries = 16;
@@ -14,7 +16,7 @@ const sayEveryMs = 1_000;
 const statusMsMax = 2_000;
 const catchUpMsMax = 600_000;
 
-/** From the start of the follower's process, in seconds. */
+/** In seconds from the moment that it could. */
 export interface CatchUp {
   /** Until its process answered. */
   readonly answeredSeconds: number;
@@ -41,6 +43,11 @@ export class Follower {
     return basename(this.#node.dataDirectory);
   }
 
+  /** What the others reach it over, where the cluster is linked. */
+  get link(): Link | null {
+    return this.#node.link;
+  }
+
   async kill(): Promise<void> {
     const { server } = this.#node;
     server.process.kill('SIGKILL');
@@ -53,11 +60,19 @@ export class Follower {
     return Math.max(...names.map(Number));
   }
 
-  /** Starts it again, and resolves once it stays near the leader. */
+  /** Its process; another one after each start. */
+  get process(): ChildProcess {
+    return this.#node.server.process;
+  }
+
+  startAgain(): void {
+    this.#node.server.startAgain();
+  }
+
+  /** Resolves once it stays near the leader. */
   async catchUp(say: (text: string) => void): Promise<CatchUp> {
     const startMs = performance.now();
     const since = () => (performance.now() - startMs) / 1000;
-    this.#node.server.startAgain();
     let answeredSeconds = 0;
     let nearSeconds = 0;
     let near = 0;
