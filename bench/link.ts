@@ -5,6 +5,9 @@ import { elapse } from './progress.ts';
 
 /** So much of one connection passes at a time, so that another one's turn comes soon. */
 const pieceBytes = 16 * 1024;
+/** Timers come late: what could not leave meanwhile may follow at once, if it is no more than this. */
+const lateMsMax = 50;
+const options = { noDelay: true, allowHalfOpen: true } as const;
 
 export class Link {
   readonly #server: Server;
@@ -22,8 +25,8 @@ export class Link {
   }
 
   private constructor(targetPort: number) {
-    this.#server = createServer({ noDelay: true }, (near) => {
-      const far = connect({ port: targetPort, host: '127.0.0.1', noDelay: true });
+    this.#server = createServer(options, (near) => {
+      const far = connect({ port: targetPort, host: '127.0.0.1', ...options });
       this.#join(near, far);
     });
     // It lasts as long as the run.
@@ -64,7 +67,9 @@ export class Link {
 
   async #carry(from: Socket, to: Socket): Promise<void> {
     try {
-      for await (const chunk of from as AsyncIterable<Buffer>) {
+      // What still comes from the other side passes after the end of this one.
+      const chunks: AsyncIterable<Buffer> = from.iterator({ destroyOnReturn: false });
+      for await (const chunk of chunks) {
         for (let at = 0; at < chunk.length; at += pieceBytes) {
           const piece = chunk.subarray(at, at + pieceBytes);
           await this.#wait(piece.length);
@@ -82,7 +87,7 @@ export class Link {
     const rate = this.#bytesPerSecond;
     if (rate === null) return;
     const nowMs = performance.now();
-    this.#freeAtMs = Math.max(nowMs, this.#freeAtMs) + (bytes / rate) * 1000;
+    this.#freeAtMs = Math.max(nowMs - lateMsMax, this.#freeAtMs) + (bytes / rate) * 1000;
     if (this.#freeAtMs > nowMs) await elapse(this.#freeAtMs - nowMs);
   }
 }
