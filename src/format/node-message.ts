@@ -57,6 +57,15 @@ export type DigestReport = Route & {
   readonly asks: boolean;
 };
 
+/**
+ * To the leader: the sender takes over a state as of `index` from a third member, and will need the
+ * log from there.
+ */
+export type SnapshotNotice = Route & {
+  readonly type: 'snapshotNotice';
+  readonly index: Index;
+};
+
 /** Whether the sender's disk has less room than its reserve. */
 export type SpaceReport = Route & {
   readonly type: 'spaceReport';
@@ -67,6 +76,7 @@ export type NodeMessage =
   | SnapshotRequest
   | SnapshotChunk
   | SnapshotRefusal
+  | SnapshotNotice
   | DigestReport
   | SpaceReport;
 
@@ -76,12 +86,14 @@ const snapshotChunk = 129;
 const snapshotRefusal = 130;
 const digestReport = 131;
 const spaceReport = 132;
+const snapshotNotice = 133;
 export const nodeKindMin = 128;
 
 const nodeTypes: ReadonlySet<string> = new Set<NodeMessage['type']>([
   'snapshotRequest',
   'snapshotChunk',
   'snapshotRefusal',
+  'snapshotNotice',
   'digestReport',
   'spaceReport',
 ]);
@@ -117,6 +129,10 @@ export function encodeNodeMessage(writer: ByteWriter, message: NodeMessage): voi
       writer.varint(message.index).u32(message.digest.high).u32(message.digest.low);
       writer.boolean(message.asks);
       return;
+    case 'snapshotNotice':
+      encodeRoute(writer, snapshotNotice, message);
+      writer.varint(message.index);
+      return;
     case 'spaceReport':
       encodeRoute(writer, spaceReport, message);
       writer.boolean(message.isShort);
@@ -139,6 +155,8 @@ export function decodeNodeMessage(reader: ByteReader, kind: number): NodeMessage
       const digest = { high: reader.u32(), low: reader.u32() };
       return { type: 'digestReport', ...route, index, digest, asks: reader.boolean() };
     }
+    case snapshotNotice:
+      return { type: 'snapshotNotice', ...route, index: reader.varint() };
     case spaceReport:
       return { type: 'spaceReport', ...route, isShort: reader.boolean() };
     default:

@@ -1,4 +1,5 @@
 import type { Clock } from '../base/clock.ts';
+import type { Log } from '../base/log.ts';
 import type { Random } from '../base/prng.ts';
 import type { NodeMessage } from '../format/node-message.ts';
 import type { Input, NodeId, Status } from '../raft/types.ts';
@@ -7,6 +8,7 @@ import type { Birth, Storage } from '../storage/types.ts';
 import type { ReachNodeFailpoint } from './failpoints.ts';
 import type { Bounds } from './timing.ts';
 import type { Trace } from './trace.ts';
+import type { TransferLog } from './transfer-log.ts';
 import type { PeerTransport } from './types.ts';
 
 /** What a member is made of, and the world around it. */
@@ -18,6 +20,7 @@ export interface MemberOptions {
   /** Loaded from the storage's checkpoint. */
   readonly machine: StateMachine;
   readonly transport: PeerTransport;
+  readonly log: Log;
   readonly clock: Clock;
   readonly random: Random;
   /** Where they differ from the usual ones: by the operator's choice, or to test what is rarely at its bound. */
@@ -40,6 +43,7 @@ export interface SharedParts {
   readonly reach: ReachNodeFailpoint;
   readonly clock: Clock;
   readonly storage: Storage;
+  readonly transfers: TransferLog;
   readonly status: () => Status;
   readonly step: (input: Input) => void;
   readonly send: (message: NodeMessage) => void;

@@ -42,6 +42,7 @@ import { Takeover } from './takeover.ts';
 import { Ticker } from './ticker.ts';
 import { type Bounds, timing, bounds as usualBounds } from './timing.ts';
 import { traceApplied } from './traced-raft.ts';
+import { TransferLog } from './transfer-log.ts';
 import type {
   BackupRequest,
   BackupSink,
@@ -142,6 +143,7 @@ export class Member implements MemberApi {
     this.#ticker = new Ticker(clock, timing.tickMs, () => this.#tick());
     this.#shared = {
       ...{ id: options.memberId, clock, storage, failed, reach },
+      transfers: new TransferLog(options.log, clock, () => this.#raft.status().configuration),
       status: () => this.#raft.status(),
       step: (input) => this.#loop.step(input),
       send: (message) => {

@@ -12,7 +12,7 @@ const caughtUpEntries = 1000;
 export interface Receiver {
   /** Where the state stands that is on its way. */
   readonly index: Index;
-  /** When it last asked for a piece. */
+  /** When it last asked for a piece, or said that it had one. */
   readonly heardMs: number;
 }
 

@@ -17,6 +17,7 @@ import type { StateMachine } from '../state-machine/state-machine.ts';
 import { isDiskFull } from '../storage/disk-error.ts';
 import type { CheckpointHeader, Staging } from '../storage/types.ts';
 import { loadMachine } from './load-machine.ts';
+import type { Passage, TransferLog } from './transfer-log.ts';
 
 export interface SnapshotFetchOptions {
   readonly id: NodeId;
@@ -27,6 +28,7 @@ export interface SnapshotFetchOptions {
   readonly failed: (error: unknown) => void;
   /** Whether a state with this header belongs to the same cluster and can be read by this program. */
   readonly check: (header: CheckpointHeader) => RollcallError | null;
+  readonly transfers: Pick<TransferLog, 'begin' | 'receives' | 'received' | 'gaveUp'>;
   readonly clock: Clock;
   readonly random: Random;
   readonly askAgainMs: number;
@@ -39,6 +41,7 @@ export interface ReceivedState {
   readonly term: Term;
   readonly machine: StateMachine;
   readonly staging: Staging;
+  readonly passage: Passage;
 }
 
 interface Question {
@@ -54,11 +57,18 @@ export class SnapshotFetch {
   #question: Question | null = null;
   /** From the offer until `done` or until it is given up. */
   #isUnderWay = false;
+  /** Of the fetch that is under way, once something has come. */
+  #passage: Passage | null = null;
   #isOpen = true;
   #running: Promise<void> = Promise.resolve();
 
   constructor(options: SnapshotFetchOptions) {
     this.#options = options;
+  }
+
+  /** What has come so far; null while nothing has. */
+  get passage(): Readonly<Passage> | null {
+    return this.#passage;
   }
 
   /**
@@ -131,25 +141,32 @@ export class SnapshotFetch {
   }
 
   async #run(from: NodeId): Promise<void> {
-    const transfer = randomId(this.#options.random);
+    const { random, transfers } = this.#options;
+    const transfer = randomId(random);
     let staging: Staging | null = null;
     try {
       const first = await this.#ask(from, transfer, '');
       const header = this.#checked(first);
+      const passage = transfers.begin(from, header.applied.index);
+      this.#passage = passage;
+      transfers.receives(passage);
       staging = await this.#options.stage(header);
       const check = new PassingCheck();
       await this.#fill(staging, first, from, transfer, check);
       check.finish(header);
       const staged = await staging.finish();
       const machine = await loadMachine(staged, header);
-      if (this.#isOpen) this.#options.received({ header, term: first.term, machine, staging });
+      transfers.received(passage);
+      const { term } = first;
+      if (this.#isOpen) this.#options.received({ header, term, machine, staging, passage });
       else await staging.abort();
     } catch (error) {
       await staging?.abort();
-      // What was received is gone with its directory, so a full disk has harmed nothing.
-      const isExpected = error instanceof GivenUp || isDamage(error) || isDiskFull(error);
-      if (!isExpected) throw error;
+      if (!isHarmless(error)) throw error;
+      if (this.#passage !== null) transfers.gaveUp(this.#passage, error.message);
       this.#isUnderWay = false;
+    } finally {
+      this.#passage = null;
     }
   }
 
@@ -164,6 +181,7 @@ export class SnapshotFetch {
     for (;;) {
       const last = chunk.records.at(-1);
       const isEnd = chunk.isLast || last === undefined;
+      this.#measure(chunk);
       const next = isEnd ? null : this.#ask(from, transfer, last[0]);
       // A rejection while the piece before is being written is seen when it is waited for.
       next?.catch(() => {});
@@ -172,6 +190,11 @@ export class SnapshotFetch {
       if (next === null) return;
       chunk = await next;
     }
+  }
+
+  #measure({ records }: SnapshotChunk): void {
+    assert(this.#passage !== null, 'Pieces come of a state that is known');
+    for (const [key, value] of records) this.#passage.bytes += key.length + value.length;
   }
 
   #checked({ header }: SnapshotChunk): CheckpointHeader {
@@ -201,6 +224,8 @@ class GivenUp extends RollcallError {
   }
 }
 
-function isDamage(error: unknown): boolean {
-  return error instanceof RollcallError && error.code === 'dataDamaged';
+/** What was received is gone with its directory, so neither damage of it nor a full disk does harm. */
+function isHarmless(error: unknown): error is RollcallError {
+  if (!(error instanceof RollcallError)) return false;
+  return error instanceof GivenUp || error.code === 'dataDamaged' || isDiskFull(error);
 }

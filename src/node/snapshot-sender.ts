@@ -11,6 +11,7 @@ import type { SnapshotChunk, SnapshotRefusal, SnapshotRequest } from '../format/
 import type { NodeId, Term } from '../raft/types.ts';
 import type { StateSnapshot } from '../storage/types.ts';
 import type { Receiver } from './owed-log.ts';
+import type { Passage, TransferLog } from './transfer-log.ts';
 
 export interface SnapshotSenderOptions {
   readonly id: NodeId;
@@ -20,6 +21,7 @@ export interface SnapshotSenderOptions {
   readonly send: (message: SnapshotChunk | SnapshotRefusal) => void;
   /** The stored state could not be read: the process must end. */
   readonly failed: (error: unknown) => void;
+  readonly transfers: Pick<TransferLog, 'begin' | 'sends' | 'sent' | 'dropped'>;
   readonly clock: Clock;
   readonly transfersMax: number;
   readonly chunkBytes: number;
@@ -29,7 +31,7 @@ export interface SnapshotSenderOptions {
 }
 
 interface Transfer {
-  readonly to: NodeId;
+  readonly passage: Passage;
   readonly snapshot: StateSnapshot;
   /** A piece is being read: what is asked for meanwhile is asked for again. */
   isBusy: boolean;
@@ -37,6 +39,8 @@ interface Transfer {
   isComplete: boolean;
   heardMs: number;
 }
+
+type Records = SnapshotChunk['records'];
 
 export class SnapshotSender {
   readonly #options: SnapshotSenderOptions;
@@ -53,10 +57,7 @@ export class SnapshotSender {
   get receivers(): ReadonlyMap<NodeId, Receiver> {
     const transfers = [...this.#transfers.values()];
     return new Map(
-      transfers.map(({ to, snapshot, heardMs }) => [
-        to,
-        { index: snapshot.header.applied.index, heardMs },
-      ]),
+      transfers.map(({ passage: { peer, index }, heardMs }) => [peer, { index, heardMs }]),
     );
   }
 
@@ -87,7 +88,8 @@ export class SnapshotSender {
 
   /** One member needs one state at a time: an older transfer of its is given up, not counted. */
   #isFull(to: NodeId): boolean {
-    for (const [id, transfer] of this.#transfers) if (transfer.to === to) void this.#drop(id);
+    for (const [id, transfer] of this.#transfers)
+      if (transfer.passage.peer === to) void this.#drop(id);
     if (this.#transfers.size + this.#beginning.size < this.#options.transfersMax) return false;
     const idle = this.#dispensable();
     if (idle !== null) void this.#drop(idle);
@@ -121,13 +123,15 @@ export class SnapshotSender {
   }
 
   async #pin(request: SnapshotRequest): Promise<void> {
-    const { clock, open } = this.#options;
+    const { clock, open, transfers } = this.#options;
     const snapshot = await open();
     if (snapshot === null) {
       this.#refuse(request);
     } else if (this.#isOpen) {
       const heardMs = clock.monotonic();
-      const transfer = { to: request.from, snapshot, isBusy: false, isComplete: false, heardMs };
+      const passage = transfers.begin(request.from, snapshot.header.applied.index);
+      const transfer = { passage, snapshot, isBusy: false, isComplete: false, heardMs };
+      transfers.sends(passage);
       this.#transfers.set(request.transfer, transfer);
       void this.#answer(transfer, request);
     } else {
@@ -143,7 +147,7 @@ export class SnapshotSender {
       const previous = after === '' ? null : after;
       const { records, done } = await snapshot.read(previous, this.#options.chunkBytes);
       if (this.#transfers.get(id) !== transfer) return;
-      transfer.isComplete = done;
+      this.#measure(transfer, records, done);
       const header = after === '' ? snapshot.header : null;
       const term = this.#options.term();
       const body = { transfer: id, after, term, header, records, isLast: done };
@@ -153,6 +157,13 @@ export class SnapshotSender {
     } finally {
       transfer.isBusy = false;
     }
+  }
+
+  #measure(transfer: Transfer, records: Records, isLast: boolean): void {
+    const { passage, isComplete } = transfer;
+    for (const [key, value] of records) passage.bytes += key.length + value.length;
+    transfer.isComplete = isLast;
+    if (isLast && !isComplete) this.#options.transfers.sent(passage);
   }
 
   #readFailed(error: unknown, request: SnapshotRequest): void {
@@ -170,6 +181,8 @@ export class SnapshotSender {
   async #drop(id: string): Promise<void> {
     const transfer = this.#transfers.get(id);
     this.#transfers.delete(id);
-    await transfer?.snapshot.close();
+    if (transfer === undefined) return;
+    if (!transfer.isComplete) this.#options.transfers.dropped(transfer.passage);
+    await transfer.snapshot.close();
   }
 }

@@ -3,24 +3,26 @@ import type { Clock } from '../base/clock.ts';
 import { RollcallError } from '../base/errors.ts';
 import type { Random } from '../base/prng.ts';
 import { featureLevel } from '../format/feature-level.ts';
-import type { NodeMessage, SpaceReport } from '../format/node-message.ts';
+import type { NodeMessage, SnapshotNotice, SpaceReport } from '../format/node-message.ts';
 import type { Configuration, Index, NodeId, Status, Term } from '../raft/types.ts';
 import type { Birth, CheckpointHeader, Storage } from '../storage/types.ts';
 import { CheckedSnapshot } from './checked-snapshot.ts';
 import { Digests } from './digests.ts';
 import type { ReachNodeFailpoint } from './failpoints.ts';
-import { OwedLog } from './owed-log.ts';
+import { OwedLog, type Receiver } from './owed-log.ts';
 import { type ReceivedState, SnapshotFetch } from './snapshot-fetch.ts';
 import { SnapshotSender } from './snapshot-sender.ts';
+import type { TransferLog } from './transfer-log.ts';
 
 export interface StateExchangeOptions {
   readonly id: NodeId;
   readonly birth: Birth;
-  readonly storage: Pick<Storage, 'checkpointNow' | 'openSnapshot' | 'stage'>;
+  readonly storage: Pick<Storage, 'checkpointNow' | 'openSnapshot' | 'stage' | 'logFirst'>;
   readonly term: () => Term;
   readonly send: (message: NodeMessage) => void;
   readonly received: (state: ReceivedState) => void;
   readonly reach: ReachNodeFailpoint;
+  readonly transfers: TransferLog;
   /** A majority has another digest at an index: this node's state is wrong. */
   readonly onWrongDigest: (index: Index) => void;
   readonly failed: (error: unknown) => void;
@@ -44,15 +46,27 @@ export class StateExchange {
   readonly #sender: SnapshotSender;
   readonly #fetch: SnapshotFetch;
   readonly #owed: OwedLog;
+  readonly #transfers: TransferLog;
+  readonly #storage: StateExchangeOptions['storage'];
+  readonly #send: (message: NodeMessage) => void;
+  /** Members that take over a state of somebody else, and have come nearer to it since the last sweep. */
+  readonly #elsewhere = new Map<NodeId, Receiver>();
+  /** Who was offered a state and still needs one. */
+  #offered: ReadonlySet<NodeId> = new Set();
+  #noticed: { readonly leaderId: NodeId; readonly bytes: number; readonly atMs: number } | null =
+    null;
   #toldMs = 0;
 
   constructor(options: StateExchangeOptions) {
-    const { id, storage, term, send, clock, random, failed, reach } = options;
+    const { id, storage, term, send, clock, random, failed, reach, transfers } = options;
     this.#clock = clock;
+    this.#storage = storage;
+    this.#send = send;
+    this.#transfers = transfers;
     this.#owed = new OwedLog(options.owedPatienceMs);
     this.digests = new Digests(id, send, options.onWrongDigest);
     this.#sender = new SnapshotSender({
-      ...{ id, term, clock, failed, transfersMax, chunkBytes, idleMs, yieldMs },
+      ...{ id, term, clock, failed, transfers, transfersMax, chunkBytes, idleMs, yieldMs },
       send: (message) => {
         if (message.type === 'snapshotChunk') reach('state.send');
         send(message);
@@ -64,7 +78,7 @@ export class StateExchange {
       },
     });
     this.#fetch = new SnapshotFetch({
-      ...{ id, send, clock, random, failed, askAgainMs, giveUpMs },
+      ...{ id, send, clock, random, failed, transfers, askAgainMs, giveUpMs },
       stage: (header) => storage.stage(header),
       received: (state) => {
         reach('state.received');
@@ -90,6 +104,9 @@ export class StateExchange {
       case 'snapshotRefusal':
         this.#fetch.onRefusal(message);
         return;
+      case 'snapshotNotice':
+        this.#onNotice(message);
+        return;
       case 'digestReport':
         this.digests.onReport(message, configuration);
         return;
@@ -107,14 +124,44 @@ export class StateExchange {
   }
 
   /** To be called now and then. */
-  sweep({ configuration, progress, lastIndex }: Status): void {
+  sweep({ configuration, progress, lastIndex, leaderId, id }: Status): void {
     this.#sender.sweep();
     this.#fetch.sweep();
     const nowMs = this.#clock.monotonic();
-    this.#owed.update(this.#sender.receivers, progress, lastIndex, nowMs);
+    if (leaderId !== null && leaderId !== id) this.#tellLeader(id, leaderId, nowMs);
+    this.#logOffers(progress);
+    const receivers = new Map([...this.#elsewhere, ...this.#sender.receivers]);
+    this.#elsewhere.clear();
+    this.#owed.update(receivers, progress, lastIndex, nowMs);
     if (nowMs - this.#toldMs < tellMs) return;
     this.#toldMs = nowMs;
     this.digests.tell(configuration);
+  }
+
+  /** A leader cannot see what a member receives of somebody else, and has to keep its log for it too. */
+  #tellLeader(id: NodeId, leaderId: NodeId, nowMs: number): void {
+    const passage = this.#fetch.passage;
+    if (passage === null || passage.peer === leaderId) return;
+    const { bytes, index } = passage;
+    const last = this.#noticed;
+    const isTold = last?.leaderId === leaderId;
+    if (isTold && (nowMs - last.atMs < tellMs || last.bytes === bytes)) return;
+    this.#noticed = { leaderId, bytes, atMs: nowMs };
+    this.#send({ type: 'snapshotNotice', from: id, to: leaderId, index });
+  }
+
+  #onNotice({ from, index }: SnapshotNotice): void {
+    // Where the log is gone already, keeping the rest of it would be in vain.
+    if (index + 1 < this.#storage.logFirst) return;
+    this.#elsewhere.set(from, { index, heardMs: this.#clock.monotonic() });
+  }
+
+  #logOffers(progress: Status['progress']): void {
+    const needing = progress.filter(({ state }) => state === 'snapshot');
+    for (const { id, matchIndex } of needing) {
+      if (!this.#offered.has(id)) this.#transfers.offered(id, matchIndex);
+    }
+    this.#offered = new Set(needing.map(({ id }) => id));
   }
 
   async close(): Promise<void> {

@@ -12,6 +12,7 @@ import { assert } from '../base/assert.ts';
 import type { Index, Input, NodeId, Status } from '../raft/types.ts';
 import type { Storage } from '../storage/types.ts';
 import type { ReceivedState } from './snapshot-fetch.ts';
+import type { TransferLog } from './transfer-log.ts';
 
 export interface TakeoverOptions {
   readonly storage: Pick<Storage, 'isStateMissing' | 'start' | 'restoreState'>;
@@ -24,6 +25,7 @@ export interface TakeoverOptions {
   /** The storage stands on the state: now the node does too. */
   readonly install: (state: ReceivedState) => void;
   readonly failed: (error: unknown) => void;
+  readonly transfers: Pick<TransferLog, 'installed' | 'needless'>;
 }
 
 export class Takeover {
@@ -89,11 +91,13 @@ export class Takeover {
     this.#received = null;
     this.#isStateMissing = false;
     this.#options.install(state);
+    this.#options.transfers.installed(state.passage);
     this.#options.settled();
   }
 
   #discard(state: ReceivedState): void {
     this.#received = null;
+    this.#options.transfers.needless(state.passage);
     state.staging.abort().then(this.#options.settled).catch(this.#options.failed);
   }
 }

@@ -19,6 +19,7 @@ export function laneOf(type: PeerMessage['type']): Lane {
     case 'appendEntriesResponse':
     case 'snapshotRequest':
     case 'snapshotRefusal':
+    case 'snapshotNotice':
     case 'digestReport':
     case 'spaceReport':
       return 'calls';

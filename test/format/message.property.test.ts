@@ -127,6 +127,7 @@ const nodeMessage: fc.Arbitrary<PeerMessage> = fc.oneof(
     records: fc.array(fc.tuple(key, fc.uint8Array({ maxLength: 40 })), { maxLength: 4 }),
   }),
   fc.record({ type: fc.constant('snapshotRefusal' as const), ...route, transfer: id }),
+  fc.record({ type: fc.constant('snapshotNotice' as const), ...route, index: number }),
   fc.record({ type: fc.constant('spaceReport' as const), ...route, isShort: fc.boolean() }),
   fc.record({
     type: fc.constant('digestReport' as const),

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { silentLog } from '../../src/base/log.ts';
 import { createPrng } from '../../src/base/prng.ts';
 import type { Entry } from '../../src/format/types.ts';
 import { loadStoredMachine } from '../../src/node/load-machine.ts';
@@ -56,6 +57,7 @@ test('a node that lacks its state is not ready, even while it leads by its log',
     machine: await loadStoredMachine(storage),
     transport: alone,
     random: createPrng(1),
+    log: silentLog,
     onFatal: (error) => {
       throw error;
     },

@@ -3,6 +3,7 @@ import { zeroHash } from '../../src/base/hash.ts';
 import { SnapshotSender } from '../../src/node/snapshot-sender.ts';
 import type { StateSnapshot } from '../../src/storage/types.ts';
 import { VirtualClock } from '../sim/clock.ts';
+import { type Told, transferLog } from './transfers.ts';
 
 const id = (letter: string): string => letter.repeat(16);
 const configuration = {
@@ -13,9 +14,11 @@ const configuration = {
 class Sending {
   readonly clock = new VirtualClock();
   readonly sent: string[] = [];
+  readonly told: Told[] = [];
   open = 0;
   readonly sender = new SnapshotSender({
     ...{ id: id('a'), term: () => 1, clock: this.clock, chunkBytes: 1 },
+    transfers: transferLog(this.clock, this.told),
     ...{ transfersMax: 2, idleMs: 30_000, yieldMs: 3000 },
     open: async () => this.#snapshot(),
     send: ({ type, to }) => this.sent.push(`${type} ${to[0]}`),
@@ -84,6 +87,28 @@ test('the last piece can be asked for again as long as nobody waits', async () =
   expect(await sending.ask('b', 'k2')).toBe('snapshotChunk b');
   sending.pass(40_000);
   expect(sending.open).toBe(0);
+});
+
+test('the log says what was sent to whom, how much and how long it took, and what was not', async () => {
+  const sending = new Sending();
+  await sending.ask('b', '');
+  sending.pass(250);
+  for (const after of ['k1', 'k2', 'k2']) await sending.ask('b', after);
+  await sending.ask('c', '');
+  sending.pass(40_000);
+  const [b, c] = [id('b'), id('c')];
+  expect(sending.told.map(({ fields }) => fields)).toEqual([
+    { to: b, index: 5, bytes: 0, ms: 0 },
+    { to: b, index: 5, bytes: 9, ms: 250 },
+    { to: c, index: 5, bytes: 0, ms: 0 },
+    { to: c, index: 5, bytes: 3, ms: 40_000 },
+  ]);
+  expect(sending.told.map(({ message }) => message)).toEqual([
+    `Sends its state to "${b}"`,
+    `"${b}" was sent the whole state`,
+    `Sends its state to "${c}"`,
+    `Sends its state to "${c}" no further`,
+  ]);
 });
 
 test('who has not asked for a while makes room', async () => {

@@ -7,6 +7,7 @@ import { bounds } from '../../src/node/timing.ts';
 import type { Configuration, Raft, Ready } from '../../src/raft/types.ts';
 import type { Staging } from '../../src/storage/types.ts';
 import { TestMachine } from '../state-machine/machine.ts';
+import { type Told, transferLog } from './transfers.ts';
 
 const ids = ['00000000000000a1', '00000000000000a2', '00000000000000a3'] as const;
 const configuration: Configuration = {
@@ -28,6 +29,7 @@ class Follower {
   isAborted = false;
   installedAt = 0;
   isSettled = false;
+  readonly told: Told[] = [];
 
   constructor() {
     const hardState = { currentTerm: 0, votedFor: null, commitIndex: 0 };
@@ -43,6 +45,7 @@ class Follower {
       install: ({ header }) => {
         this.installedAt = header.applied.index;
       },
+      transfers: transferLog({ monotonic: () => 700 }, this.told),
       failed: (error) => {
         throw error;
       },
@@ -76,7 +79,8 @@ function stateAt(index: number, abort: () => Promise<void>): ReceivedState {
     ...{ featureLevel: 1, revision: 1, logTimeMs: 0, wallTimeMs: 0, compactRevisions: [0, 0] },
     digest: zeroHash,
   };
-  return { header, term: 1, machine: new TestMachine().machine, staging };
+  const passage = { peer: ids[1], index, sinceMs: 200, bytes: 1000 };
+  return { header, term: 1, machine: new TestMachine().machine, staging, passage };
 }
 
 test('a state that the core has taken is kept until it is durable, however long the disk is busy', () => {

@@ -149,6 +149,7 @@ class Launch {
     const member = await openMember({
       ...{ ...identity, birth, storage, clock, transport: port, onFatal },
       bounds: swarm.bounds,
+      log: silentLog,
       random: createPrng(randomBelow(random, 2 ** 32)),
     }).catch(async (error: unknown) => {
       await storage.close();
