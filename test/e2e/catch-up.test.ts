@@ -46,6 +46,11 @@ test('what the others no longer have in their logs comes as a state, while write
   cluster.startNode(away);
   await hasCaughtUp(away, client.revision);
   expect(await states(cluster, away)).not.toEqual(await states(cluster, leader));
+  await eventually('both to tell of it', async () => {
+    const isOffered = /"to":"n\d","index":\d+,.*a state is offered/.test(leader.output);
+    const used = /"from":"n\d","index":\d+,"bytes":\d+,"ms":\d+,.*is in use/;
+    return isOffered && used.test(away.output);
+  });
   // It is a member like any other again: with the third one gone, it is part of the majority.
   const third = cluster.nodes.find((node) => node !== leader && node !== away) as TestNode;
   await cluster.stopNode(third);
