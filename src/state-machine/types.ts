@@ -107,6 +107,6 @@ export interface Applied {
 /** Where records live: the overlay over Level. Both calls are synchronous. Keys are binary strings. */
 export interface Records {
   read(key: string): Uint8Array | null;
-  /** Null deletes. */
+  /** Null deletes. The bytes are the caller's again afterwards: what is kept is a copy. */
   write(key: string, bytes: Uint8Array | null): void;
 }

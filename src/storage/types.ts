@@ -204,7 +204,8 @@ export interface StagedState {
 
 /**
  * Generations of records that are not in Level yet; reads go newest first, then to Level. Keys begin
- * with a byte below 0xff: what follows is the storage's own. Bytes given or read must not be changed.
+ * with a byte below 0xff: what follows is the storage's own. Bytes given are copied; bytes read must
+ * not be changed.
  */
 export interface Overlay {
   read(key: string): Uint8Array | null;

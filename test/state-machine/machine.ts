@@ -16,7 +16,7 @@ export class MapRecords implements Records {
 
   write(key: string, bytes: Uint8Array | null): void {
     if (bytes === null) this.map.delete(key);
-    else this.map.set(key, bytes);
+    else this.map.set(key, bytes.slice());
   }
 
   page(from: string, to: string): [string, Uint8Array][] {
