@@ -29,6 +29,8 @@ const everybodyMsMax = 12_000;
 const caughtUpMsMax = 30_000;
 const availabilityMs = 1000;
 const availabilityMin = 0.99;
+/** One that finds out only now that its disk is slow may still hand over. */
+const settledElectionsMax = 1;
 
 /** Far beyond what makes a leader hand over. */
 const lastingSyncMs = 3000;
@@ -251,10 +253,11 @@ class Scenario {
     this.#world.boot(node);
   }
 
-  /** With a minority broken, nearly everything is answered. */
+  /** With a minority broken, nearly everything is answered, and nobody disturbs who leads. */
   async #checkAvailability(tester: Session): Promise<void> {
     const world = this.#world;
     const endMs = world.clock.monotonic() + availabilityMs;
+    const before = world.observer.leaderships;
     let tried = 0;
     let done = 0;
     while (world.clock.monotonic() < endMs) {
@@ -266,6 +269,10 @@ class Scenario {
     }
     if (done < tried * availabilityMin - 1) {
       world.violate(`Only ${done} of ${tried} writes succeeded with a healthy majority`);
+    }
+    const elections = world.observer.leaderships - before;
+    if (elections > settledElectionsMax) {
+      world.violate(`${elections} elections within ${availabilityMs} ms of a healthy majority`);
     }
   }
 
@@ -280,6 +287,9 @@ class Scenario {
     const stuck = waiting.filter((_, at) => !done[at]);
     if (stuck.length > 0) {
       world.violate(`${stuck.map(({ name }) => name).join(' ')} got no write done`);
+    }
+    if (!(await this.#instances.admits(tester, everybodyMsMax))) {
+      world.violate('Nobody can be registered, with a healthy majority');
     }
     const target = world.observer.commitIndex;
     const caughtUp = await world.until(

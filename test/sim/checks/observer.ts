@@ -103,6 +103,11 @@ export class Observer {
     return this.#members.get(id)?.isWiped === true;
   }
 
+  /** How often somebody came to lead. */
+  get leaderships(): number {
+    return this.#leadersInOrder.length;
+  }
+
   /** How often leadership came to another node than the one before. */
   get leaderChanges(): number {
     let changes = 0;

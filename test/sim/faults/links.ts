@@ -223,7 +223,8 @@ function flap(): Fault {
 
 /**
  * Whoever comes to lead is cut off soon, and the one before comes back with a log that the others may
- * have gone beyond: the way to entries of old terms that are on many members and yet not committed.
+ * have gone beyond: the way to entries of old terms that are on many members and yet not committed. Or
+ * it comes back a little earlier, loses what it had alone, and may lead again without it.
  */
 function alternateLeaders(): Fault {
   return {
@@ -247,8 +248,12 @@ function alternateLeaders(): Fault {
       const watch = (): void => {
         if (isOver) return;
         const leader = world.leader()?.name ?? out;
-        if (leader === out) clock.after(10, watch);
-        else if (leader !== null) clock.after(between(random, 0, 40), () => change(leader));
+        if (leader === out) {
+          clock.after(10, watch);
+        } else if (leader !== null) {
+          if (chance(random, 0.5)) mend();
+          clock.after(between(random, 0, 60), () => change(leader));
+        }
       };
       watch();
       const end = (): void => {
@@ -286,7 +291,7 @@ function muffleLeader(): Fault {
         isOver = true;
         for (const mend of mends) mend();
       };
-      return { text: leader, lastsMs: between(random, 300, 650), end };
+      return { text: leader, lastsMs: between(random, 380, 620), end };
     },
   };
 }

@@ -75,14 +75,6 @@ export const client: readonly Mutant[] = [
     shownBy: ['restart'],
   },
   {
-    name: 'view-takes-an-older-one',
-    file: 'src/client/view-state.ts',
-    find: 'if (!anew && view.revision < this.#revision) return null;',
-    replace: '',
-    story: 'A view goes back to what a node that is behind has of it.',
-    shownBy: ['partition', 'restart'],
-  },
-  {
     name: 'seen-revision-not-sent',
     file: 'src/client/client.ts',
     find: '{ ...parameters, serializable: true, minRevision: this.#router.revision },',

@@ -28,6 +28,8 @@ const seedMsMax = 60_000;
 
 export class Hunt {
   readonly #options: HuntOptions;
+  /** Seeds that are known to pass without a mutant. */
+  readonly #sound = new Set<number>();
   #pool: Pool | null = null;
   #isStopped = false;
 
@@ -70,11 +72,18 @@ export class Hunt {
       const failure = await this.#firstFailure(next, end);
       if (failure === null) return null;
       next = failure.seed + 1;
-      await tree.restore();
-      if ((await this.#firstFailure(failure.seed, next)) === null) return failure;
+      if (await this.#isSound(failure.seed)) return failure;
       onUnsound(failure.seed);
     }
     return null;
+  }
+
+  async #isSound(seed: number): Promise<boolean> {
+    if (this.#sound.has(seed)) return true;
+    await this.#options.tree.restore();
+    const passes = (await this.#firstFailure(seed, seed + 1)) === null;
+    if (passes && !this.#isStopped) this.#sound.add(seed);
+    return passes;
   }
 
   /** The lowest failing seed from `from` on, below `end`. */

@@ -68,4 +68,37 @@ export const membership: readonly Mutant[] = [
     story: 'Who is removed is cut off before it can hear of it, and goes on to campaign.',
     shownBy: ['membership change'],
   },
+  {
+    name: 'change-in-force-once-committed-only',
+    file: 'src/raft/commitment.ts',
+    find: 'const index = quorumIndex(core.log.configuration, (id) =>',
+    replace: 'const index = quorumIndex(core.log.configurationAt(core.commitIndex), (id) =>',
+    story: 'What is committed after a change is counted by the members from before it.',
+    shownBy: ['membership change', 'partition'],
+  },
+  {
+    name: 'elected-by-the-committed-configuration',
+    file: 'src/raft/election.ts',
+    find: 'const result = voteResult(core.log.configuration, (id) => core.votes.get(id));',
+    replace: `const configuration = core.log.configurationAt(core.commitIndex);
+  const result = voteResult(configuration, (id) => core.votes.get(id));`,
+    story: 'A candidate counts the votes of the members from before the change in its log.',
+    shownBy: ['membership change', 'leader change'],
+  },
+  {
+    name: 'removed-member-campaigns',
+    file: 'src/raft/election.ts',
+    find: 'return isVoter(log.configuration, id) || isVoter(log.configurationAt(commitIndex), id);',
+    replace: 'return true;',
+    story: 'A learner, or who was removed, campaigns.',
+    shownBy: ['membership change'],
+  },
+  {
+    name: 'silence-is-a-vote',
+    file: 'src/raft/quorum.ts',
+    find: 'if (vote === true) granted++;',
+    replace: 'if (vote !== false) granted++;',
+    story: 'A voter that has said nothing yet counts as one that agrees.',
+    shownBy: ['leader change'],
+  },
 ];

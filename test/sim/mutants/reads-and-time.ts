@@ -108,16 +108,6 @@ export const readsAndTime: readonly Mutant[] = [
     shownBy: [],
   },
   {
-    name: 'expiry-not-finished',
-    file: 'src/state-machine/state-machine.ts',
-    find: `if (lease === null) return;
-      const cause`,
-    replace: `if (lease === null || revisions.length > 0) return;
-      const cause`,
-    story: 'Of leases that end at once only the first loses its keys with an entry.',
-    shownBy: [],
-  },
-  {
     name: 'lease-ids-rounded',
     file: 'src/state-machine/record-codec.ts',
     find: `const high = Number.parseInt(leaseId.slice(0, 8), 16);

@@ -145,4 +145,13 @@ export const stateAndWatches: readonly Mutant[] = [
       'A write whose place this node has given away counts as not done, though others hold it.',
     shownBy: ['leader change', 'partition'],
   },
+  {
+    name: 'granted-under-a-rounded-id',
+    file: 'src/state-machine/command-codec.ts',
+    find: `return { type: 'leaseGrant', leaseId: reader.id(), ttlMs: reader.varint() };`,
+    replace: `const id = BigInt(Number.parseInt(reader.id(), 16)).toString(16).padStart(16, '0');
+      return { type: 'leaseGrant', leaseId: id, ttlMs: reader.varint() };`,
+    story: 'A lease is granted under another id than its client asked for.',
+    shownBy: [],
+  },
 ];

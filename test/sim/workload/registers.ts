@@ -7,7 +7,8 @@ import { chance, exponential } from '../random.ts';
 import { pairOrNull, type Session } from './session.ts';
 
 const readEveryMs = 30;
-const readsOpenMax = 10;
+/** As many as begin while a leader that is cut off waits for its step down. */
+const readsOpenMax = 40;
 
 export async function useRegisters(session: Session): Promise<void> {
   const { random, world } = session;

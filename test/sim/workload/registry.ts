@@ -63,6 +63,18 @@ export class Instances {
     });
   }
 
+  /** Whether an instance gets into the registry in time; it stays there. */
+  async admits(session: Session, withinMs: number): Promise<boolean> {
+    const { name, world, client } = session;
+    const stop = new AbortController();
+    const giveUp = world.clock.after(withinMs, () => stop.abort());
+    const options = { service, id: name, address: `${name}:1`, ttlMs: 1000, signal: stop.signal };
+    const registration = await client.registry.register(options).catch(nullIfExpected);
+    giveUp.cancel();
+    if (registration !== null) this.#present.add(name);
+    return registration !== null;
+  }
+
   /** Whether every view tells what the registry holds. */
   async agree(session: Session): Promise<string | null> {
     const { revision, instances } = await session.client.registry.snapshot(service);
