@@ -46,14 +46,22 @@ export class Endpoint {
   readonly #provider: EndpointProvider;
   readonly #clock: Clock;
   readonly #witness: EndpointWitness;
+  readonly #backlogMax: number;
   readonly #connections = new Set<Connection>();
   #stopListening: () => void = () => {};
   #pushDue = false;
 
-  constructor(provider: EndpointProvider, clock: Clock, witness: EndpointWitness) {
+  /** Streams wait while more than `backlogMax` frames are on their way to a client. */
+  constructor(
+    provider: EndpointProvider,
+    clock: Clock,
+    witness: EndpointWitness,
+    backlogMax: number,
+  ) {
     this.#provider = provider;
     this.#clock = clock;
     this.#witness = witness;
+    this.#backlogMax = backlogMax;
     this.memberChanged();
     this.#scheduleTick();
   }
@@ -67,11 +75,13 @@ export class Endpoint {
   }
 
   accept(answering: Answering): Served {
-    const connection = new Connection(this.#provider, answering, this.#witness);
+    const room = (): boolean => answering.backlog <= this.#backlogMax;
+    const connection = new Connection(this.#provider, answering, this.#witness, room);
     this.#connections.add(connection);
     connection.pushStatus();
     return {
       received: (frame) => connection.received(frame),
+      written: () => connection.written(),
       closed: () => {
         this.#connections.delete(connection);
         connection.close();
@@ -113,7 +123,12 @@ class Connection {
   #unsent: Uint8Array[] = [];
   #isOver = false;
 
-  constructor(provider: EndpointProvider, answering: Answering, witness: EndpointWitness) {
+  constructor(
+    provider: EndpointProvider,
+    answering: Answering,
+    witness: EndpointWitness,
+    hasRoom: () => boolean,
+  ) {
     this.#provider = provider;
     this.#witness = witness;
     this.answering = answering;
@@ -121,7 +136,11 @@ class Connection {
       item: (id, body) => this.#add(encodeItem(id, itemKinds.item, body)),
       result: (id, body) => this.#add(encodeItem(id, itemKinds.result, body)),
       error: (id, error) => this.#fail(id, error),
-      hasRoom: () => true,
+      hasRoom: () => {
+        if (hasRoom()) return true;
+        witness.hit('streamPaused');
+        return false;
+      },
     });
   }
 
@@ -138,6 +157,10 @@ class Connection {
         this.#fail(id, error);
       }
     }
+  }
+
+  written(): void {
+    if (!this.#isOver) this.#streams.resume();
   }
 
   close(): void {

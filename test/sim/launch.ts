@@ -178,6 +178,7 @@ class Launch {
           world.observer.refused(memberId(), valuesOf(request), code);
         },
       },
+      world.swarm.backlogMax,
     );
     life.endpoint.memberChanged();
   }

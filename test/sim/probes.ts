@@ -54,6 +54,7 @@ const probeTexts = {
   timedOut: 'a request timed out',
   connectionLost: 'a client lost a connection with a request in flight',
   watchResumed: 'a watch went on at another node',
+  streamPaused: 'a stream waited for a slow consumer',
   watchFromPast: 'a watch began in the past',
   watchFromFuture: 'a watch began in the future',
   watchSplitRevision: 'one revision changed several watched keys',

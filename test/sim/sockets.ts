@@ -11,12 +11,16 @@ import type { Party, SimNetwork } from './network.ts';
 /** What a node does with a client's socket. */
 export interface Served {
   received(frame: Uint8Array): void;
+  /** A frame has left for the client: there is more room than before. */
+  written(): void;
   closed(): void;
 }
 
 /** The way back to the client. */
 export interface Answering {
   readonly client: Party;
+  /** How many frames have not got through yet. */
+  readonly backlog: number;
   send(frame: Uint8Array): void;
   /** The process has died: its machine says so when it gets the chance. */
   reset(): void;
@@ -93,6 +97,10 @@ class Pipe {
     this.#lastAtMs = Math.max(this.#lastAtMs, this.#clock.monotonic() + this.#network.delayMs());
     this.#queue.push({ atMs: this.#lastAtMs, deliver });
     if (!this.#isArmed) this.#arm(this.#lastAtMs - this.#clock.monotonic());
+  }
+
+  get length(): number {
+    return this.#queue.length;
   }
 
   close(): void {
@@ -218,8 +226,12 @@ class ClientSocket implements Socket {
     this.#life = life;
     life.clock.run('socket', () => {
       if (this.#state === 'closed' || !life.listens) return;
-      const answering = {
+      const down = this.#down;
+      const answering: Answering = {
         client: this.#client,
+        get backlog() {
+          return down.length;
+        },
         send: (frame: Uint8Array) => this.#answer(frame),
         reset: () => this.#reset(),
       };
@@ -234,6 +246,7 @@ class ClientSocket implements Socket {
 
   #answer(frame: Uint8Array): void {
     this.#down.send(() => {
+      this.#life?.clock.run('socket', () => this.#served?.written());
       if (this.#state === 'open') this.#events.received(frame, true);
     });
   }

@@ -31,6 +31,8 @@ export interface Swarm {
   readonly thinkMs: number;
   readonly requestTimeoutMs: number;
   readonly keys: number;
+  /** So many frames on their way to a client make its streams wait. */
+  readonly backlogMax: number;
 }
 
 export function drawSwarm(seed: number): Swarm {
@@ -61,6 +63,7 @@ export function drawSwarm(seed: number): Swarm {
     thinkMs: pick(random, [5, 15, 40]),
     requestTimeoutMs: pick(random, [300, 1000, 8000]),
     keys: pick(random, [1, 3, 8]),
+    backlogMax: pick(random, [0, 3, 1000]),
   };
 }
 

@@ -95,29 +95,11 @@ export const elections: readonly Mutant[] = [
     shownBy: ['power cut', 'leader change'],
   },
   {
-    name: 'vote-does-not-rewind-the-timer',
-    file: 'src/raft/core.ts',
-    find: 'this.becomeFollower(this.#currentTerm, this.#leaderId);',
-    replace: `this.#role = 'follower';
-    this.votes.clear();`,
-    story: 'Who has given its vote campaigns as soon as if it had not.',
-    shownBy: ['slow disk', 'leader change'],
-  },
-  {
     name: 'heartbeat-does-not-rewind-the-timer',
     file: 'src/raft/follower.ts',
     find: 'if (core.leaderId === leaderId) core.timer.rewind();',
     replace: 'if (core.leaderId === leaderId) return;',
     story: 'Members campaign against a leader that they hear.',
     shownBy: [],
-  },
-  {
-    name: 'equal-election-timeouts',
-    file: 'src/raft/election-timer.ts',
-    find: 'this.#timeout = this.#ticks + Math.floor(this.#random() * this.#ticks);',
-    replace: 'this.#timeout = this.#ticks;',
-    story:
-      'All members wait equally long for a leader, so that candidates collide again and again.',
-    shownBy: ['leader change'],
   },
 ];

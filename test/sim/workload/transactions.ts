@@ -6,17 +6,23 @@ import { sample } from '../random.ts';
 import { changesOnly, reading } from './registers.ts';
 import { pairOf, type Session } from './session.ts';
 
+const noLeaseId = '00000000deadbeef';
 const keys = ['t/0', 't/1', 't/2', 't/3'];
 
 export async function useTransactions(session: Session): Promise<void> {
   const { random } = session;
   while (!session.isStopped) {
-    switch (randomBelow(random, 4)) {
+    switch (randomBelow(random, 9)) {
       case 0:
+      case 1:
         await readAll(session);
         break;
-      case 1:
+      case 2:
+      case 3:
         await readSome(session);
+        break;
+      case 4:
+        await failHalfWay(session);
         break;
       default:
         await writeTogether(session);
@@ -25,16 +31,17 @@ export async function useTransactions(session: Session): Promise<void> {
   }
 }
 
-/** Puts one value under two or three keys and deletes another, unless the last of them is new. */
+/** Puts one value under up to three keys and deletes another, unless that one or the first is new. */
 async function writeTogether(session: Session): Promise<void> {
   const [gone, ...put] = sample(session.random, keys, 2 + randomBelow(session.random, 3));
   if (gone === undefined) return;
+  const compared = [gone, ...put.slice(0, 1)];
   const mark = session.mark();
   const bound = session.client.revision - 20;
   const text = `txn ${put.join(' ')} ${mark}, without ${gone}`;
   await session.perform({ text, marks: [mark], deletes: [gone] }, async () => {
     const { revision, succeeded, results } = await session.client.txn({
-      compare: [compare.modRevision(gone, 'less', Math.max(bound, 1))],
+      compare: compared.map((key) => compare.modRevision(key, 'less', Math.max(bound, 1))),
       success: [
         operation.delete(gone),
         ...put.map((key) => operation.put(key, mark)),
@@ -47,8 +54,8 @@ async function writeTogether(session: Session): Promise<void> {
     const told = pairs.map((pair) => ({ key: pair.keyText, pair: pairOf(pair) }));
     const holds = (pair: Pair | null): boolean => (pair?.modRevision ?? 0) < Math.max(bound, 1);
     const verify = (moment: Moment): string | null => {
-      const before = succeeded ? moment.before(gone) : moment.after(gone);
-      if (holds(before) !== succeeded)
+      const before = succeeded ? moment.before : moment.after;
+      if (compared.every((key) => holds(before(key))) !== succeeded)
         return `its condition ${succeeded ? 'did not hold' : 'held'}`;
       if (!succeeded) return rangeDiffers(told, moment);
       const expected = new Map<string, string | null>(put.map((key) => [key, mark]));
@@ -57,6 +64,24 @@ async function writeTogether(session: Session): Promise<void> {
     };
     const changed = succeeded && (put.length > 0 || results.some(deletes));
     return { revision, changed, verify };
+  });
+}
+
+/** Its last operation is refused, and so nothing of it may be seen. */
+async function failHalfWay(session: Session): Promise<void> {
+  const [gone, first, last] = sample(session.random, keys, 3);
+  if (gone === undefined || first === undefined || last === undefined) return;
+  const mark = session.mark();
+  const text = `txn ${first} ${last} ${mark} with no lease, without ${gone}`;
+  await session.perform({ text, marks: [mark], deletes: [gone] }, async () => {
+    const { revision } = await session.client.txn({
+      success: [
+        operation.delete(gone),
+        operation.put(first, mark),
+        operation.put(last, mark, { leaseId: noLeaseId }),
+      ],
+    });
+    return reading(revision, () => 'it succeeded without a lease');
   });
 }
 
