@@ -22,7 +22,7 @@ export const client: readonly Mutant[] = [
     name: 'request-ids-used-again',
     file: 'src/client/connection.ts',
     find: 'this.#lastId = this.#lastId === requestIdMax ? 1 : this.#lastId + 1;',
-    replace: 'this.#lastId = this.#lastId >= 20 ? 1 : this.#lastId + 1;',
+    replace: 'this.#lastId = this.#lastId >= 64 ? 1 : this.#lastId + 1;',
     story: 'The late answer to a request that was given up is taken for that to another one.',
     shownBy: ['lost messages', 'concurrent requests'],
   },
