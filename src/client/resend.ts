@@ -29,6 +29,7 @@ const passingCodes: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'leadershipLost',
   'timeout',
   'storageFailed',
+  'removed',
 ]);
 
 /** True for requests that change nothing that a repetition would change again. */

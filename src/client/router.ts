@@ -11,7 +11,7 @@
  * was paused: then answers may lie unread in the sockets, so it excuses everybody and looks again.
  */
 import type { Clock, Timer } from '../base/clock.ts';
-import { RollcallError } from '../base/errors.ts';
+import { type ErrorCode, RollcallError } from '../base/errors.ts';
 import type { Random } from '../base/prng.ts';
 import type { Method, NodeStatus } from '../wire/methods.ts';
 import { Call, type CallOptions, type CallOwner } from './call.ts';
@@ -32,6 +32,8 @@ const heartbeatMs = 500;
 /** Members that were learned from others, beyond the given endpoints. */
 const learnedEndpointsMax = 16;
 const redial = { minMs: 20, maxMs: 1000 };
+/** A node that stops would refuse until its socket closes, and what it is sent then is in doubt. */
+const depositions: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['notLeader', 'closed', 'removed']);
 
 export interface RouterOptions {
   readonly endpoints: readonly string[];
@@ -201,8 +203,7 @@ export class Router implements CallOwner, ConnectionEvents {
   }
 
   again(call: Call, error: RollcallError, connection: Connection): void {
-    // A node that stops would refuse until its socket closes, and what it is sent then is in doubt.
-    if (error.code === 'notLeader' || error.code === 'closed') {
+    if (depositions.has(error.code)) {
       this.#topology.refused(connection.address, connection.header.term);
     }
     // Everybody was asked: it waits for the next sweep, or the refusals would go round in circles.

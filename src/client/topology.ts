@@ -52,13 +52,17 @@ export class Topology {
     return this.#endpoints.get(address)?.status ?? null;
   }
 
-  /** Endpoints that can be asked for what any node may answer. */
+  /**
+   * Endpoints that can be asked for what any node may answer: one that was removed from the cluster only
+   * while there is no other, so that somebody says why nothing is served.
+   */
   usable(): readonly string[] {
     const usable: string[] = [];
-    for (const endpoint of this.#endpoints.values()) {
-      if (endpoint.connected && !endpoint.silent) usable.push(endpoint.address);
+    const removed: string[] = [];
+    for (const { address, connected, silent, status } of this.#endpoints.values()) {
+      if (connected && !silent) (status?.standing === 'removed' ? removed : usable).push(address);
     }
-    return usable;
+    return usable.length > 0 ? usable : removed;
   }
 
   /** Whether there are nodes that speak, and none of them belongs to a cluster yet. */
@@ -110,9 +114,12 @@ export class Topology {
     this.#decide();
   }
 
-  /** Addresses of members that are none of the endpoints' members: worth connections of their own. */
+  /**
+   * Addresses of members that are none of the endpoints' members: worth connections of their own. Of those
+   * who know no leader only where nobody does: a node that was removed knows at least who was there then.
+   */
   unknownAddresses(): readonly string[] {
-    const newest = this.#newest();
+    const newest = this.#newest() ?? this.#newest(() => true);
     if (newest === null) return [];
     const endpoints = [...this.#endpoints.values()];
     const met = new Set(endpoints.map(({ status }) => status?.memberId));
@@ -148,13 +155,13 @@ export class Topology {
     }
   }
 
-  /** The status of the highest term that names a leader, among those that speak now. */
-  #newest(): NodeStatus | null {
+  /** The status of the highest term, among those that speak now and name a leader. */
+  #newest(counts = ({ leaderId }: NodeStatus): boolean => leaderId !== null): NodeStatus | null {
     let newest: NodeStatus | null = null;
     for (const endpoint of this.#endpoints.values()) {
       const status = endpoint.status;
       if (!endpoint.connected || endpoint.silent || status === null) continue;
-      if (status.leaderId !== null && status.term > (newest?.term ?? -1)) newest = status;
+      if (counts(status) && status.term > (newest?.term ?? -1)) newest = status;
     }
     return newest;
   }

@@ -35,6 +35,7 @@ describe('what may be sent again', () => {
     ['connectionLost', false, true],
     ['leadershipLost', false, true],
     ['timeout', false, true],
+    ['removed', true, true],
     ['compacted', false, false],
     ['leaseNotFound', false, false],
     ['tooManyRequests', false, false],
@@ -55,6 +56,7 @@ describe('what may be sent again', () => {
     expect(mayResume(error('noLeader'))).toBe(true);
     expect(mayResume(error('connectionLost'))).toBe(true);
     expect(mayResume(error('cancelled'))).toBe(true);
+    expect(mayResume(error('removed'))).toBe(true);
     expect(mayResume(error('compacted'))).toBe(false);
     expect(mayResume(error('invalidArgument'))).toBe(false);
   });

@@ -93,6 +93,17 @@ describe('the leader', () => {
   });
 });
 
+describe('whom to ask what any node may answer', () => {
+  test('nobody that was removed from the cluster, unless nobody else is left', () => {
+    const topology = three();
+    topology.observed('h:2', { ...status(2, 5, 1), standing: 'removed' });
+    expect(topology.usable()).toEqual(['h:1', 'h:3']);
+    topology.disconnected('h:1');
+    topology.disconnected('h:3');
+    expect(topology.usable()).toEqual(['h:2']);
+  });
+});
+
 describe('learning of endpoints', () => {
   test('members that no endpoint stands for are worth a connection', () => {
     const topology = new Topology(['h:1']);
@@ -100,6 +111,15 @@ describe('learning of endpoints', () => {
     expect(topology.unknownAddresses()).toEqual(['h:2', 'h:3']);
     topology.add('h:2');
     expect(topology.unknownAddresses()).toEqual(['h:3']);
+  });
+
+  test('a node that was removed tells of those who were there, unless others know better', () => {
+    const topology = new Topology(['h:9']);
+    const removed = { ...status(9, 5, null), standing: 'removed' as const };
+    topology.observed('h:9', removed);
+    expect(topology.unknownAddresses()).toEqual(['h:1', 'h:2', 'h:3']);
+    topology.observed('h:1', { ...status(1, 6, 1), members: [{ id: 'm1', clientAddress: 'h:1' }] });
+    expect(topology.unknownAddresses()).toEqual([]);
   });
 
   test('members known under other addresses are not', () => {

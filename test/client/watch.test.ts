@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { RollcallError } from '../../src/base/errors.ts';
+import { type ErrorCode, RollcallError } from '../../src/base/errors.ts';
 import { type Client, connect, operation, type Watch } from '../../src/client/index.ts';
 import { PeerCluster } from './peer.ts';
 
@@ -110,12 +110,15 @@ describe('a watch goes on without gap or repeat', () => {
     expect(await take(watch, 1)).toEqual(['2:put:a=1']);
   });
 
-  test('where a node says that it has no leader', async () => {
+  test.each<[ErrorCode, string]>([
+    ['noLeader', 'says that it has no leader'],
+    ['removed', 'was removed from the cluster'],
+  ])('%s: where a node %s', async (code) => {
     const watch = client.watch('a');
     await watch.ready();
     const first = serving();
     const resumed = cluster.arrival('watch');
-    for (const node of cluster.nodes) node.endStreams(new RollcallError('noLeader', 'Alone'));
+    for (const node of cluster.nodes) node.endStreams(new RollcallError(code, 'for the test'));
     await resumed;
     expect(serving()).not.toBe(first);
     await client.put('a', '1');
