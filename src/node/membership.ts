@@ -35,7 +35,7 @@ export class Membership {
     NodeId,
     { readonly applicant: Applicant; readonly atMs: number }
   >();
-  /** What members last said of themselves. */
+  /** What members last said of themselves, this node included. */
   readonly #greeted = new Map<NodeId, Applicant>();
   #notBeforeMs = Number.NEGATIVE_INFINITY;
 
@@ -94,12 +94,15 @@ export class Membership {
     };
   }
 
-  #forget({ configuration }: Status, nowMs: number): void {
+  #forget({ id: ownId, configuration }: Status, nowMs: number): void {
     const ids = new Set(configuration.members.map(({ id }) => id));
     for (const [id, { atMs }] of this.#applicants) {
       if (ids.has(id) || nowMs - atMs > this.#timing.applicantMs) this.#applicants.delete(id);
     }
-    for (const id of this.#greeted.keys()) if (!ids.has(id)) this.#greeted.delete(id);
+    for (const id of this.#greeted.keys()) {
+      // Told once: it counts also after a log without it, as that of one who has just been taken in.
+      if (!ids.has(id) && id !== ownId) this.#greeted.delete(id);
+    }
   }
 
   #promotion({ configuration, progress, lastIndex }: Status): MemberChange[] | null {

@@ -266,7 +266,10 @@ export interface PeerTransport {
     readonly gone: (peer: NodeId) => void;
     /** A node that is not born asks to be taken in; repeated as long as it does. */
     readonly knock: (applicant: Applicant) => void;
-    /** A member has shaken hands; its addresses may be new. */
+    /**
+     * A member has shaken hands; its addresses may be new. This node's own come first: as a leader it has
+     * nobody else to tell it.
+     */
     readonly greeted: (member: Applicant) => void;
     /**
      * A member says that this node is not in the configuration that is in force at this index, and knows

@@ -1,7 +1,9 @@
 /**
  * Who the peers of this node are and where they may be found.
  *
- * - Before birth: the initial members by their names, or whoever listens at the addresses to join.
+ * - Before birth: the initial members by their names, or whoever listens at the addresses to join; and
+ *   the members of a cluster that exists, as the first of them who answers tells of them: only the one that
+ *   leads can take this node in, and it may be none of those that this node was told of.
  * - Afterwards: the members of the newest configuration that is known to be committed, whether this
  *   node got it with its birth or has applied it since. So a joiner that replays old configurations
  *   stays with the members that took it in.
@@ -16,6 +18,7 @@ import { Acknowledgements, isBefore } from './acknowledgements.ts';
 import {
   type Hello,
   helloOf,
+  type InitialMember,
   judge,
   type KnownConfiguration,
   type OpenedLog,
@@ -34,6 +37,8 @@ export class PeerDirectory {
   #known: KnownConfiguration | null;
   /** What members and guests last said of themselves, in order of its arrival. */
   readonly #met = new Map<string, Hello>();
+  /** Of the cluster that this node waits beside, at the newest index that it was told of. */
+  #hearsay: { readonly members: readonly InitialMember[]; readonly index: Index } | null = null;
   readonly #acknowledgements = new Acknowledgements();
   #log: OpenedLog | null = null;
 
@@ -111,9 +116,12 @@ export class PeerDirectory {
     return true;
   }
 
-  /** Notes what a peer of this cluster says of itself. */
+  /** Notes what a member of a cluster says of itself and, before birth, of the others. */
   meet(hello: Hello): void {
-    const { memberId } = hello;
+    const { memberId, members, configurationIndex: index } = hello;
+    if (this.#known === null && index >= (this.#hearsay?.index ?? 0)) {
+      this.#hearsay = { members, index };
+    }
     this.#met.delete(memberId);
     this.#met.set(memberId, hello);
     const guests = [...this.#met.keys()].filter((id) => !this.isMember(id));
@@ -156,13 +164,15 @@ export class PeerDirectory {
 
   #targetsBeforeBirth(): readonly Target[] {
     const { name: ownName, peerAddress: ownAddress, initialCluster, join } = this.#self;
+    const first = initialCluster.filter(({ name }) => name !== ownName);
+    const told = this.#hearsay?.members.map(({ peerAddress }) => peerAddress) ?? [];
+    const others = new Set([...join, ...told]);
+    for (const address of [ownAddress, ...first.map(({ peerAddress }) => peerAddress)]) {
+      others.delete(address);
+    }
     return [
-      ...initialCluster
-        .filter(({ name }) => name !== ownName)
-        .map(({ name, peerAddress }) => ({ memberId: null, name, addresses: [peerAddress] })),
-      ...join
-        .filter((address) => address !== ownAddress)
-        .map((address) => ({ memberId: null, name: null, addresses: [address] })),
+      ...first.map(({ name, peerAddress }) => ({ memberId: null, name, addresses: [peerAddress] })),
+      ...[...others].map((address) => ({ memberId: null, name: null, addresses: [address] })),
     ];
   }
 }

@@ -60,7 +60,7 @@ interface PeerHandlers {
   readonly gone: (peer: string) => void;
   /** A node that is not born asks to be taken in; repeated every `keepAliveMs` while it does. */
   readonly knock: (applicant: Greeting) => void;
-  /** What a member of the configuration says of itself; again after every handshake. */
+  /** What a member of the configuration says of itself; again after every handshake. This node is one. */
   readonly greeted: (member: Greeting) => void;
   /** The cluster goes on without this node, surely: ids never come back. May come more than once. */
   readonly removed: (configurationIndex: Index) => void;
@@ -130,10 +130,11 @@ export class Peers {
     this.#scheduleKeepAlive();
   }
 
-  /** What members have said before is told at the end of the turn. */
+  /** What this node says of itself, and what members have said before, is told at the end of the turn. */
   attach(handlers: PeerHandlers): void {
     this.#handlers = handlers;
     this.#context.clock.soon(() => {
+      handlers.greeted(greetingOf(this.#directory.hello('control', null)));
       for (const hello of this.#directory.greetings) handlers.greeted(greetingOf(hello));
     });
   }
@@ -258,11 +259,11 @@ export class Peers {
   }
 
   #answered(hello: Hello): void {
-    if (this.#directory.self.birth !== null && hello.clusterId !== null) this.#meet(hello);
+    if (hello.clusterId !== null) this.#meet(hello);
     this.#hooks.onHandshake(hello);
   }
 
-  /** A peer of this cluster has shaken hands on its control lane. */
+  /** A member of a cluster, of this node's own if it has one, has shaken hands on its control lane. */
   #meet(hello: Hello): void {
     this.#directory.meet(hello);
     this.#dialAll();

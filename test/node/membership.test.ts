@@ -118,14 +118,6 @@ describe('a leader by itself', () => {
     expect(fresh().next(leading({ more: [learner], progress }), 0)).toBeNull();
   });
 
-  test('follows a member to its new address', () => {
-    const membership = fresh();
-    membership.greeted(applicant('n2', id('2'), 7));
-    expect(membership.next(leading({ progress: all }), 0)).toEqual([
-      { type: 'update', member: { ...member('n2', id('2')), ...applicant('n2', id('2'), 7) } },
-    ]);
-  });
-
   test('waits after a refusal, and while another change is under way', () => {
     const membership = fresh();
     membership.greeted(applicant('n2', id('2'), 7));
@@ -141,6 +133,34 @@ describe('a leader by itself', () => {
     const membership = fresh();
     membership.greeted(applicant('n2', id('2'), 7));
     expect(membership.next({ ...leading({ progress: all }), role: 'follower' }, 0)).toBeNull();
+  });
+});
+
+describe('a leader', () => {
+  test('follows a member to its new address', () => {
+    const membership = fresh();
+    membership.greeted(applicant('n2', id('2'), 7));
+    expect(membership.next(leading({ progress: all }), 0)).toEqual([
+      { type: 'update', member: { ...member('n2', id('2')), ...applicant('n2', id('2'), 7) } },
+    ]);
+  });
+
+  test('follows its own new address, told of once, perhaps before its log has made it a member', () => {
+    const membership = fresh();
+    const own = applicant('n1', id('1'), 7);
+    membership.greeted(own);
+    const status = leading({ progress: all });
+    const { configuration } = status;
+    const members = configuration.members.filter((one) => one.id !== id('1'));
+    const older: Status = {
+      ...status,
+      role: 'follower',
+      configuration: { ...configuration, members, voters: [id('2'), id('3')] },
+    };
+    expect(membership.next(older, 0)).toBeNull();
+    expect(membership.next(status, 0)).toEqual([
+      { type: 'update', member: { ...member('n1', id('1')), ...own } },
+    ]);
   });
 });
 

@@ -125,6 +125,7 @@ export class Port implements PeerTransport, Near, Far {
   attach(handlers: Handlers): void {
     this.#handlers = handlers;
     this.clock.soon(() => {
+      handlers.greeted(greetingOf(this.hello(null)));
       for (const hello of this.#directory.greetings) handlers.greeted(greetingOf(hello));
     });
   }
@@ -193,7 +194,7 @@ export class Port implements PeerTransport, Near, Far {
   }
 
   answered(hello: Hello): void {
-    if (this.self.birth !== null && hello.clusterId !== null) this.#meet(hello);
+    if (hello.clusterId !== null) this.#meet(hello);
     this.#options.hooks.onHandshake();
   }
 
@@ -225,8 +226,10 @@ export class Port implements PeerTransport, Near, Far {
     if (this.#incoming.get(hello.memberId)?.verdict === 'raft') this.unreachable(hello.memberId);
     const incoming = { link, from, hello, verdict: verdict.type, silences: 0 };
     this.#incoming.set(hello.memberId, incoming);
-    this.#meet(hello);
-    this.#links.find(({ memberId }) => memberId === hello.memberId)?.wake();
+    if (verdict.type === 'raft') {
+      this.#meet(hello);
+      this.#links.find(({ memberId }) => memberId === hello.memberId)?.wake();
+    }
     this.#knock(incoming);
     return { ...answer, birth: verdict.type === 'handBirth' ? verdict.birth : null };
   }

@@ -102,6 +102,14 @@ describe('a node that is taken in', () => {
     await d.births.take();
   });
 
+  test('asks all members that it hears of, as the one that leads may be none of those it was told of', async () => {
+    const birth = birthOf(['a', 'b']);
+    const [a, b] = [await node('a', { birth }), await node('b', { birth })];
+    introduce(a, b);
+    await applicant([a]);
+    expect(await b.knocks.take()).toMatchObject({ id: freshId, name: 'd' });
+  });
+
   test('takes the place of a lost member at its address', async () => {
     const a = await node('a', { birth: birthOf(['a', 'b']) });
     const b = await applicant([a], { id: freshId });
@@ -135,7 +143,7 @@ describe('a node that is taken in', () => {
 });
 
 describe('members', () => {
-  test('are announced with what they say of themselves, also from before', async () => {
+  test('are announced with what they say of themselves, the node itself first, also from before', async () => {
     const birth = birthOf(['a', 'b']);
     const [a, b] = [await node('a', { birth }), await node('b', { birth })];
     introduce(a, b);
@@ -158,11 +166,12 @@ describe('members', () => {
         removed() {},
         greeted: (member) => {
           late.push(member);
-          resolve();
+          if (member.id === b.id) resolve();
         },
       });
     });
-    expect(late).toEqual([said]);
+    const own = { ...said, id: a.id, name: 'a', peerAddress: a.peers.address };
+    expect(late).toEqual([own, said]);
   });
 
   test('are connected where the configuration says', async () => {

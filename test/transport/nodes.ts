@@ -17,6 +17,7 @@ export interface Node {
   readonly unreachable: Inbox<string>;
   readonly gone: Inbox<string>;
   readonly knocks: Inbox<Greeting>;
+  /** By others. */
   readonly greeted: Inbox<Greeting>;
   readonly removed: Inbox<number>;
   readonly hellos: Inbox<Hello>;
@@ -128,7 +129,9 @@ export async function openNode(name: string, options: NodeOptions = {}): Promise
     unreachable: (peer) => inboxes.unreachable.push(peer),
     gone: (peer) => inboxes.gone.push(peer),
     knock: (applicant) => inboxes.knocks.push(applicant),
-    greeted: (member) => inboxes.greeted.push(member),
+    greeted: (member) => {
+      if (member.id !== id) inboxes.greeted.push(member);
+    },
     removed: (index) => inboxes.removed.push(index),
   });
   return { id, name, peers, ...inboxes };
