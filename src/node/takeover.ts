@@ -15,7 +15,7 @@ import type { ReceivedState } from './snapshot-fetch.ts';
 import type { TransferLog } from './transfer-log.ts';
 
 export interface TakeoverOptions {
-  readonly storage: Pick<Storage, 'isStateMissing' | 'start' | 'restoreState'>;
+  readonly storage: Pick<Storage, 'isStateMissing' | 'holds' | 'restoreState'>;
   readonly status: () => Status;
   readonly step: (input: Input) => void;
   /** Begins to fetch a state, unless a fetch is under way. */
@@ -55,7 +55,8 @@ export class Takeover {
       this.#options.step({ type: 'snapshotReceived', snapshot: { last, configuration }, term });
       // A leader takes none.
       if (this.#options.status().commitIndex < last.index) this.#discard(state);
-    } else if (this.#isStateMissing && last.index >= this.#options.storage.start.last.index) {
+    } else if (this.#isStateMissing && this.#options.storage.holds(last)) {
+      // What is committed may still be on its way to this disk: then another state has to come.
       this.#repair(state);
     } else {
       this.#discard(state);

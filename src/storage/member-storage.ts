@@ -4,7 +4,14 @@
  */
 import { AssertionError, assert } from '../base/assert.ts';
 import { RollcallError } from '../base/errors.ts';
-import type { Append, Entry, HardState, Index, SnapshotMetadata } from '../format/types.ts';
+import type {
+  Append,
+  Entry,
+  EntryId,
+  HardState,
+  Index,
+  SnapshotMetadata,
+} from '../format/types.ts';
 import { appliedIndex } from './checkpointer.ts';
 import type { Failure } from './failure.ts';
 import { gaveUpWaiting } from './space.ts';
@@ -107,10 +114,14 @@ export class MemberStorage implements Storage {
     this.#isAppendOut = false;
   }
 
+  holds(entry: EntryId): boolean {
+    return this.#wal.holds(entry);
+  }
+
   async restoreState(): Promise<void> {
     const header = this.#finished().header;
     const last = header.applied;
-    assert(this.#wal.holds(last), () => `The log does not hold entry ${last.index}`);
+    assert(this.holds(last), () => `The log does not hold entry ${last.index}`);
     const snapshot = { last, configuration: header.configuration };
     await this.#write({ number: 0, hardState: null, snapshot, entries: [] });
   }

@@ -153,10 +153,12 @@ export interface Storage {
   openSnapshot(): StateSnapshot | null;
   /** Begins to receive a state; at most one at a time. */
   stage(header: CheckpointHeader): Promise<Staging>;
+  /** Whether the stored log has this very entry, or begins right after it. */
+  holds(entry: EntryId): boolean;
   /**
    * Makes the finished state the current one without a word from the core, and leaves the log as it
-   * is: for a member whose state is missing. The log, or its beginning, must have the state's last
-   * entry. Ordered with appends.
+   * is: for a member whose state is missing. The log must hold the state's last entry. Ordered with
+   * appends.
    */
   restoreState(): Promise<void>;
 

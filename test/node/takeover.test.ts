@@ -22,20 +22,28 @@ const configuration: Configuration = {
 };
 const start = { last: { term: 0, index: 0 }, configuration };
 
-/** A follower with an empty log, and a staged state of which is known whether it was given up. */
+/**
+ * A follower with an empty log, and a staged state of which is known whether it was given up. A lost state
+ * is missing; then `storedIndex` says how far the log on the disk goes.
+ */
 class Follower {
   readonly raft: Raft;
   readonly takeover: Takeover;
   isAborted = false;
   installedAt = 0;
   isSettled = false;
+  storedIndex = 0;
   readonly told: Told[] = [];
 
-  constructor() {
+  constructor(isStateMissing = false) {
     const hardState = { currentTerm: 0, votedFor: null, commitIndex: 0 };
     this.raft = startRaft(ids[0], () => 0.5, { hardState, start, entries: [] }, bounds, null);
     this.takeover = new Takeover({
-      storage: { isStateMissing: false, start, restoreState: () => Promise.resolve() },
+      storage: {
+        isStateMissing,
+        holds: ({ index }) => index <= this.storedIndex,
+        restoreState: () => Promise.resolve(),
+      },
       status: () => this.raft.status(),
       step: (input) => this.raft.step(input),
       fetch: () => {},
@@ -125,4 +133,25 @@ test('a state that says no more than the log is given up', async () => {
   expect(follower.isAborted).toBe(true);
   expect(follower.isSettled).toBe(true);
   expect(follower.installedAt).toBe(0);
+});
+
+test('a lost state is not made good by one that ends where the log is still being written', async () => {
+  const follower = new Follower(true);
+  follower.raft.step({
+    type: 'message',
+    message: {
+      ...{ type: 'appendEntries', from: ids[1], to: ids[0], term: 1, leaderCommit: 1 },
+      prev: { term: 0, index: 0 },
+      entries: [{ type: 'noop', term: 1, index: 1 }],
+    },
+  });
+  expect(follower.raft.status().commitIndex).toBe(1);
+  follower.receive(1);
+  await Promise.resolve();
+  expect(follower.isAborted).toBe(true);
+
+  follower.storedIndex = 1;
+  follower.receive(1);
+  await Promise.resolve();
+  expect(follower.installedAt).toBe(1);
 });
