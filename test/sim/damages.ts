@@ -35,14 +35,7 @@ export class Damages {
 
   /** Whether it may be damaged, so that enough others are whole. */
   mayHurt(node: SimNode): boolean {
-    const { voters, votersOutgoing } = this.#world.observer.configuration;
-    return [voters, votersOutgoing].every((ids) => {
-      const whole = ids.filter((id) => {
-        const machine = this.#world.machineOf(id);
-        return machine !== null && machine !== node && !this.isHurt(machine);
-      });
-      return ids.length === 0 || whole.length > ids.length / 2;
-    });
+    return node.id !== null && this.#world.survival.without(node.id);
   }
 
   inflict(node: SimNode, wound: Wound): void {

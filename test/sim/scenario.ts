@@ -8,12 +8,15 @@
  */
 
 import type { ErrorCode } from '../../src/base/errors.ts';
+import type { NodeId } from '../../src/raft/types.ts';
 import { History, type Revision } from './checks/history.ts';
 import { Chaos } from './faults/chaos.ts';
-import { fairWeather, type Party } from './network.ts';
+import { breakForGood, mend } from './faults/lasting.ts';
+import { fairWeather } from './network.ts';
 import { appliedBy, isUp, type SimNode } from './node.ts';
 import type { ProbeName } from './probes.ts';
-import { chance, pick, sample, stream } from './random.ts';
+import { chance, sample, stream } from './random.ts';
+import { unsettled } from './settlement.ts';
 import { drawSwarm } from './swarm.ts';
 import { Leases } from './workload/leases.ts';
 import { put, putEverywhere, readRegisters, useRegisters } from './workload/registers.ts';
@@ -31,12 +34,6 @@ const availabilityMs = 1000;
 const availabilityMin = 0.99;
 /** One that finds out only now that its disk is slow may still hand over. */
 const settledElectionsMax = 1;
-
-/** Far beyond what makes a leader hand over. */
-const lastingSyncMs = 3000;
-
-/** How a node may be broken for good. */
-const lastingFailures = ['down', 'isolated', 'deaf', 'mute', 'paused', 'hung', 'slow'] as const;
 
 /** What clients do; each seed deals it out anew. */
 const workKinds = ['registers', 'registers', 'transactions', 'leases', 'instances'] as const;
@@ -178,15 +175,20 @@ class Scenario {
   async #liveness(chaos: Chaos): Promise<void> {
     const world = this.#world;
     world.isHealing = true;
-    // What is lost on a damaged disk is not lost for good only as long as the others are there.
-    const whole = world.nodes.filter((node) => !world.damages.isHurt(node));
-    const core = sample(this.#random, whole, Math.floor(world.nodes.length / 2) + 1);
-    const others = world.nodes.filter((node) => !core.includes(node));
+    const broken = this.#dispensable();
+    const core = world.voters.filter((node) => !broken.includes(node));
     world.trace.say('world', () => `healed: ${core.map(({ name }) => name).join(' ')}`);
     chaos.endAll();
     world.network.weather = fairWeather;
-    const mends = others.flatMap((node) => this.#breakForGood(node));
-    for (const node of core) this.#mend(node);
+    const everybody = [...world.nodes, ...this.#sessions].map(({ name }) => name);
+    const mends = broken.flatMap((node) =>
+      breakForGood(
+        world,
+        node,
+        everybody.filter((party) => party !== node.name),
+      ),
+    );
+    for (const node of world.nodes) if (!broken.includes(node)) mend(world, node);
     const beganMs = world.clock.monotonic();
     const tester = await this.#open(
       'tester',
@@ -200,57 +202,21 @@ class Scenario {
     }
     await this.#checkAvailability(tester);
     await this.#checkProgress(tester, core);
-    if (others.length > 0) world.hit('permanentFailure');
-    for (const mend of mends) mend();
+    if (broken.length > 0) world.hit('permanentFailure');
+    for (const undo of mends) undo();
   }
 
-  /** Returns the ways to undo it. */
-  #breakForGood(node: SimNode): readonly (() => void)[] {
-    const world = this.#world;
-    const { network } = world;
-    const everybody = [
-      ...world.nodes.map(({ name }) => name),
-      ...this.#sessions.map((s) => s.name),
-    ];
-    const parties = everybody.filter((party) => party !== node.name);
-    const cut = (pairs: readonly (readonly [Party, Party])[]): readonly (() => void)[] =>
-      pairs.map(([from, to]) => network.cut(from, to));
-    const how = pick(this.#random, lastingFailures);
-    world.count(`${how} for good`, () => node.name);
-    node.isLost = how === 'down';
-    switch (how) {
-      case 'down':
-        world.crash(node, 'power');
-        return [];
-      case 'isolated':
-        return cut(
-          parties.flatMap((party) => [[party, node.name] as const, [node.name, party] as const]),
-        );
-      case 'deaf':
-        return cut(parties.map((party) => [party, node.name]));
-      case 'mute':
-        return cut(parties.map((party) => [node.name, party]));
-      case 'paused':
-        node.life?.clock.pause();
-        return [];
-      case 'hung':
-        node.disk.hang();
-        return [];
-      case 'slow':
-        node.disk.slowness = lastingSyncMs / (world.swarm.syncMsMin + world.swarm.syncMsMean);
-        return [];
+  /**
+   * As many voters as the cluster can be without, at random. Those whose disks are damaged are among them:
+   * what is lost there is not lost for good only as long as the others are there.
+   */
+  #dispensable(): readonly SimNode[] {
+    const { voters, survival, damages } = this.#world;
+    const ids: NodeId[] = [];
+    for (const { id } of sample(this.#random, voters, voters.length)) {
+      if (id !== null && survival.without(...ids, id)) ids.push(id);
     }
-  }
-
-  #mend(node: SimNode): void {
-    node.isLost = false;
-    node.disk.mend();
-    node.power.cutAfter(Number.POSITIVE_INFINITY);
-    node.failpoint = null;
-    const clock = node.life?.clock;
-    clock?.slow(null);
-    if (clock?.isPaused) clock.resume();
-    this.#world.boot(node);
+    return voters.filter((node) => damages.isHurt(node) || ids.includes(node.id ?? ''));
   }
 
   /** With a minority broken, nearly everything is answered, and nobody disturbs who leads. */
@@ -293,7 +259,7 @@ class Scenario {
     }
     const target = world.observer.commitIndex;
     const caughtUp = await world.until(
-      () => core.every((node) => appliedBy(node) >= target),
+      () => core.every((node) => appliedBy(node) >= target || !world.voters.includes(node)),
       everybodyMsMax,
     );
     if (!caughtUp) world.violate(`Not all of the majority have applied ${target}`);
@@ -306,9 +272,10 @@ class Scenario {
     if (world.violation !== null) return;
     chaos.endAll();
     for (const node of world.nodes) {
-      // What nobody has come across yet is looked for.
-      if (world.damages.isHurt(node)) world.crash(node, 'kill');
-      this.#mend(node);
+      // Those that it was told of may be gone by now, and damage that nobody has come across is looked for.
+      const isWaiting = isUp(node) && node.life?.member === null;
+      if (isWaiting || world.damages.isHurt(node)) world.crash(node, 'kill');
+      mend(world, node);
     }
     for (const session of this.#sessions) session.isStopped = true;
     world.trace.say('world', () => 'everything is healed');
@@ -330,13 +297,8 @@ class Scenario {
     const world = this.#world;
     const last = await this.#sentinel(archivist);
     const watchers = [...this.#watchers, this.#chronicle].filter((one) => one !== null);
-    const all = await world.until(() => {
-      const target = world.observer.commitIndex;
-      return world.nodes.every((node) => isUp(node) && appliedBy(node) >= target);
-    }, caughtUpMsMax);
-    if (!all) {
-      const behind = world.nodes.map((node) => `${node.name} ${appliedBy(node)}`).join(', ');
-      world.violate(`Not all have applied ${world.observer.commitIndex}: ${behind}`);
+    if (!(await world.until(() => unsettled(world) === null, caughtUpMsMax))) {
+      world.violate(`In the end ${unsettled(world)}`);
       return false;
     }
     const told = await world.until(() => watchers.every((one) => one.isAt(last)), caughtUpMsMax);
@@ -377,6 +339,8 @@ class Scenario {
     if (happened > 0) world.hit('unknownHappened');
     if (didNot > 0) world.hit('unknownDidNot');
     if (staleReads > 0) world.hit('staleSerializable');
+    const stranger = world.operator.check();
+    if (stranger !== null) world.violate(stranger);
     const early = this.#leases.check(revisions, true);
     if (early !== null) world.violate(early);
   }

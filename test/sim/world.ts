@@ -3,7 +3,6 @@
  * in `node/` and below runs as shipped, the write-ahead log and its recovery included; only Level has a
  * model. Which faults strike is the matter of `faults/`, what clients do that of `workload/`.
  */
-import type { Clock } from '../../src/base/clock.ts';
 import { RollcallError } from '../../src/base/errors.ts';
 import { type Random, randomId } from '../../src/base/prng.ts';
 import { featureLevel } from '../../src/format/feature-level.ts';
@@ -27,11 +26,13 @@ import { launch } from './launch.ts';
 import { type Party, SimNetwork } from './network.ts';
 import { isUp, Life, type SimNode } from './node.ts';
 import { NodeClock } from './node-clock.ts';
+import { Operator } from './operator.ts';
 import { Peers } from './peers.ts';
 import { Power } from './power.ts';
 import type { ProbeName } from './probes.ts';
 import { between, chance, pick, stream } from './random.ts';
 import { SocketWorld } from './sockets.ts';
+import { Survival } from './survival.ts';
 import type { Swarm } from './swarm.ts';
 import { Trace } from './trace.ts';
 
@@ -51,6 +52,8 @@ export class World {
   readonly sockets: SocketWorld;
   readonly peers: Peers;
   readonly observer: Observer;
+  readonly survival: Survival;
+  readonly operator: Operator;
   /** For faults and their times. */
   readonly random: Random;
   /** For the ids of members. */
@@ -109,6 +112,8 @@ export class World {
       nameOf: (id) => this.nameOf(id),
     });
     this.damages = new Damages(this);
+    this.survival = new Survival(this);
+    this.operator = new Operator(this);
   }
 
   get violation(): string | null {
@@ -120,6 +125,11 @@ export class World {
     if (this.#violation !== null) return;
     this.#violation = text;
     this.trace.say('CHECK', () => text);
+  }
+
+  /** Something threw what nobody caught. */
+  threw(error: unknown): void {
+    this.violate(describe(error));
   }
 
   hit(probe: ProbeName): void {
@@ -348,8 +358,9 @@ export class World {
     this.trace.say(this.nameOf(message.from), () => messageText(message, (id) => this.nameOf(id)));
   }
 
+  /** A machine answers at the port that it used to have, too: clients that were away still find it. */
   #lifeAt(address: string): Life | null {
-    return this.#nodes.find((node) => node.address === address)?.life ?? null;
+    return this.#node(address.split(':')[0] as Party)?.life ?? null;
   }
 
   #partyAt(address: string): Party | null {
@@ -414,13 +425,6 @@ export class World {
     node.files = node.files.cut(mode, this.#diskRandom, this.#fileOptions(disk, power));
     node.power = power;
   }
-}
-
-/** The clock of a client, which may run fast or slow as well. */
-export function clientClock(world: World, random: Random): Clock {
-  const { drift } = world.swarm;
-  const error = { rate: 1 + between(random, -drift, drift), wallSkewMs: 0 };
-  return new NodeClock(world.clock, error, (thrown) => world.violate(describe(thrown)));
 }
 
 function drawMembers(count: number, random: Random): readonly Member[] {

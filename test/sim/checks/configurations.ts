@@ -2,7 +2,14 @@
  * The configurations of a run: the committed ones, and what must hold of each next one (Raft §6). It
  * shares no code with the core: what a change may make of a configuration is said here once more.
  */
-import type { Configuration, EntryId, Index, NodeId, Term } from '../../../src/raft/types.ts';
+import type {
+  Configuration,
+  EntryId,
+  Index,
+  Member,
+  NodeId,
+  Term,
+} from '../../../src/raft/types.ts';
 
 /** A configuration and the entry that brought it; what the cluster was born with stands at 0. */
 export interface Placed {
@@ -21,8 +28,6 @@ export class Configurations {
   readonly #committed: Placed[];
   /** The first committed configuration of each id's absence after it was a member; ids never come back. */
   readonly #gone = new Map<NodeId, Index>();
-  /** The entries that were looked at. */
-  readonly #seen = new Set<string>();
 
   constructor(birth: Configuration) {
     this.#committed = [{ index: 0, configuration: birth }];
@@ -38,8 +43,9 @@ export class Configurations {
     return this.#committed.length - 1;
   }
 
-  get all(): readonly Placed[] {
-    return this.#committed;
+  /** What was in force after so many changes, and all that came later. */
+  since(changes: number): readonly Configuration[] {
+    return this.#committed.slice(changes).map(({ configuration }) => configuration);
   }
 
   /** The one that the committed entries up to `index` end with. */
@@ -63,17 +69,14 @@ export class Configurations {
   }
 
   /**
-   * What is wrong with an entry when it is first seen, or null. `commitIndex` is what was committed when
-   * it entered the log, and `committedTerm` the term of the last committed entry before it.
+   * What is wrong with an entry in the log of the leader that made it, or null. `commitIndex` is what that
+   * leader knew to be committed, and `committedTerm` the term of the last such entry before this one.
    */
   check(
     { entry, configuration, before }: Step,
     commitIndex: Index,
     committedTerm: Term,
   ): string | null {
-    const name = `${entry.term} ${entry.index}`;
-    if (this.#seen.has(name)) return null;
-    this.#seen.add(name);
     if (before.index > commitIndex) {
       return `changes the configuration at ${entry.index} while ${before.index} is not committed`;
     }
@@ -110,9 +113,23 @@ export function settled(configuration: Configuration): Configuration {
 export function isSameConfiguration(left: Configuration, right: Configuration): boolean {
   const sets = ['voters', 'votersOutgoing', 'learners', 'learnersNext'] as const;
   if (!sets.every((set) => isSameSet(left[set], right[set]))) return false;
-  const text = ({ members }: Configuration): string =>
-    JSON.stringify([...members].sort((one, other) => (one.id < other.id ? -1 : 1)));
-  return text(left) === text(right);
+  const order = ({ members }: Configuration): readonly Member[] =>
+    [...members].sort((one, other) => (one.id < other.id ? -1 : 1));
+  return textOfMembers(order(left)) === textOfMembers(order(right));
+}
+
+/** The same for equal ones, however they came about. */
+export function textOf(configuration: Configuration): string {
+  const { members, voters, votersOutgoing, learners, learnersNext } = configuration;
+  return JSON.stringify([textOfMembers(members), voters, votersOutgoing, learners, learnersNext]);
+}
+
+function textOfMembers(members: readonly Member[]): string {
+  const described = members.map((member) => [
+    ...[member.id, member.name, member.peerAddress, member.clientAddress],
+    ...[member.featureLevel, member.replaces, member.autoPromote],
+  ]);
+  return JSON.stringify(described);
 }
 
 function isMajority(ids: readonly NodeId[], has: (id: NodeId) => boolean): boolean {

@@ -13,7 +13,7 @@ import type {
   Index,
   SnapshotMetadata,
 } from '../../../src/raft/types.ts';
-import type { Placed, Step } from './configurations.ts';
+import { type Placed, type Step, textOf } from './configurations.ts';
 
 export interface Mark {
   readonly term: number;
@@ -225,7 +225,7 @@ function chained(chain: number, entry: Entry): number {
   mixed = Math.imul(mixed ^ (mixed >>> 15), 0x1b873593);
   if (entry.type === 'command') mixed ^= hash64(entry.command, mixed).low;
   if (entry.type === 'configuration') {
-    mixed ^= hash64(new TextEncoder().encode(JSON.stringify(entry.configuration)), mixed).low;
+    mixed ^= hash64(new TextEncoder().encode(textOf(entry.configuration)), mixed).low;
   }
   return mixed >>> 0;
 }

@@ -18,6 +18,7 @@ import type {
   Term,
 } from '../../../src/raft/types.ts';
 import type { ProbeName } from '../probes.ts';
+import { type Dated, probesOf } from './changes.ts';
 import {
   Configurations,
   isQuorum,
@@ -48,14 +49,14 @@ interface Observed {
   steps: readonly Step[];
   /** Since when it says that it was removed; null while it does not. */
   removedSinceMs: number | null;
-  /** With its disk it has forgotten what it promised: it may never be heard again. */
-  isWiped: boolean;
 }
 
 export class Observer {
   readonly #options: ObserverOptions;
   readonly #members = new Map<NodeId, Observed>();
   readonly #configurations: Configurations;
+  /** With their disks they have forgotten what they promised: they may never be heard again. */
+  readonly #wiped = new Set<NodeId>();
   readonly #leaders = new Map<Term, NodeId>();
   readonly #leadersInOrder: NodeId[] = [];
   readonly #words: Words;
@@ -90,8 +91,8 @@ export class Observer {
   get inForce(): readonly Configuration[] {
     const { newest } = this.#configurations;
     const found = [newest.configuration];
-    for (const { mirror, isWiped } of this.#members.values()) {
-      if (isWiped) continue;
+    for (const [id, { mirror }] of this.#members) {
+      if (this.#wiped.has(id)) continue;
       for (const { index, configuration } of mirror.configurations) {
         if (index > newest.index) found.push(configuration);
       }
@@ -100,7 +101,7 @@ export class Observer {
   }
 
   isWiped(id: NodeId): boolean {
-    return this.#members.get(id)?.isWiped === true;
+    return this.#wiped.has(id);
   }
 
   /** How often somebody came to lead. */
@@ -157,7 +158,7 @@ export class Observer {
     this.#members.set(id, {
       mirror: new Mirror(configuration),
       birth: { index, configuration },
-      ...{ status: null, steps: [], removedSinceMs: null, isWiped: false },
+      ...{ status: null, steps: [], removedSinceMs: null },
     });
   }
 
@@ -172,10 +173,9 @@ export class Observer {
   }
 
   lostDisk(id: NodeId): void {
+    this.#wiped.add(id);
     const observed = this.#members.get(id);
-    if (observed === undefined) return;
-    observed.isWiped = true;
-    observed.status = null;
+    if (observed !== undefined) observed.status = null;
   }
 
   crashed(id: NodeId): void {
@@ -196,8 +196,8 @@ export class Observer {
 
   /** A member starts from what its disk gave back: a log that follows the entry `applied`. */
   started(id: NodeId, hardState: HardState, applied: Index, stored: readonly Entry[]): void {
-    const { mirror, isWiped } = this.#of(id);
-    if (isWiped) this.#violate(id, 'it comes back, after its disk was lost');
+    const { mirror } = this.#of(id);
+    if (this.#wiped.has(id)) this.#violate(id, 'it comes back, after its disk was lost');
     const found = mirror.restarted(hardState, applied, stored);
     if ('wrong' in found) {
       this.#violate(id, found.wrong);
@@ -220,6 +220,7 @@ export class Observer {
     const { marks, cut, steps } = mirror.handed(append, (last) => this.#installed(id, last));
     observed.steps = [...observed.steps, ...steps];
     if (append.snapshot !== null) {
+      if (observed.birth.index > 0) this.#options.hit('joinerTookState');
       this.configured(id, append.snapshot.configuration, append.snapshot.last.index);
     } else if ((append.entries[0]?.index ?? newest + 1) <= newest) {
       this.#options.hit('configurationCut');
@@ -269,15 +270,17 @@ export class Observer {
   }
 
   sent(message: Message): void {
-    const { mirror, isWiped, removedSinceMs } = this.#of(message.from);
+    const { mirror, birth, removedSinceMs } = this.#of(message.from);
     const wrong = this.#words.sent(message, {
       hardState: mirror.hardState,
       durableLast: mirror.durableLast,
       leads: this.#leaders.get(message.term) === message.from,
-      isWiped,
+      isWiped: this.#wiped.has(message.from),
       removedSinceMs,
     });
     if (wrong !== null) this.#violate(message.from, wrong);
+    const isVote = message.type === 'requestVoteResponse' && !message.preVote;
+    if (isVote && message.voteGranted && birth.index > 0) this.#options.hit('newcomerVoted');
   }
 
   /** At the end of a turn, before its messages leave. */
@@ -302,7 +305,7 @@ export class Observer {
     }
     if (status.role === 'leader') this.#leads(id, status, observed.mirror);
     this.#commits(id, status, observed.mirror);
-    this.#changes(id, observed);
+    this.#changes(id, observed, status);
     if (status.standing !== 'removed') observed.removedSinceMs = null;
     else observed.removedSinceMs ??= this.#options.now();
     this.#applies(id, status, observed.mirror);
@@ -358,7 +361,7 @@ export class Observer {
   #commitTo(id: NodeId, index: Index, mark: Mark, committedIn: Term): void {
     const holders = [...this.#members].filter(([, { mirror }]) => mirror.holds(index, mark));
     // A lost disk has held it as long as it counted; what else was on it may be forgotten.
-    const source = (holders.find(([, { isWiped }]) => !isWiped) ?? holders[0])?.[1].mirror;
+    const source = (holders.find(([holder]) => !this.#wiped.has(holder)) ?? holders[0])?.[1].mirror;
     const ids = new Set(holders.map(([holder]) => holder));
     const decisive = this.#decisive(id, ids);
     if (source === undefined || decisive === null) {
@@ -383,10 +386,21 @@ export class Observer {
     }
     for (const placed of source.configurations) {
       if (placed.index <= first || placed.index > index) continue;
-      const wrong = this.#configurations.commit(placed);
-      if (wrong !== null) this.#violate(id, wrong);
-      this.#options.hit('configurationChanged');
+      this.#changeCommitted(id, placed, committedIn);
     }
+  }
+
+  #changeCommitted(id: NodeId, placed: Placed, committedIn: Term): void {
+    const dated = ({ index, configuration }: Placed): Dated => ({
+      configuration,
+      term: this.#committed[index - 1]?.term ?? 0,
+    });
+    const leader = this.#leaders.get(committedIn) ?? null;
+    for (const probe of probesOf(dated(this.#configurations.newest), dated(placed), leader)) {
+      this.#options.hit(probe);
+    }
+    const wrong = this.#configurations.commit(placed);
+    if (wrong !== null) this.#violate(id, wrong);
   }
 
   /**
@@ -419,16 +433,18 @@ export class Observer {
     );
   }
 
-  /** What came into its log in this turn, after what the turn has committed. */
-  #changes(id: NodeId, observed: Observed): void {
-    for (const step of observed.steps) {
-      const { index } = step.entry;
-      const before = Math.min(index - 1, this.#committed.length);
-      const term = this.#committed[before - 1]?.term ?? 0;
-      const wrong = this.#configurations.check(step, this.#committed.length, term);
+  /** What a leader has put into its log in this turn, after what the turn has committed. */
+  #changes(id: NodeId, observed: Observed, { role, term, commitIndex }: MemberStatus): void {
+    const { mirror, steps } = observed;
+    observed.steps = [];
+    for (const step of steps) {
+      const { entry } = step;
+      if (role !== 'leader' || term !== entry.term) continue;
+      const last = Math.min(commitIndex, entry.index - 1);
+      const committed = mirror.at(last) ?? this.#committed[last - 1];
+      const wrong = this.#configurations.check(step, commitIndex, committed?.term ?? 0);
       if (wrong !== null) this.#violate(id, wrong);
     }
-    observed.steps = [];
   }
 
   #applies(id: NodeId, { appliedIndex }: MemberStatus, mirror: Mirror): void {

@@ -8,6 +8,8 @@ import { diskFaults } from './disk.ts';
 import { failpointFaults } from './failpoints.ts';
 import type { Fault, FaultFamily, Struck } from './fault.ts';
 import { linkFaults } from './links.ts';
+import { lostDiskFaults } from './lost-disks.ts';
+import { membershipFaults } from './membership.ts';
 import { processFaults } from './process.ts';
 import { transferFaults } from './transfer.ts';
 import { weatherFaults } from './weather.ts';
@@ -18,6 +20,8 @@ const families: readonly FaultFamily[] = [
   diskFaults,
   failpointFaults,
   transferFaults,
+  membershipFaults,
+  lostDiskFaults,
   weatherFaults,
   clockFaults,
   damageFaults,

@@ -58,8 +58,10 @@ function olderState(): Fault {
       const path = node === null ? null : statePath(world.random, node);
       const copy = path === null ? null : (node?.files.copy(path) ?? null);
       if (node === null || path === null || copy === null) return null;
+      const { id } = node;
       world.clock.after(between(world.random, 50, 2500), () => {
-        if (world.isHealing || !world.damages.mayHurt(node)) return;
+        // A disk that was lost meanwhile is another member's now.
+        if (world.isHealing || node.id !== id || !world.damages.mayHurt(node)) return;
         // The state is another one by now.
         if (node.files.database(path) === null) return;
         crashAnd(world, node, () => {

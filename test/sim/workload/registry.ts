@@ -93,6 +93,7 @@ export class Instances {
     }
     for (const { session: owner, view } of this.#views) {
       const told = idsOf(view);
+      if (!owner.isServed) continue;
       if (told !== truth.join()) return `${owner.name} sees ${told} instead of ${truth.join()}`;
     }
     return null;

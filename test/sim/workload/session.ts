@@ -5,9 +5,10 @@ import type { Random } from '../../../src/base/prng.ts';
 import { type Client, connectThrough } from '../../../src/client/client.ts';
 import type { KeyValue } from '../../../src/client/key-value.ts';
 import type { Answer, History, Intent, Pair } from '../checks/history.ts';
+import { clientClock } from '../client-clock.ts';
+import type { Party } from '../network.ts';
 import { exponential } from '../random.ts';
 import type { World } from '../world.ts';
-import { clientClock } from '../world.ts';
 
 export class Session {
   readonly name: string;
@@ -18,6 +19,8 @@ export class Session {
   readonly #history: History;
   #marks = 0;
   isStopped = false;
+  /** The only machine that it ever asks; null when it follows the members wherever they go. */
+  readonly #home: Party | null;
 
   private constructor(
     world: World,
@@ -26,6 +29,7 @@ export class Session {
     clock: Clock,
     random: Random,
     history: History,
+    home: Party | null,
   ) {
     this.world = world;
     this.name = name;
@@ -33,6 +37,16 @@ export class Session {
     this.clock = clock;
     this.random = random;
     this.#history = history;
+    this.#home = home;
+  }
+
+  /** False for one whose only node does not belong to the cluster. */
+  get isServed(): boolean {
+    const { observer } = this.world;
+    const { members } = observer.configuration;
+    return (
+      this.#home === null || members.some(({ id }) => this.world.machineOf(id)?.name === this.#home)
+    );
   }
 
   /** Connects, however long that takes. */
@@ -57,7 +71,8 @@ export class Session {
           { clock, random, dial },
           { endpoints, requestTimeoutMs, learnEndpoints: endpoints.length > 1 },
         );
-        return new Session(world, name, client, clock, random, history);
+        const home = endpoints.length > 1 ? null : (endpoints[0]?.split(':')[0] ?? null);
+        return new Session(world, name, client, clock, random, history, home);
       } catch (error) {
         if (!(error instanceof RollcallError)) throw error;
         await world.sleep(50);
@@ -138,6 +153,8 @@ export class Session {
       'leaseNotFound',
       'leaseExists',
       'instanceNotFound',
+      'removed',
+      'notBorn',
       'closed',
       'storageFailed',
       'tooManyRequests',

@@ -42,9 +42,9 @@ export class Watcher {
     return this.#revisions.at(-1)?.revision ?? 0;
   }
 
-  /** It was told of everything up to this revision, as far as that concerns it. */
+  /** It was told of everything up to this revision, as far as that concerns it and it can be told. */
   isAt(revision: number): boolean {
-    return this.last >= revision || this.#start > revision;
+    return this.last >= revision || this.#start > revision || !this.#session.isServed;
   }
 
   get revisions(): readonly Revision[] {
@@ -53,9 +53,10 @@ export class Watcher {
 
   /** Null, or what is wrong with what it was told up to `last`. */
   check(history: readonly Revision[], last: number): string | null {
+    const due = this.#session.isServed ? last : this.last;
     const expected = history
       .map((revision) => this.#mine(revision))
-      .filter(({ revision, changes }) => changes.length > 0 && revision <= last);
+      .filter(({ revision, changes }) => changes.length > 0 && revision <= due);
     for (const [at, revision] of expected.entries()) {
       const told = this.#revisions[at];
       const wrong = this.#differs(revision, told);
