@@ -33,6 +33,11 @@ export class KeptLog {
     return this.#retention.excess(this.#options.storage.logBytes, this.#options.owed());
   }
 
+  /** What comes after this index stays, whoever needs it. */
+  get keptFrom(): Index {
+    return this.#retention.keptFrom ?? 0;
+  }
+
   /** Returns the index up to which the log may leave the memory now, or null. */
   applied(entries: readonly Entry[]): Index | null {
     this.#retention.applied(entries);

@@ -47,18 +47,24 @@ export class LogRetention {
     this.#marks = [{ index, bytes: this.#bytes }];
   }
 
+  /** What comes after this index stays, whoever needs it; null while that is all there is. */
+  get keptFrom(): Index | null {
+    const { logWindowBytes } = this.#bounds;
+    const outside = this.#marks.findLast(({ bytes }) => this.#bytes - bytes >= logWindowBytes);
+    return outside?.index ?? null;
+  }
+
   /**
    * The index up to which the stored log may go; null when none of it may. `storedBytes` is what there
    * is on the disk; followers would like what comes after `wanted`, and what comes after `owed` has to
    * stay whatever it takes.
    */
   release(storedBytes: number, wanted: Index, owed: Index | null): Index | null {
-    const { logWindowBytes, logRetainedBytesMax } = this.#bounds;
-    const outside = this.#marks.filter(({ bytes }) => this.#bytes - bytes >= logWindowBytes).at(-1);
-    if (outside === undefined) return null;
-    this.#marks = this.#marks.filter(({ index }) => index >= outside.index);
-    const index =
-      storedBytes > logRetainedBytesMax ? outside.index : Math.min(outside.index, wanted);
+    const keptFrom = this.keptFrom;
+    if (keptFrom === null) return null;
+    this.#marks = this.#marks.filter(({ index }) => index >= keptFrom);
+    const isTooMuch = storedBytes > this.#bounds.logRetainedBytesMax;
+    const index = isTooMuch ? keptFrom : Math.min(keptFrom, wanted);
     return Math.min(index, owed ?? Number.POSITIVE_INFINITY);
   }
 

@@ -127,7 +127,7 @@ export class Member implements MemberApi {
       clock,
       random: options.random,
       isFull: () => this.#applier.full,
-      pace: new Pace(() => this.#log.excess),
+      pace: new Pace(() => this.#log.excess, bounds.logRetainedBytesMax),
       schedule: () => this.#loop.schedule(),
       step: (id, command) => this.#raft.step({ type: 'propose', id, command }),
       nextId: () => ++this.#requestId,
@@ -445,7 +445,7 @@ export class Member implements MemberApi {
   #sweepCluster(): void {
     const status = this.#raft.status();
     this.#governance.sweep();
-    this.#exchange.sweep(status);
+    this.#exchange.sweep(status, this.#log.keptFrom);
     this.#takeover.sweep();
     this.#health.sweep();
     this.#room.sweep();

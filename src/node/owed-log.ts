@@ -1,13 +1,10 @@
 /**
  * The log that members will need once they have the state that they are receiving. It is kept however
- * much there is of it, from the first piece of the state until they have caught up: otherwise a member
- * could receive one state after the other and never get there. Who does not come any nearer is owed
+ * much there is of it, from the first piece of the state until they need nothing but what is kept
+ * anyway: otherwise a member could receive one state after the other and never get there. Who does not come any nearer is owed
  * nothing after a while, because writes stop when too much is kept.
  */
 import type { Index, NodeId, PeerProgress } from '../raft/types.ts';
-
-/** So near to the end of the log a member lives on what is sent to everybody. */
-const caughtUpEntries = 1000;
 
 export interface Receiver {
   /** Where the state stands that is on its way. */
@@ -32,11 +29,14 @@ export class OwedLog {
     return Math.min(...[...this.#owed.values()].map(({ index }) => index));
   }
 
-  /** To be called now and then, with whom a state is on its way to. */
+  /**
+   * To be called now and then, with whom a state is on its way to. What comes after `keptFrom` stays,
+   * whether it is owed or not.
+   */
   update(
     receivers: ReadonlyMap<NodeId, Receiver>,
     progress: readonly PeerProgress[],
-    lastIndex: Index,
+    keptFrom: Index,
     nowMs: number,
   ): void {
     for (const [id, { index, heardMs }] of receivers) {
@@ -50,7 +50,7 @@ export class OwedLog {
       const known = progress.find((one) => one.id === id);
       const matchIndex = Math.max(index, known?.matchIndex ?? 0);
       const nearerMs = matchIndex > index ? nowMs : heardMs;
-      const isDone = known?.state === 'replicate' && lastIndex - matchIndex <= caughtUpEntries;
+      const isDone = known?.state === 'replicate' && matchIndex >= keptFrom;
       const isGone = known === undefined ? !receivers.has(id) : !known.isRecentlyActive;
       const isStuck = nowMs - nearerMs > this.#patienceMs;
       if (isDone || isGone || isStuck) this.#owed.delete(id);

@@ -1,16 +1,15 @@
 /**
  * The pace of writes while more log is kept for somebody who receives a state than should be. What is
- * owed cannot be given up, or the receiver would never get there; so writes slow down until the log
- * grows no faster than it is sent. Beyond the bound it may grow by as much again:
+ * owed cannot be given up, or the receiver would never get there; so writes slow down, the more the
+ * longer it takes. Beyond the bound the log may grow by as much again, and comes ever nearer to that:
  *
  *     excess    0 ──────────────────── ½ ─────────────────── 1
- *     writes    as fast as they come   32 MiB/s              none
+ *     writes    as fast as they come   the bound a minute    none
  *
  * Entries get smaller rather than rare, because leases are renewed by entries too.
  */
 
-/** At half of the excess. */
-const bytesPerMs = (32 * 1024 * 1024) / 1000;
+const minuteMs = 60_000;
 /** How often entries leave at least, as long as there are any that may. */
 const intervalMs = 100;
 /** A single command may be larger than what an interval allows. */
@@ -18,11 +17,14 @@ const pauseMsMax = 500;
 
 export class Pace {
   readonly #excess: () => number;
+  /** Bytes per millisecond, at half of the excess. */
+  readonly #usualRate: number;
   #nextMs = Number.NEGATIVE_INFINITY;
 
   /** `excess`: which share of what the log may grow beyond its bound it has taken; 0 while it is within. */
-  constructor(excess: () => number) {
+  constructor(excess: () => number, boundBytes: number) {
     this.#excess = excess;
+    this.#usualRate = boundBytes / minuteMs;
   }
 
   /** Not before the log has become smaller may anything more enter it. */
@@ -49,6 +51,6 @@ export class Pace {
   /** Bytes per millisecond. */
   #rate(): number {
     const excess = Math.min(1, this.#excess());
-    return excess === 0 ? Number.POSITIVE_INFINITY : (bytesPerMs * (1 - excess)) / excess;
+    return excess === 0 ? Number.POSITIVE_INFINITY : (this.#usualRate * (1 - excess)) / excess;
   }
 }

@@ -123,8 +123,8 @@ export class StateExchange {
     this.#fetch.done();
   }
 
-  /** To be called now and then. */
-  sweep({ configuration, progress, lastIndex, leaderId, id }: Status): void {
+  /** To be called now and then. What comes after `keptFrom` stays in this node's log in any case. */
+  sweep({ configuration, progress, leaderId, id }: Status, keptFrom: Index): void {
     this.#sender.sweep();
     this.#fetch.sweep();
     const nowMs = this.#clock.monotonic();
@@ -132,7 +132,7 @@ export class StateExchange {
     this.#logOffers(progress);
     const receivers = new Map([...this.#elsewhere, ...this.#sender.receivers]);
     this.#elsewhere.clear();
-    this.#owed.update(receivers, progress, lastIndex, nowMs);
+    this.#owed.update(receivers, progress, keptFrom, nowMs);
     if (nowMs - this.#toldMs < tellMs) return;
     this.#toldMs = nowMs;
     this.digests.tell(configuration);

@@ -7,6 +7,7 @@ import { StateExchange } from '../../src/node/state-exchange.ts';
 import type { PeerProgress, Status } from '../../src/raft/types.ts';
 import type { CheckpointHeader, Staging } from '../../src/storage/types.ts';
 import { VirtualClock } from '../sim/clock.ts';
+import { put, TestMachine } from '../state-machine/machine.ts';
 import { type Told, transferLog } from './transfers.ts';
 
 const [self, sender, leader, other] = ['a', 'b', 'c', 'd'].map((letter) => letter.repeat(16)) as [
@@ -29,6 +30,13 @@ const staging: Staging = {
   finish: () => Promise.reject(new Error('It never ends')),
   abort: () => Promise.resolve(),
 };
+
+/** The first records of a state; it has more. */
+const records = (() => {
+  const machine = new TestMachine();
+  machine.apply(['a', 'b', 'c', 'd'].map((key) => put(key, 'value')));
+  return machine.records.page('', '\xff').slice(0, 3);
+})();
 
 class Exchanging {
   readonly clock = new VirtualClock();
@@ -79,15 +87,16 @@ class Exchanging {
     return this.exchange.floor;
   }
 
-  /** One more piece of the state that `sender` sends. */
-  async receive(after: string, key: string): Promise<void> {
+  /** One more piece of the state that `sender` sends, which is one record. */
+  async receive(at: number): Promise<void> {
     await turn();
     const asked = this.sent.findLast((message) => message.type === 'snapshotRequest');
+    const after = records[at - 1]?.[0] ?? '';
     expect(asked).toMatchObject({ to: sender, after });
     const transfer = asked?.transfer ?? '';
-    const records = [[key, new Uint8Array(99)] as const];
-    const piece = { transfer, after, term: 1, header: after === '' ? header : null, records };
-    this.hear({ type: 'snapshotChunk', from: sender, to: self, ...piece, isLast: false });
+    const piece = { records: records.slice(at, at + 1), header: at === 0 ? header : null };
+    const rest = { from: sender, to: self, transfer, after, term: 1, isLast: false };
+    this.hear({ type: 'snapshotChunk', ...rest, ...piece });
     await turn();
   }
 
@@ -108,7 +117,7 @@ class Exchanging {
       ...{ ...rest, id: self, role, leaderId, lastIndex: 9000, progress },
       ...{ configuration, configurationIndex: 0 },
     };
-    this.exchange.sweep(status);
+    this.exchange.sweep(status, 8000);
   }
 }
 
@@ -154,13 +163,13 @@ test('whoever takes over a state tells the leader so, unless the leader sends it
   const node = new Exchanging();
   node.exchange.fetch(sender);
   expect(await node.noticed(leader, 0), 'nothing has come').toEqual([]);
-  await node.receive('', 'k1');
+  await node.receive(0);
   expect(await node.noticed(sender, 100)).toEqual([]);
   expect(await node.noticed(leader, 100)).toEqual([leader]);
   expect(await node.noticed(leader, 5000), 'nothing has come since').toEqual([]);
-  await node.receive('k1', 'k2');
+  await node.receive(1);
   expect(await node.noticed(leader, 100)).toEqual([leader]);
-  await node.receive('k2', 'k3');
+  await node.receive(2);
   expect(await node.noticed(leader, 100), 'not all the time').toEqual([]);
   expect(await node.noticed(other, 100), 'another leader at once').toEqual([other]);
 });
@@ -172,14 +181,17 @@ test('the log says what is offered, what comes, and what is given up', async () 
   node.leads({ state: 'replicate' });
   node.leads({ matchIndex: 20 });
   node.exchange.fetch(sender);
-  await node.receive('', 'k1');
-  await node.receive('k1', 'k2');
+  await node.receive(0);
+  await node.receive(1);
   await node.noticed(leader, 12_000);
+  const bytes = records
+    .slice(0, 2)
+    .reduce((sum, [key, value]) => sum + key.length + value.length, 0);
   expect(node.told.map(({ level, fields }) => ({ level, ...fields }))).toEqual([
     { level: 'info', to: other, index: 10 },
     { level: 'info', to: other, index: 20 },
     { level: 'info', from: sender, index: 5000, bytes: 0, ms: 0 },
-    { level: 'warn', from: sender, index: 5000, bytes: 202, ms: 12_000 },
+    { level: 'warn', from: sender, index: 5000, bytes, ms: 12_000 },
   ]);
   expect(node.told.at(-1)?.message).toContain('fallen silent');
 });
