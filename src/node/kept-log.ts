@@ -30,7 +30,8 @@ export class KeptLog {
 
   /** Which share of what the log may grow beyond its bound, for those who are owed it, it has taken. */
   get excess(): number {
-    return this.#retention.excess(this.#options.storage.logBytes, this.#options.owed());
+    const { storage, owed } = this.#options;
+    return owed() === null ? 0 : this.#retention.excess(storage.logBytes);
   }
 
   /** What comes after this index stays, whoever needs it. */

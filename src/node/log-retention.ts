@@ -68,9 +68,8 @@ export class LogRetention {
     return Math.min(index, owed ?? Number.POSITIVE_INFINITY);
   }
 
-  /** How far what is owed makes the log exceed its bound, as a share of that bound. */
-  excess(storedBytes: number, owed: Index | null): number {
-    if (owed === null) return 0;
+  /** How far so much log exceeds its bound, as a share of that bound. */
+  excess(storedBytes: number): number {
     return Math.max(0, storedBytes / this.#bounds.logRetainedBytesMax - 1);
   }
 }

@@ -2,7 +2,9 @@
 import { once } from 'node:events';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Client } from '../../src/client/index.ts';
+import { nodeFailpoints } from '../../src/node/failpoints.ts';
 import { eventually, readStatus, TestCluster, type TestNode } from './cluster.ts';
+import { Load } from './load.ts';
 
 let cluster: TestCluster;
 let client: Client;
@@ -74,6 +76,22 @@ test('a follower that is crashed with a durable append comes back, equal at the 
   expect((await events(follower)).map(({ event }) => event)).toEqual(
     expect.arrayContaining(['received', 'append', 'persisted', 'apply']),
   );
+});
+
+test('a node that ends at any place of a turn comes back, and nothing acknowledged is lost', async () => {
+  const load = new Load(client, 4);
+  const places = Object.keys(nodeFailpoints).filter((name) => !name.startsWith('state.'));
+  for (const [at, place] of places.entries()) {
+    const leader = await cluster.leader();
+    const node = at % 2 === 0 ? leader : cluster.nodes.find((other) => other !== leader);
+    const ended = once(node?.process as NonNullable<TestNode['process']>, 'exit');
+    await arm(node as TestNode, place, { action: 'crash' });
+    expect(await ended, place).toEqual([null, 'SIGKILL']);
+    cluster.startNode(node as TestNode);
+    await load.more(20);
+    await eventually('the node to be back', async () => readStatus(node as TestNode));
+  }
+  await load.finish(cluster);
 });
 
 test('a leader whose disk fails ends, and another one leads', async () => {

@@ -36,9 +36,8 @@ test('unless that is too much to keep', () => {
 test('what is owed stays, and it is known how much too much that is', () => {
   const retention = applied(600);
   expect(retention.release(60_000, 37, 12)).toBe(12);
-  expect(retention.excess(50_000, 12)).toBe(0);
-  expect(retention.excess(75_000, 12)).toBe(0.5);
-  expect(retention.excess(75_000, null)).toBe(0);
+  expect(retention.excess(50_000)).toBe(0);
+  expect(retention.excess(75_000)).toBe(0.5);
 });
 
 test('after a received state nothing older is counted', () => {
