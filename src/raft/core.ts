@@ -264,8 +264,13 @@ export class Core {
     this.outbox.restore(snapshot);
   }
 
-  /** What is newly committed and on this member's disk; each entry once, in order. */
+  /**
+   * What is newly committed and on this member's disk; each entry once, in order. None while the term
+   * is not: it may be this term's leader that the log was found to be equal to, and a crash would bring
+   * this member back, with what it applied, to an older term whose leader it must not follow so far.
+   */
   takeCommitted(): readonly Entry[] {
+    if (!this.persistence.isTermDurable(this.#currentTerm)) return none;
     const through = Math.min(this.#commitIndex, this.persistence.persistedIndex);
     // While a state is on its way to the disk, the log in memory begins after what comes next.
     if (through <= this.#lastApplied || this.log.base.index > this.#lastApplied) return none;

@@ -80,7 +80,7 @@ describe('Figure 2, persistent state: acknowledgements wait for the disk', () =>
     member.receive(appendEntries(link, { term: 2, index: 1 }, entries, 3));
     member.persist().take();
     expect(member.said()).toEqual([]);
-    expect(member.applied).toHaveLength(1);
+    expect(member.applied, 'the term that says what is committed is not on disk').toEqual([]);
     expect(member.pending).toMatchObject({ hardState: { currentTerm: 3 }, entries });
     expect(member.persist().settle()).toMatchObject([{ to: 'n3', term: 3, matchIndex: 3 }]);
     expect(member.applied).toHaveLength(3);
@@ -101,6 +101,36 @@ describe('Figure 2, persistent state: acknowledgements wait for the disk', () =>
     member.take();
     expect(member.said()).toEqual([]);
     expect(member.persist().settle()).toMatchObject([{ success: true, matchIndex: 1 }]);
+  });
+});
+
+describe('Figure 2, persistent state: what is applied waits for the disk', () => {
+  const stored = [4, 4, 4, 4];
+  const last = { term: 4, index: 4 };
+
+  test('nothing is applied on the word of a leader whose term is not on disk', () => {
+    const member = follower({ log: stored, term: 5 });
+    const link = { from: 'n2', to: 'n1', term: 6 };
+    member.receive(appendEntries(link, last, [command(6, 5)], 5));
+    const ready = member.take();
+    expect(ready).toMatchObject({ append: { hardState: { currentTerm: 6 } } });
+    expect(ready?.committedEntries).toEqual([]);
+    member.persist().settle();
+    expect(member.applied.map(({ index }) => index)).toEqual([1, 2, 3, 4, 5]);
+  });
+
+  test('so after a crash an older leader may still replace what was committed for this one', () => {
+    const member = follower({ log: stored, term: 5 });
+    member.receive(appendEntries({ from: 'n2', to: 'n1', term: 6 }, last, [], 4));
+    member.take();
+    expect(member.applied).toEqual([]);
+    member.restart();
+    const old = { from: 'n3', to: 'n1', term: 5 };
+    const entries = [command(5, 3), command(5, 4), command(5, 5)];
+    member.receive(appendEntries(old, { term: 4, index: 2 }, entries, 2));
+    expect(member.settle()).toMatchObject([{ to: 'n3', success: true, matchIndex: 5 }]);
+    expect(member.stored.map(({ term }) => term)).toEqual([4, 4, 5, 5, 5]);
+    expect(member.applied.map(({ index }) => index)).toEqual([1, 2]);
   });
 });
 
