@@ -98,7 +98,14 @@ export const errorCodes = {
     advice:
       'What is stored is damaged, and no repair is possible here; keep the directory and replace the node',
   },
-  formatTooNew: { definite: true, advice: 'Start a newer version of Rollcall on this data' },
+  formatTooNew: {
+    definite: true,
+    advice: 'A newer version of Rollcall wrote the data or runs the cluster; start one here, too',
+  },
+  featureLevelTooLow: {
+    definite: true,
+    advice: 'Start a newer version of Rollcall on every member; then it is allowed by itself',
+  },
   storageFailed: {
     definite: false,
     advice: 'The disk failed; the node stops. Repair it and start again',

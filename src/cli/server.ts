@@ -20,6 +20,7 @@ interface ServerOptions {
   readonly logWindowMib?: number;
   readonly logRetainedMib?: number;
   readonly diskReserveMib?: number;
+  readonly featureLevelMax?: number;
   readonly debug: boolean;
 }
 
@@ -62,6 +63,11 @@ export function serverCommand(run: Run): Command {
       '--disk-reserve-mib <number>',
       'with less room than this on a disk nothing more is stored (default: 64)',
       parseCount,
+    )
+    .addOption(
+      new Option('--feature-level-max <level>', 'take part as an older version would')
+        .argParser(parseCount)
+        .hideHelp(),
     )
     .option(
       '--debug',

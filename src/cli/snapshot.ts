@@ -198,6 +198,7 @@ function reportText(report: BackupReport): string {
     ['incarnation', report.incarnation],
     ['members', report.members.join(', ')],
     ['saved', `${report.savedAt} from ${report.savedFrom}`],
+    ['level', report.featureLevel],
     ['revision', report.revision],
     ['applied', `index ${report.appliedIndex} of term ${report.appliedTerm}`],
     ['keys', report.keys],

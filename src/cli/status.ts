@@ -35,6 +35,8 @@ function statusDocument({ endpoint, status, error }: EndpointStatus): object {
     term: status?.term ?? null,
     troubles: status?.troubles ?? [],
     leader: status?.leaderName ?? null,
+    featureLevel: status?.featureLevel || null,
+    featureLevelMax: status?.featureLevelMax || null,
     commitIndex: status?.commitIndex ?? null,
     appliedIndex: status?.appliedIndex ?? null,
     revision: status?.revision ?? null,
@@ -56,19 +58,21 @@ function statusTable(asked: readonly EndpointStatus[]): string {
       { title: 'role' },
       { title: 'term', numeric: true },
       { title: 'leader' },
+      { title: 'level' },
       { title: 'commit', numeric: true },
       { title: 'applied', numeric: true },
       { title: 'revision', numeric: true },
     ],
     asked.map(({ endpoint, status }) =>
       status === null
-        ? ['', endpoint, 'unreachable', '', '', '', '', '']
+        ? ['', endpoint, 'unreachable', '', '', '', '', '', '']
         : [
             status.name,
             endpoint,
             roleOf(status),
             String(status.term),
             status.leaderName ?? '',
+            levelText(status),
             String(status.commitIndex),
             String(status.appliedIndex),
             String(status.revision),
@@ -78,9 +82,27 @@ function statusTable(asked: readonly EndpointStatus[]): string {
   const reasons = [
     ...asked.flatMap(({ error }) => (error === null ? [] : [`${error.message}\n`])),
     ...asked.flatMap(({ status }) => (status === null ? [] : troublesOf(status))),
+    ...heldLevel(asked),
     ...identity(asked),
   ];
   return reasons.length === 0 ? table : `${table}\n${reasons.join('')}`;
+}
+
+function levelText({ featureLevel, featureLevelMax }: NodeStatus): string {
+  if (featureLevelMax === 0) return '';
+  return featureLevel < featureLevelMax
+    ? `${featureLevel} of ${featureLevelMax}`
+    : `${featureLevel}`;
+}
+
+/** Why a cluster in the middle of an upgrade is not at the level that its newest nodes know. */
+function heldLevel(asked: readonly EndpointStatus[]): string[] {
+  const born = asked.flatMap(({ status }) => (status?.clusterId ? [status] : []));
+  const newest = Math.max(0, ...born.map(({ featureLevelMax }) => featureLevelMax));
+  const older = born.filter(({ featureLevelMax }) => featureLevelMax < newest);
+  if (older.length === 0) return [];
+  const names = older.map(({ name }) => name).join(', ');
+  return [`Feature level ${newest} waits for a newer version of Rollcall on ${names}\n`];
 }
 
 function troublesOf({ name, troubles }: NodeStatus): string[] {

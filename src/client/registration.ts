@@ -39,7 +39,8 @@ interface RegistrationEvents {
  * It ends when somebody else takes the instance out or registers the same id: then the newest word
  * counts. The next renewal of the lease notices it, a third of the TTL later at most, or the attempt to
  * come back after a loss, which never takes the place of another living owner; `ended` tells. An
- * instance that was taken out and whose lease was lost before a renewal comes back.
+ * instance that was taken out and whose lease was lost before a renewal comes back. A cluster below
+ * feature level 2 cannot look whose an instance is: there a registration that comes back wins.
  */
 export class Registration extends EventEmitter<RegistrationEvents> {
   /** The instance's id, given or drawn. */
@@ -134,9 +135,20 @@ export class Registration extends EventEmitter<RegistrationEvents> {
       await this.#router.call(request, options);
     } catch (error) {
       if (isCode(error, 'instanceReplaced')) return 'replaced';
-      if (!isCode(error, 'instanceNotFound')) throw error;
+      if (isCode(error, 'featureLevelTooLow')) await this.#revoke(leaseId, options);
+      else if (!isCode(error, 'instanceNotFound')) throw error;
     }
     return 'deregistered';
+  }
+
+  /** Where the cluster cannot look whose the instance is: with the lease it goes, if it is this one's. */
+  async #revoke(leaseId: string, options: CallOptions): Promise<void> {
+    const request = { method: 'leaseRevoke', parameters: { leaseId }, anywhere: false } as const;
+    try {
+      await this.#router.call(request, options);
+    } catch (error) {
+      if (!isCode(error, 'leaseNotFound')) throw error;
+    }
   }
 
   async #keepTrue(): Promise<void> {
@@ -192,10 +204,11 @@ export class Registration extends EventEmitter<RegistrationEvents> {
   async #establish(before: boolean): Promise<Lease | null> {
     const signal = this.#stop.signal;
     let lease: Lease | null = null;
+    let replace = !before;
     for (let attempt = 0; !signal.aborted; attempt++) {
       try {
         lease ??= await this.#grant();
-        const parameters = { ...this.#wish, leaseId: lease.id, replace: !before };
+        const parameters = { ...this.#wish, leaseId: lease.id, replace };
         const request = { method: 'register', parameters, anywhere: false } as const;
         const body = await this.#router.call(request, { signal });
         this.#router.sawRevision((body as Results['register']).revision);
@@ -207,6 +220,8 @@ export class Registration extends EventEmitter<RegistrationEvents> {
           this.abandon(error);
           return null;
         }
+        // Better twice than not at all: a cluster in the middle of an upgrade cannot look whose it is.
+        if (error.code === 'featureLevelTooLow') replace = true;
         if (error.code === 'instanceReplaced') {
           lease?.close();
           this.#endBy('replaced', this.#leaseId);

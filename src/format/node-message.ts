@@ -89,17 +89,23 @@ const spaceReport = 132;
 const snapshotNotice = 133;
 export const nodeKindMin = 128;
 
-const nodeTypes: ReadonlySet<string> = new Set<NodeMessage['type']>([
-  'snapshotRequest',
-  'snapshotChunk',
-  'snapshotRefusal',
-  'snapshotNotice',
-  'digestReport',
-  'spaceReport',
-]);
+/** From which feature level of the cluster on it is sent: whoever does not know it would hang up. */
+const levels: { readonly [type in NodeMessage['type']]: number } = {
+  snapshotRequest: 1,
+  snapshotChunk: 1,
+  snapshotRefusal: 1,
+  snapshotNotice: 2,
+  digestReport: 1,
+  spaceReport: 2,
+};
+const nodeTypes: ReadonlySet<string> = new Set(Object.keys(levels));
 
 export function isNodeMessage(message: { readonly type: string }): message is NodeMessage {
   return nodeTypes.has(message.type);
+}
+
+export function nodeMessageLevel({ type }: NodeMessage): number {
+  return levels[type];
 }
 
 /** About how many bytes the message takes. */

@@ -3,8 +3,10 @@
  * after each turn that the overlay stands at an entry boundary.
  */
 import { assert } from '../base/assert.ts';
+import { expectFeatureLevel } from '../format/feature-level.ts';
 import type { Configuration, Entry, EntryId } from '../raft/types.ts';
 import { decodeCommandEntry } from '../state-machine/command-codec.ts';
+import { levelOf } from '../state-machine/command-level.ts';
 import type { StateMachine } from '../state-machine/state-machine.ts';
 import type { Applied, Outcome, RevisionEvents } from '../state-machine/types.ts';
 import type { CheckpointHeader, Storage } from '../storage/types.ts';
@@ -21,7 +23,6 @@ export interface ApplyHandlers {
 export interface ClusterIdentity {
   readonly clusterId: string;
   readonly incarnation: string;
-  readonly featureLevel: number;
 }
 
 const overlayBytesMax = 64 * 1024 * 1024;
@@ -37,6 +38,7 @@ export class Applier {
   #machine: StateMachine;
   readonly #storage: Pick<Storage, 'overlay' | 'applied'>;
   readonly #cluster: ClusterIdentity;
+  readonly #featureLevelMax: number;
   readonly #handlers: ApplyHandlers;
   #queue: (readonly Entry[])[] = [];
   /** The next entry is `#queue[0][#at]`. */
@@ -49,6 +51,8 @@ export class Applier {
     readonly machine: StateMachine;
     readonly storage: Pick<Storage, 'overlay' | 'applied'>;
     readonly cluster: ClusterIdentity;
+    /** What is of a newer one stops the node, as what it cannot read does. */
+    readonly featureLevelMax: number;
     readonly last: EntryId;
     readonly configuration: Configuration;
     readonly handlers: ApplyHandlers;
@@ -56,6 +60,7 @@ export class Applier {
     this.#machine = options.machine;
     this.#storage = options.storage;
     this.#cluster = options.cluster;
+    this.#featureLevelMax = options.featureLevelMax;
     this.#last = options.last;
     this.#configuration = options.configuration;
     this.#handlers = options.handlers;
@@ -133,7 +138,12 @@ export class Applier {
 
   *#steps(entry: Entry): Generator<undefined, Applied> {
     if (entry.type === 'command') {
-      return yield* this.#machine.applySteps(entry.index, decodeCommandEntry(entry.command));
+      const { index } = entry;
+      const decoded = decodeCommandEntry(entry.command);
+      for (const { command } of decoded.commands) {
+        expectFeatureLevel(levelOf(command), this.#featureLevelMax, `Entry ${index} of the log`);
+      }
+      return yield* this.#machine.applySteps(index, decoded);
     }
     if (entry.type === 'configuration') this.#configuration = entry.configuration;
     return nothing;
@@ -156,6 +166,7 @@ export class Applier {
       applied: this.#last,
       configuration: this.#configuration,
       ...this.#cluster,
+      featureLevel: this.#machine.featureLevel,
       revision: this.#machine.revision,
       logTimeMs: this.#machine.logTimeMs,
       wallTimeMs: this.#machine.wallTimeMs,

@@ -16,7 +16,7 @@ import type {
 } from '../raft/types.ts';
 import { ConfigurationChanges } from './configuration-changes.ts';
 import { Handover } from './handover.ts';
-import { Membership } from './membership.ts';
+import { Membership, type MembershipOptions } from './membership.ts';
 import type { Applicant, MembershipReport, MembershipRequest, Reply, Request } from './types.ts';
 
 const requests: ReadonlySet<Request['type']> = new Set<MembershipRequest['type']>([
@@ -31,7 +31,7 @@ export function isMembershipRequest(request: Request): request is MembershipRequ
   return requests.has(request.type);
 }
 
-export interface GovernanceOptions {
+export interface GovernanceOptions extends MembershipOptions {
   readonly clock: Clock;
   readonly status: () => Status;
   readonly step: (input: Input) => void;
@@ -43,8 +43,6 @@ export interface GovernanceOptions {
   /** Nobody has led for longer than an election takes. */
   readonly isLeaderless: () => boolean;
   readonly timeoutMs: number;
-  readonly applicantMs: number;
-  readonly retryMs: number;
 }
 
 export class Governance {
@@ -109,6 +107,7 @@ export class Governance {
 
   /** An entry with a configuration was applied. */
   applied(entry: EntryId, configuration: Configuration): void {
+    this.#membership.admitted(configuration);
     this.#changes.applied(entry, configuration, () => ({
       revision: this.#options.revision(),
       report: this.report(),
@@ -131,6 +130,13 @@ export class Governance {
     if (changes === null || this.#own !== null) return;
     this.#own = this.#options.nextId();
     this.#options.step({ type: 'changeConfiguration', id: this.#own, changes });
+  }
+
+  /** A leader that goes gives its place to another voter first, so that nobody has to notice its absence. */
+  handOver(): Promise<void> {
+    return new Promise((resolve) => {
+      this.submit({ type: 'transferLeadership', to: null }, () => resolve());
+    });
   }
 
   close(error: RollcallError): void {

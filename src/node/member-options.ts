@@ -16,6 +16,8 @@ export interface MemberOptions {
   readonly memberId: string;
   readonly name: string;
   readonly birth: Birth;
+  /** The highest feature level that it knows. */
+  readonly featureLevelMax: number;
   readonly storage: Storage;
   /** Loaded from the storage's checkpoint. */
   readonly machine: StateMachine;
@@ -40,6 +42,7 @@ export interface MemberDebug {
 /** What the parts of a member have in common. */
 export interface SharedParts {
   readonly id: NodeId;
+  readonly featureLevelMax: number;
   readonly reach: ReachNodeFailpoint;
   readonly clock: Clock;
   readonly storage: Storage;

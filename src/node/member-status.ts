@@ -11,6 +11,8 @@ export interface StatusParts {
   readonly raft: Status;
   /** As of `appliedIndex`. */
   readonly state: StateDigest;
+  readonly featureLevel: number;
+  readonly featureLevelMax: number;
   readonly appliedIndex: Index;
   readonly isRemoved: boolean;
   readonly isStateMissing: boolean;
@@ -38,6 +40,7 @@ export function memberStatus(parts: StatusParts): MemberStatus {
     leaderName: leader?.name ?? null,
     leaderAddress: leader?.clientAddress ?? null,
     members: members.map(({ id, clientAddress }) => ({ id, clientAddress })),
+    ...{ featureLevel: parts.featureLevel, featureLevelMax: parts.featureLevelMax },
     commitIndex: raft.commitIndex,
     appliedIndex: isStateMissing ? 0 : parts.appliedIndex,
     revision: state.revision,

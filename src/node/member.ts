@@ -5,14 +5,13 @@
 import type { Clock } from '../base/clock.ts';
 import type { RollcallError } from '../base/errors.ts';
 import { formatHash } from '../base/hash.ts';
-import { featureLevel } from '../format/feature-level.ts';
-import { isNodeMessage } from '../format/node-message.ts';
+import { isNodeMessage, type NodeMessage, nodeMessageLevel } from '../format/node-message.ts';
 import type { PeerMessage } from '../format/types.ts';
 import type { Index, NodeId, Raft, Ready, RequestId } from '../raft/types.ts';
 import type { StateMachine } from '../state-machine/state-machine.ts';
 import { Applier } from './applier.ts';
-import { Backups } from './backups.ts';
 import type { ReachNodeFailpoint } from './failpoints.ts';
+import { FeatureLevels } from './feature-levels.ts';
 import { Governance, isMembershipRequest } from './governance.ts';
 import { Health } from './health.ts';
 import { KeptLog } from './kept-log.ts';
@@ -28,7 +27,6 @@ import {
   closedError,
   closedInDoubtError,
   noLeaderError,
-  refuseStream,
   removedError,
   stateMissingError,
   wrongDigestError,
@@ -38,6 +36,7 @@ import type { ReceivedState } from './snapshot-fetch.ts';
 import { startRaft } from './start-raft.ts';
 import { StateExchange } from './state-exchange.ts';
 import { StateGuard } from './state-guard.ts';
+import { Streams } from './streams.ts';
 import { Takeover } from './takeover.ts';
 import { Ticker } from './ticker.ts';
 import { type Bounds, timing, bounds as usualBounds } from './timing.ts';
@@ -56,8 +55,6 @@ import type {
   WatchRequest,
   WatchSink,
 } from './types.ts';
-import { ViewStreams } from './view-streams.ts';
-import { WatchHub } from './watch-hub.ts';
 import { Writes } from './writes.ts';
 
 export class Member implements MemberApi {
@@ -71,9 +68,7 @@ export class Member implements MemberApi {
   readonly #reads: Reads;
   readonly #writes: Writes;
   readonly #queries: Queries;
-  readonly #hub: WatchHub;
-  readonly #views: ViewStreams;
-  readonly #backups: Backups;
+  readonly #streams: Streams;
   readonly #logClock: LogClock;
   readonly #log: KeptLog;
   readonly #governance: Governance;
@@ -83,6 +78,7 @@ export class Member implements MemberApi {
   readonly #guard: StateGuard;
   readonly #room: Room;
   readonly #leadership: Leadership;
+  readonly #levels: FeatureLevels;
   readonly #ticker: Ticker;
   readonly #shared: SharedParts;
   readonly #listeners = new Set<() => void>();
@@ -112,21 +108,20 @@ export class Member implements MemberApi {
       owed: () => this.#exchange.floor,
     });
     this.#queries = new Queries(machine, clock, () => this.#governance.report(), failed);
-    this.#hub = new WatchHub(this.#queries, this.#guard.clock(clock));
-    this.#reads = new Reads(clock, {
-      timeoutMs: bounds.requestTimeoutMs,
-      behindMs: timing.behindMs,
-    });
-    this.#views = new ViewStreams(this.#hub, this.#queries, this.#reads);
-    this.#backups = new Backups({
-      ...{ name: options.name, storage, clock, reads: this.#reads, failed },
+    const { requestTimeoutMs: timeoutMs } = bounds;
+    this.#reads = new Reads(clock, { timeoutMs, behindMs: timing.behindMs });
+    this.#streams = new Streams({
+      ...{ name: options.name, storage, clock, queries: this.#queries, reads: this.#reads, failed },
+      guarded: this.#guard.clock(clock),
+      revision: () => this.#machine.revision,
       appliedIndex: () => this.#applier.last.index,
+      refusal: () => this.#refusal(),
+      streamRefusal: () => this.#refusal() ?? (this.#leaderless() ? noLeaderError() : null),
     });
     this.#writes = new Writes({
-      bounds,
-      clock,
-      random: options.random,
+      ...{ bounds, clock, random: options.random },
       isFull: () => this.#applier.full,
+      levelAllowed: () => this.#levels.allowed,
       pace: new Pace(() => this.#log.excess, bounds.logRetainedBytesMax),
       schedule: () => this.#loop.schedule(),
       step: (id, command) => this.#raft.step({ type: 'propose', id, command }),
@@ -142,15 +137,13 @@ export class Member implements MemberApi {
     });
     this.#ticker = new Ticker(clock, timing.tickMs, () => this.#tick());
     this.#shared = {
-      ...{ id: options.memberId, clock, storage, failed, reach },
+      ...{ ...options, id: options.memberId, failed, reach },
       transfers: new TransferLog(options.log, clock, () => this.#raft.status().configuration),
       status: () => this.#raft.status(),
       step: (input) => this.#loop.step(input),
-      send: (message) => {
-        options.transport.send(message);
-        this.#loop.schedule();
-      },
+      send: (message) => this.#send(message),
     };
+    this.#levels = this.#createLevels();
     this.#governance = this.#createGovernance();
     this.#exchange = this.#createExchange();
     this.#takeover = this.#createTakeover();
@@ -174,6 +167,7 @@ export class Member implements MemberApi {
     });
     const { configuration, last } = this.#options.storage.start;
     this.#options.transport.setConfiguration(configuration, last.index);
+    this.#levels.look();
     this.#ticker.start();
     this.#loop.schedule();
   }
@@ -193,24 +187,17 @@ export class Member implements MemberApi {
   }
 
   watch(request: WatchRequest, sink: WatchSink): StreamHandle {
-    const revision = this.#machine.revision;
-    const refusal = this.#streamRefusal();
-    if (refusal !== null) return refuseStream(this.#clock, sink, refusal);
-    sink.created(revision);
-    const from = request.startRevision === 0 ? revision + 1 : request.startRevision;
-    return this.#hub.watch({ ...request, space: 'kv', from }, sink);
+    return this.#streams.watch(request, sink);
   }
 
   watchService(request: ServiceWatchRequest, sink: ViewSink): StreamHandle {
-    const refusal = this.#streamRefusal();
-    if (refusal !== null) return refuseStream(this.#clock, sink, refusal);
     this.#loop.schedule();
-    return this.#views.open(request, sink);
+    return this.#streams.watchService(request, sink);
   }
 
   backup(request: BackupRequest, sink: BackupSink): StreamHandle {
     this.#loop.schedule();
-    return this.#backups.open(request, sink, this.#refusal());
+    return this.#streams.backup(request, sink);
   }
 
   digestAt(index: Index): ReturnType<MemberApi['digestAt']> {
@@ -226,6 +213,8 @@ export class Member implements MemberApi {
       raft: this.#raft.status(),
       // In the middle of an entry the machine is in a state of no index.
       state: this.#exchange.digests.at(index) ?? this.#machine,
+      featureLevel: this.#machine.featureLevel,
+      featureLevelMax: this.#options.featureLevelMax,
       appliedIndex: index,
       isStateMissing: this.#takeover.isStateMissing,
       isShortOfSpace: this.#room.isShort,
@@ -249,48 +238,50 @@ export class Member implements MemberApi {
   }
 
   async #close(): Promise<void> {
-    await this.#handOver();
+    this.#isHandingOver = true;
+    await this.#governance.handOver();
+    await this.#writes.settled(timing.handoverMs);
     this.#isHandingOver = false;
     this.#ticker.stop();
     this.#loop.close();
     this.#writes.close(closedError(), closedInDoubtError());
     this.#governance.close(closedInDoubtError());
     this.#reads.close(closedError());
-    this.#hub.endAll(closedError());
-    this.#backups.close();
+    this.#streams.close(closedError());
     await this.#exchange.close();
     await this.#options.storage.close();
   }
 
-  /**
-   * A leader that goes gives its place to another voter first, so that nobody has to notice its absence,
-   * and stays until that one has decided what was begun here.
-   */
-  async #handOver(): Promise<void> {
-    this.#isHandingOver = true;
-    await new Promise<void>((resolve) => {
-      this.#governance.submit({ type: 'transferLeadership', to: null }, () => resolve());
-    });
-    await this.#writes.settled(timing.handoverMs);
-  }
-
   #createApplier(reach: ReachNodeFailpoint): Applier {
-    const { storage, machine, birth, transport, memberId, debug } = this.#options;
+    const { storage, machine, birth, transport, memberId, featureLevelMax, debug } = this.#options;
     return new Applier({
-      ...{ machine, storage, ...storage.start },
-      cluster: { clusterId: birth.clusterId, incarnation: birth.incarnation, featureLevel },
+      ...{ machine, storage, ...storage.start, featureLevelMax },
+      cluster: { clusterId: birth.clusterId, incarnation: birth.incarnation },
       handlers: {
         applied: (entry, outcomes) => {
           this.#exchange.digests.applied(entry.index, this.#machine);
           if (debug) traceApplied(debug.trace, memberId, entry, this.#machine);
           this.#writes.applied(entry, outcomes);
+          this.#levels.look();
         },
         configured: (entry, configuration) => {
           transport.setConfiguration(configuration, entry.index);
           this.#governance.applied(entry, configuration);
         },
-        changed: (revisions) => this.#hub.applied(revisions),
+        changed: (revisions) => this.#streams.applied(revisions),
         reach,
+      },
+    });
+  }
+
+  #createLevels(): FeatureLevels {
+    return new FeatureLevels({
+      ...this.#shared,
+      applied: () => this.#machine.featureLevel,
+      propose: (command) => this.#writes.proposeOwn(command),
+      reached: (level) => {
+        this.#options.transport.setFeatureLevel(level);
+        this.#statusChanged();
       },
     });
   }
@@ -298,8 +289,9 @@ export class Member implements MemberApi {
   #createGovernance(): Governance {
     return new Governance({
       ...this.#shared,
-      ...{ timeoutMs: this.#bounds.requestTimeoutMs, applicantMs: timing.applicantMs },
-      retryMs: timing.ownChangeRetryMs,
+      levelAllowed: () => this.#levels.allowed,
+      timeoutMs: this.#bounds.requestTimeoutMs,
+      ...{ applicantMs: timing.applicantMs, retryMs: timing.ownChangeRetryMs },
       nextId: () => ++this.#requestId,
       revision: () => this.#machine.revision,
       notLeader: () => this.#notLeader(),
@@ -355,6 +347,7 @@ export class Member implements MemberApi {
       this.#reads.refuseGathered(refusal);
       return;
     }
+    this.#levels.maybeRaise();
     while (this.#mayPropose()) this.#writes.propose();
     if (this.#reads.gathered > 0) {
       const id = ++this.#requestId;
@@ -406,6 +399,7 @@ export class Member implements MemberApi {
     const refusal = this.#notLeader();
     this.#writes.dropped(id, refusal);
     this.#reads.dropped(id, refusal);
+    this.#levels.dropped(id);
   }
 
   #afterTurn(): void {
@@ -432,7 +426,7 @@ export class Member implements MemberApi {
     this.#writes.expire(nowMs);
     this.#reads.expire(this.#machine.revision);
     this.#sweepCluster();
-    if (this.#leaderless()) this.#hub.endAll(noLeaderError());
+    if (this.#leaderless()) this.#streams.endAll(noLeaderError());
   }
 
   #clockEntryDue(nowMs: number): boolean {
@@ -452,6 +446,12 @@ export class Member implements MemberApi {
     this.#log.sweep(status.progress);
   }
 
+  #send(message: NodeMessage): void {
+    if (nodeMessageLevel(message) > this.#machine.featureLevel) return;
+    this.#options.transport.send(message);
+    this.#loop.schedule();
+  }
+
   #onMessage(message: PeerMessage): void {
     if (!isNodeMessage(message)) this.#loop.step({ type: 'message', message });
     else if (message.type === 'spaceReport') this.#room.heard(message);
@@ -465,7 +465,7 @@ export class Member implements MemberApi {
   }
 
   #removed(): void {
-    this.#hub.endAll(removedError());
+    this.#streams.endAll(removedError());
     this.#statusChanged();
   }
 
@@ -479,8 +479,9 @@ export class Member implements MemberApi {
     this.#log.restored(index);
     this.#exchange.digests.applied(index, machine);
     this.#writes.restored(index);
-    this.#hub.restored();
+    this.#streams.restored();
     this.#options.transport.setConfiguration(header.configuration, index);
+    this.#levels.look();
     this.#loop.schedule();
   }
 
@@ -489,10 +490,6 @@ export class Member implements MemberApi {
     const isClosed = this.#closing !== null && !this.#isHandingOver;
     if (isClosed) return closedError();
     return this.#guard.isBroken ? stateMissingError() : this.#health.refusal();
-  }
-
-  #streamRefusal(): RollcallError | null {
-    return this.#refusal() ?? (this.#leaderless() ? noLeaderError() : null);
   }
 
   #leaderless(): boolean {

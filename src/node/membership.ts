@@ -6,9 +6,11 @@
  * - A node that asks under the name of a member that is silent has lost its directory: it is taken in
  *   as a learner that replaces that member. While the old member answers, nothing is replaced.
  * - A member whose addresses or features changed is updated.
+ *
+ * Nobody is taken in, or kept as what it says of itself, who knows less than the cluster's feature level.
  */
 import { RollcallError } from '../base/errors.ts';
-import type { Member, MemberChange, NodeId, Status } from '../raft/types.ts';
+import type { Configuration, Member, MemberChange, NodeId, Status } from '../raft/types.ts';
 import type {
   Applicant,
   MemberReport,
@@ -19,32 +21,45 @@ import type {
 
 type OperatorRequest = Exclude<MembershipRequest, { type: 'transferLeadership' }>;
 
-export interface MembershipTiming {
+export interface MembershipOptions {
   /** An applicant that was silent for so long is gone. */
   readonly applicantMs: number;
   /** After a refused change the leader waits so long before it makes one by itself again. */
   readonly retryMs: number;
+  /** The cluster's feature level: whoever knows less is not taken in by a leader. */
+  readonly levelAllowed: () => number;
 }
 
 /** So near to the end of the log a learner has caught up. */
 const caughtUpEntries = 1000;
 
 export class Membership {
-  readonly #timing: MembershipTiming;
+  readonly #options: MembershipOptions;
   readonly #applicants = new Map<
     NodeId,
     { readonly applicant: Applicant; readonly atMs: number }
   >();
+  /** Since this process began. Ids never come back: who was removed meanwhile may seem to ask still. */
+  readonly #admitted = new Set<NodeId>();
   /** What members last said of themselves, this node included. */
   readonly #greeted = new Map<NodeId, Applicant>();
   #notBeforeMs = Number.NEGATIVE_INFINITY;
 
-  constructor(timing: MembershipTiming) {
-    this.#timing = timing;
+  constructor(options: MembershipOptions) {
+    this.#options = options;
   }
 
   knock(applicant: Applicant, nowMs: number): void {
+    if (this.#admitted.has(applicant.id)) return;
     this.#applicants.set(applicant.id, { applicant, atMs: nowMs });
+  }
+
+  /** A committed configuration has these members. */
+  admitted({ members }: Configuration): void {
+    for (const { id } of members) {
+      this.#admitted.add(id);
+      this.#applicants.delete(id);
+    }
   }
 
   greeted(member: Applicant): void {
@@ -53,7 +68,7 @@ export class Membership {
 
   /** A change that the leader made by itself was refused: its cause may pass. */
   refused(nowMs: number): void {
-    this.#notBeforeMs = nowMs + this.#timing.retryMs;
+    this.#notBeforeMs = nowMs + this.#options.retryMs;
   }
 
   /** What the leader changes by itself now; null when there is nothing. */
@@ -97,7 +112,7 @@ export class Membership {
   #forget({ id: ownId, configuration }: Status, nowMs: number): void {
     const ids = new Set(configuration.members.map(({ id }) => id));
     for (const [id, { atMs }] of this.#applicants) {
-      if (ids.has(id) || nowMs - atMs > this.#timing.applicantMs) this.#applicants.delete(id);
+      if (ids.has(id) || nowMs - atMs > this.#options.applicantMs) this.#applicants.delete(id);
     }
     for (const id of this.#greeted.keys()) {
       // Told once: it counts also after a log without it, as that of one who has just been taken in.
@@ -119,6 +134,7 @@ export class Membership {
     for (const { applicant } of this.#applicants.values()) {
       const namesakes = status.configuration.members.filter(({ name }) => name === applicant.name);
       if (namesakes.length === 0 || namesakes.some(({ id }) => isHeard(id, status))) continue;
+      if (!this.#knowsEnough(applicant)) continue;
       return replace(namesakes, applicant, status);
     }
     return null;
@@ -127,7 +143,7 @@ export class Membership {
   #update({ configuration }: Status): MemberChange[] | null {
     for (const member of configuration.members) {
       const said = this.#greeted.get(member.id);
-      if (said === undefined || isSame(member, said)) continue;
+      if (said === undefined || isSame(member, said) || !this.#knowsEnough(said)) continue;
       return [{ type: 'update', member: { ...member, ...said } }];
     }
     return null;
@@ -140,6 +156,12 @@ export class Membership {
     status: Status,
   ): readonly MemberChange[] | RollcallError {
     const found = [...this.#applicants.values()].find(({ applicant }) => applicant.name === name);
+    if (found !== undefined && !this.#knowsEnough(found.applicant)) {
+      const message =
+        `"${name}" knows feature level ${found.applicant.featureLevel} at most and the cluster is at ` +
+        `${this.#options.levelAllowed()}: start a newer version of Rollcall there`;
+      return new RollcallError('membershipRefused', message);
+    }
     if (found !== undefined) {
       return [{ type: 'add', member: { ...found.applicant, replaces, autoPromote } }];
     }
@@ -151,6 +173,10 @@ export class Membership {
         : `No node called "${name}" asks to join: start it with ` +
             `\`rollcall server --name ${name} --join PEER_ADDRESS …\` first`,
     );
+  }
+
+  #knowsEnough({ featureLevel }: Pick<Member, 'featureLevel'>): boolean {
+    return featureLevel >= this.#options.levelAllowed();
   }
 }
 

@@ -11,6 +11,7 @@
  * is there as a whole or not at all, brings and commits
  *
  *   the configuration   this member as the only voter
+ *   `raiseFeatureLevel` all members that are left know what this program knows
  *   `beginIncarnation`  raises the revision above all that the lost members may have given
  *   `leaseRevoke` …     for every lease; keys beyond what one command may delete go later, as always
  *
@@ -90,7 +91,7 @@ export async function beginIncarnation(options: NewIncarnationOptions): Promise<
   const birth = { clusterId: old.clusterId, incarnation, configuration, configurationIndex: first };
   // From here on there is no way back: what was not committed is applied.
   await replaceBirth(files, birth);
-  const machine = await loadStoredMachine(storage);
+  const machine = await loadStoredMachine(storage, featureLevel);
   const { checkpoint } = storage;
   const before = { ...storage.start, incarnation: checkpoint?.incarnation ?? old.incarnation };
   await apply({ storage, machine, birth, ...before, entries });
@@ -131,8 +132,11 @@ async function apply(work: {
 }): Promise<void> {
   const { storage, machine, birth, incarnation, last, configuration, entries } = work;
   const handlers = { applied() {}, configured() {}, changed() {}, reach() {} };
-  const cluster = { clusterId: birth.clusterId, incarnation, featureLevel };
-  const applier = new Applier({ machine, storage, cluster, last, configuration, handlers });
+  const applier = new Applier({
+    ...{ machine, storage, last, configuration, handlers },
+    cluster: { clusterId: birth.clusterId, incarnation },
+    featureLevelMax: featureLevel,
+  });
   applier.push(entries);
   // It stops where the memory is full.
   while (applier.run(() => true)) await storage.checkpointNow();
@@ -153,7 +157,7 @@ function stepEntries(
     });
     entries.push({ type: 'command', term, index: index + entries.length, command });
   };
-  add([{ type: 'beginIncarnation' }]);
+  add([{ type: 'raiseFeatureLevel', level: featureLevel }, { type: 'beginIncarnation' }]);
   const leases = machine.leaseList();
   for (let at = 0; at < leases.length; at += revokedAtOnce) {
     const page = leases.slice(at, at + revokedAtOnce);

@@ -28,6 +28,16 @@ export function closedInDoubtError(): RollcallError {
   });
 }
 
+/** For what needs a feature level that the cluster has not reached. */
+export function levelTooLowError(needed: number, level: number): RollcallError {
+  return new RollcallError(
+    'featureLevelTooLow',
+    `It needs feature level ${needed} and the cluster is at ${level}, because not all of its members ` +
+      'run a version of Rollcall that knows more',
+    { details: { featureLevel: level } },
+  );
+}
+
 export function removedError(): RollcallError {
   return new RollcallError('removed', 'This node was removed from its cluster');
 }

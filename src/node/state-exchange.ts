@@ -2,7 +2,7 @@
 import type { Clock } from '../base/clock.ts';
 import { RollcallError } from '../base/errors.ts';
 import type { Random } from '../base/prng.ts';
-import { featureLevel } from '../format/feature-level.ts';
+import { expectFeatureLevel } from '../format/feature-level.ts';
 import type { NodeMessage, SnapshotNotice, SpaceReport } from '../format/node-message.ts';
 import type { Configuration, Index, NodeId, Status, Term } from '../raft/types.ts';
 import type { Birth, CheckpointHeader, Storage } from '../storage/types.ts';
@@ -17,6 +17,8 @@ import type { TransferLog } from './transfer-log.ts';
 export interface StateExchangeOptions {
   readonly id: NodeId;
   readonly birth: Birth;
+  /** A state of a higher one stops the node. */
+  readonly featureLevelMax: number;
   readonly storage: Pick<Storage, 'checkpointNow' | 'openSnapshot' | 'stage' | 'logFirst'>;
   readonly term: () => Term;
   readonly send: (message: NodeMessage) => void;
@@ -84,7 +86,7 @@ export class StateExchange {
         reach('state.received');
         options.received(state);
       },
-      check: (header) => checkHeader(header, options.birth),
+      check: (header) => checkHeader(header, options),
     });
   }
 
@@ -169,13 +171,12 @@ export class StateExchange {
   }
 }
 
-function checkHeader(header: CheckpointHeader, birth: Birth): RollcallError | null {
+function checkHeader(
+  header: CheckpointHeader,
+  { birth, featureLevelMax }: Pick<StateExchangeOptions, 'birth' | 'featureLevelMax'>,
+): void {
   if (header.clusterId !== birth.clusterId || header.incarnation !== birth.incarnation) {
-    return new RollcallError('clusterMismatch', `The state is of cluster ${header.clusterId}`);
+    throw new RollcallError('clusterMismatch', `The state is of cluster ${header.clusterId}`);
   }
-  if (header.featureLevel <= featureLevel) return null;
-  return new RollcallError(
-    'formatTooNew',
-    `The state has feature level ${header.featureLevel}; this program knows ${featureLevel}`,
-  );
+  expectFeatureLevel(header.featureLevel, featureLevelMax, 'The state of another member');
 }

@@ -4,7 +4,7 @@
  * the state may be in the middle of an entry by then.
  */
 import type { Clock } from '../base/clock.ts';
-import { RollcallError } from '../base/errors.ts';
+import { type ErrorCode, RollcallError } from '../base/errors.ts';
 
 export class StateGuard {
   readonly #onBroken: (error: unknown) => void;
@@ -49,8 +49,13 @@ export class StateGuard {
   }
 }
 
-/** Whether stored bytes could not be read, or are not what was written. */
+const codes: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'dataDamaged',
+  'formatTooNew',
+  'storageFailed',
+]);
+
+/** Whether stored bytes could not be read, are not what was written, or say what this program does not know. */
 export function isOfState(error: unknown): error is RollcallError {
-  if (!(error instanceof RollcallError)) return false;
-  return error.code === 'dataDamaged' || error.code === 'storageFailed';
+  return error instanceof RollcallError && codes.has(error.code);
 }

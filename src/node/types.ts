@@ -77,6 +77,7 @@ export interface Applicant {
   readonly name: string;
   readonly peerAddress: string;
   readonly clientAddress: string;
+  /** The highest that it knows. */
   readonly featureLevel: number;
 }
 
@@ -218,6 +219,10 @@ export interface MemberStatus {
   readonly leaderAddress: string | null;
   /** Where clients reach the members, this one included. */
   readonly members: readonly { readonly id: string; readonly clientAddress: string }[];
+  /** The cluster's, as far as this node has applied the log. */
+  readonly featureLevel: number;
+  /** The highest that this node knows. */
+  readonly featureLevelMax: number;
   readonly commitIndex: number;
   readonly appliedIndex: number;
   readonly revision: Revision;
@@ -237,7 +242,7 @@ export interface MemberApi {
   digestAt(index: Index): { readonly digest: string; readonly revision: Revision } | null;
   /** Serves, knows a leader and has applied up to what was committed when it learned of it. */
   ready(): boolean;
-  /** Calls back whenever role, term, leader or incarnation changed. Returns the way to stop that. */
+  /** Calls back whenever role, term, leader, incarnation or feature level changed. Returns the way to stop that. */
   onStatusChange(listener: () => void): () => void;
 }
 
@@ -256,6 +261,8 @@ export interface PeerTransport {
    * was handed out cannot be taken back, and a new id begins as a learner, so nothing waits for it.
    */
   setConfiguration(configuration: Configuration, index: Index): void;
+  /** The cluster is at this feature level: whoever knows less is not listened to any more, and told so. */
+  setFeatureLevel(level: number): void;
   /** Everything queued since the last flush leaves now, one frame per peer and lane. Called after each Ready. */
   flush(): void;
   /** The member's handlers; set once before the first message. */

@@ -5,13 +5,16 @@
 import type { Clock } from '../base/clock.ts';
 import { RollcallError } from '../base/errors.ts';
 import type { Random } from '../base/prng.ts';
+import { firstFeatureLevel } from '../format/feature-level.ts';
 import type { Accepted, EntryId, Index, RequestId } from '../raft/types.ts';
 import { encodeCommandEntry } from '../state-machine/command-codec.ts';
+import { levelOf } from '../state-machine/command-level.ts';
 import { isTooDeep } from '../state-machine/operation-codec.ts';
 import type { Command, Outcome } from '../state-machine/types.ts';
 import { commandBytes, commandOf } from './commands.ts';
 import type { Pace } from './pace.ts';
 import { Proposals } from './proposals.ts';
+import { levelTooLowError } from './refusals.ts';
 import { Renewals } from './renewals.ts';
 import { type Bounds, timing } from './timing.ts';
 import type { Reply, WriteRequest } from './types.ts';
@@ -22,6 +25,8 @@ export interface WritesOptions {
   readonly random: Random;
   /** True while the disk is so far behind that nothing more may be taken. */
   readonly isFull: () => boolean;
+  /** The feature level up to which commands may be written. */
+  readonly levelAllowed: () => number;
   readonly pace: Pace;
   /** Asks for a turn, in which `propose` is called. */
   readonly schedule: () => void;
@@ -84,19 +89,16 @@ export class Writes {
 
   /** What has gathered, as one entry; with nothing gathered, an entry that only carries the time. */
   propose(): void {
-    const { clock, nextId, stamp, step, pace } = this.#options;
-    const id = nextId();
-    const nowMs = clock.monotonic();
-    const taken = this.#proposals.take(id, nowMs, pace.entryBytesMax);
-    const commands = taken.map((command) => ({ session: null, command }));
-    const command = encodeCommandEntry({
-      logTimeMs: stamp(nowMs),
-      wallTimeMs: Math.floor(clock.wall()),
-      commands,
-    });
-    this.#lastProposalMs = nowMs;
-    pace.proposed(command.length, nowMs);
-    step(id, command);
+    const id = this.#options.nextId();
+    const nowMs = this.#options.clock.monotonic();
+    this.#propose(id, this.#proposals.take(id, nowMs, this.#options.pace.entryBytesMax));
+  }
+
+  /** An entry with this command alone, which no client waits for. */
+  proposeOwn(command: Command): RequestId {
+    const id = this.#options.nextId();
+    this.#propose(id, [command]);
+    return id;
   }
 
   accepted(accepted: Accepted): void {
@@ -129,6 +131,19 @@ export class Writes {
     this.#proposals.close(error, inDoubt);
   }
 
+  #propose(id: RequestId, commands: readonly Command[]): void {
+    const { clock, stamp, step, pace } = this.#options;
+    const nowMs = clock.monotonic();
+    const entry = encodeCommandEntry({
+      logTimeMs: stamp(nowMs),
+      wallTimeMs: Math.floor(clock.wall()),
+      commands: commands.map((command) => ({ session: null, command })),
+    });
+    this.#lastProposalMs = nowMs;
+    pace.proposed(entry.length, nowMs);
+    step(id, entry);
+  }
+
   #add(command: Command, reply: Reply): void {
     const refusal = this.#refusal(command) ?? this.#gather(command, reply);
     if (refusal !== null) this.#options.clock.soon(() => reply(refusal));
@@ -147,8 +162,13 @@ export class Writes {
       const why = isFull() ? 'The disk is' : 'A node that receives a state is too far';
       return new RollcallError('tooManyRequests', `${why} behind`, { details });
     }
-    // What no node could read must not enter the log.
-    if (command.type !== 'txn' || !isTooDeep(command)) return null;
-    return new RollcallError('tooManyOperations', 'The transaction is nested too deeply');
+    // What no node could read must not enter the log, nor what some of them could not.
+    if (command.type === 'txn' && isTooDeep(command)) {
+      return new RollcallError('tooManyOperations', 'The transaction is nested too deeply');
+    }
+    const level = levelOf(command);
+    if (level === firstFeatureLevel) return null;
+    const allowed = this.#options.levelAllowed();
+    return level <= allowed ? null : levelTooLowError(level, allowed);
   }
 }

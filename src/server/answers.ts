@@ -125,6 +125,7 @@ export function resultOf(method: MemberMethod, response: Response): Results[Memb
     case 'leaseRevoke':
     case 'deregister':
     case 'beginIncarnation':
+    case 'raiseFeatureLevel':
       return { revision };
   }
 }
@@ -183,6 +184,8 @@ export function nodeStatusOf(
     leaderName: null,
     leaderAddress: null,
     members: [],
+    featureLevel: 0,
+    featureLevelMax: 0,
     commitIndex: 0,
     appliedIndex: 0,
     revision: 0,

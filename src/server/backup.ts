@@ -2,7 +2,7 @@
 import { open } from 'node:fs/promises';
 import { RollcallError } from '../base/errors.ts';
 import { formatHash } from '../base/hash.ts';
-import { featureLevel } from '../format/feature-level.ts';
+import { expectFeatureLevel, featureLevel } from '../format/feature-level.ts';
 import { type CheckedState, StateCheck } from '../state-machine/state-check.ts';
 import {
   type BackupEnd,
@@ -18,6 +18,7 @@ const readBytes = 256 * 1024;
 export interface BackupDescription {
   readonly clusterId: string;
   readonly incarnation: string;
+  readonly featureLevel: number;
   readonly revision: number;
   readonly appliedIndex: number;
   readonly appliedTerm: number;
@@ -38,6 +39,7 @@ export function describeBackup({ savedAtMs, savedFrom, state }: BackupHeader): B
   return {
     clusterId: state.clusterId,
     incarnation: state.incarnation,
+    featureLevel: state.featureLevel,
     revision: state.revision,
     appliedIndex: state.applied.index,
     appliedTerm: state.applied.term,
@@ -82,7 +84,7 @@ export async function readBackup(
     for (const part of reader.push(piece)) {
       if (part.type === 'header') {
         header = part.header;
-        refuseNewer(header);
+        expectFeatureLevel(header.state.featureLevel, featureLevel, 'The backup');
         await visitor.header?.(header);
       } else if (part.type === 'records') {
         take(check, part, reader);
@@ -126,12 +128,6 @@ function locate<T>(reader: BackupReader, position: number, work: () => T): T {
     if (!(error instanceof RollcallError) || error.code !== 'dataDamaged') throw error;
     throw reader.damaged(error.message, position, error);
   }
-}
-
-function refuseNewer({ state }: BackupHeader): void {
-  if (state.featureLevel <= featureLevel) return;
-  const message = `The backup has feature level ${state.featureLevel}; this program knows ${featureLevel}`;
-  throw new RollcallError('formatTooNew', message);
 }
 
 async function* pieces(path: string): AsyncGenerator<Uint8Array> {

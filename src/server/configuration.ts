@@ -2,6 +2,7 @@
 import { isAddress, isLoopback, parseAddress } from '../base/address.ts';
 import { RollcallError } from '../base/errors.ts';
 import { isName } from '../base/limits.ts';
+import { featureLevel, firstFeatureLevel } from '../format/feature-level.ts';
 import type { RetentionBounds } from '../node/log-retention.ts';
 import { type InitialMember, isDialable } from '../transport/hello.ts';
 import { isLogLevel, type LogLevel, logLevels } from './log.ts';
@@ -32,6 +33,11 @@ export interface ServerOptions {
   readonly logWindowMib?: number | undefined;
   /** So much is kept at most while a follower is behind; then it gets a state instead. 1024 MiB unless given. */
   readonly logRetainedMib?: number | undefined;
+  /**
+   * Take part as an older version would, that knows no higher feature level: the cluster then stays at it,
+   * or is not joined when it is beyond it. For tests of upgrades. What this program knows, unless given.
+   */
+  readonly featureLevelMax?: number | undefined;
   /** With less room than this on the disk, nothing is taken that would fill it. 64 MiB unless given. */
   readonly diskReserveMib?: number | undefined;
   /** Opens failpoints, trace and digests to this machine, below `/debug/` of the client port. */
@@ -54,6 +60,7 @@ export interface ServerConfiguration {
   readonly allowedHosts: readonly string[];
   readonly logLevel: LogLevel;
   readonly retention: RetentionBounds;
+  readonly featureLevelMax: number;
   readonly diskReserveBytes: number;
   readonly debug: boolean;
 }
@@ -88,6 +95,7 @@ export function checkConfiguration(options: ServerOptions): ServerConfiguration 
     allowedHosts: hostsOf([clientListen, clientAddress, options.allowedHosts]),
     logLevel,
     retention: retentionOf(options),
+    featureLevelMax: levelOf(options),
     diskReserveBytes: diskReserveOf(options),
     debug: options.debug ?? false,
   };
@@ -108,6 +116,14 @@ function retentionOf(options: ServerOptions): RetentionBounds {
 function diskReserveOf({ diskReserveMib = 64 }: ServerOptions): number {
   if (Number.isSafeInteger(diskReserveMib) && diskReserveMib >= 1) return diskReserveMib * mebi;
   throw invalid(`The reserve of the disk is ${diskReserveMib} MiB, not a number from 1 on`);
+}
+
+function levelOf({ featureLevelMax = featureLevel }: ServerOptions): number {
+  const isLevel = Number.isSafeInteger(featureLevelMax) && featureLevelMax >= firstFeatureLevel;
+  if (isLevel && featureLevelMax <= featureLevel) return featureLevelMax;
+  throw invalid(
+    `This program knows the feature levels ${firstFeatureLevel} to ${featureLevel}, not ${featureLevelMax}`,
+  );
 }
 
 function checkPeers(

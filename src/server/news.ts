@@ -1,15 +1,24 @@
-/** Tells the log what has become of a member: who leads, whether it was removed, and its disk's room. */
+/**
+ * Tells the log what has become of a member: who leads, whether it was removed, its cluster's level, its
+ * disk's room.
+ */
 import type { Log } from '../base/log.ts';
 import type { MemberApi, MemberStatus } from '../node/types.ts';
 
 export function tellNews(member: MemberApi, log: Log): void {
   let toldOfLeader: string | null = null;
   let toldShort = false;
+  let toldLevel = member.status().featureLevel;
   member.onStatusChange(() => {
     const status = member.status();
     const isShort = status.troubles.includes('noSpace');
     if (isShort !== toldShort) tellOfSpace(isShort, log);
     toldShort = isShort;
+    const { featureLevel } = status;
+    if (featureLevel > toldLevel) {
+      log.info({ featureLevel }, `The cluster has come to feature level ${featureLevel}`);
+    }
+    toldLevel = featureLevel;
     const news =
       status.standing === 'removed' ? status.standing : `${status.leaderId} ${status.term}`;
     if (news !== toldOfLeader) tellOfCluster(status, log);

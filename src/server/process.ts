@@ -8,7 +8,6 @@ import type { Clock } from '../base/clock.ts';
 import { RollcallError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { Random } from '../base/prng.ts';
-import { featureLevel } from '../format/feature-level.ts';
 import type { Birth, Identity } from '../format/identity.ts';
 import type { RetentionBounds } from '../node/log-retention.ts';
 import type { MemberApi, PeerTransport } from '../node/types.ts';
@@ -38,6 +37,7 @@ export interface RunningMember extends MemberApi {
 
 export interface MemberParts {
   readonly retention: RetentionBounds;
+  readonly featureLevelMax: number;
   readonly diskReserveBytes: number;
   readonly files: Files;
   readonly identity: Identity;
@@ -193,6 +193,7 @@ class Server implements RunningServer {
       open: (identity, birth, onFatal) => {
         return this.#openMember({
           retention: this.#configuration.retention,
+          featureLevelMax: this.#configuration.featureLevelMax,
           diskReserveBytes: this.#configuration.diskReserveBytes,
           ...{ files, identity, birth, onFatal },
           transport: opened(this.#peers),
@@ -242,12 +243,14 @@ class Server implements RunningServer {
         onHandshake: () => this.#considerBirth(),
         onBirth: (birth, from) => this.#accept(birth, from.name),
         onLost: (said, by) => opened(this.#keeper).lost(said, by),
+        onOutdated: (refusal) => this.#fail(refusal),
       },
     });
   }
 
   async #selfOf(files: Files, { memberId, name, birth }: Identity): Promise<PeerSelf> {
-    const { peerAddress, initialCluster, join, clientAddress } = this.#configuration;
+    const { peerAddress, initialCluster, join, clientAddress, featureLevelMax } =
+      this.#configuration;
     // Whatever belonged to a cluster here, it must not begin a new one.
     const joins = birth === null && (await hasSetAside(files));
     return {
@@ -256,7 +259,7 @@ class Server implements RunningServer {
       birth,
       peerAddress,
       clientAddress: clientAddress ?? this.clientAddress,
-      featureLevel,
+      featureLevel: featureLevelMax,
       initialCluster: joins ? [] : initialCluster,
       join: joins ? this.#othersAddresses : join,
     };

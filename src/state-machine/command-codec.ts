@@ -13,6 +13,7 @@ import { ByteReader, ByteWriter } from '../base/bytes.ts';
 import { RollcallError } from '../base/errors.ts';
 import { expectVersion } from '../format/configuration.ts';
 import { readInstance, writeInstance } from '../registry/instance-codec.ts';
+import { isConditional } from './command-level.ts';
 import { damagedUnless } from './damage.ts';
 import { isTooDeep, readOperation, writeOperation } from './operation-codec.ts';
 import type { Command, CommandEntry, LoggedCommand, SessionHeader } from './types.ts';
@@ -33,6 +34,7 @@ const kinds = {
   register: 7,
   deregister: 8,
   beginIncarnation: 9,
+  raiseFeatureLevel: 10,
 } as const satisfies Record<Command['type'], number>;
 
 const sharedWriter = new ByteWriter(64 * 1024);
@@ -96,17 +98,6 @@ function readLogged(reader: ByteReader): LoggedCommand {
   return { session, command: readCommand(reader, kind, isConditional) };
 }
 
-function isConditional(command: Command): boolean {
-  switch (command.type) {
-    case 'register':
-      return !command.replace;
-    case 'deregister':
-      return command.leaseId !== null;
-    default:
-      return false;
-  }
-}
-
 function readSession(reader: ByteReader): SessionHeader {
   return {
     sessionId: reader.id(),
@@ -142,6 +133,9 @@ function writeCommand(writer: ByteWriter, command: Command): void {
       if (command.leaseId !== null) writer.id(command.leaseId);
       return;
     case 'beginIncarnation':
+      return;
+    case 'raiseFeatureLevel':
+      writer.varint(command.level);
       return;
     default:
       unreachable(command);
@@ -184,6 +178,8 @@ function readCommand(reader: ByteReader, kind: number, isConditional: boolean): 
       };
     case kinds.beginIncarnation:
       return { type: 'beginIncarnation' };
+    case kinds.raiseFeatureLevel:
+      return { type: 'raiseFeatureLevel', level: reader.varint() };
     default:
       throw new RollcallError('formatTooNew', `The command has the unknown kind ${kind}`);
   }

@@ -65,6 +65,9 @@ export class CommandRunner {
       case 'beginIncarnation':
         this.#state.skipRevisions();
         return { type: 'beginIncarnation' };
+      case 'raiseFeatureLevel':
+        this.#state.raiseFeatureLevel(command.level);
+        return { type: 'raiseFeatureLevel' };
       default:
         return unreachable(command);
     }

@@ -64,6 +64,11 @@ export class StateMachine {
     return this.#state.revision;
   }
 
+  /** Of the cluster, as far as entries were applied. */
+  get featureLevel(): number {
+    return this.#state.featureLevel;
+  }
+
   get logTimeMs(): number {
     return this.#state.logTimeMs;
   }

@@ -1,5 +1,6 @@
 import { damagedState } from '../base/damage.ts';
 import { equalHash, formatHash, type Hash64 } from '../base/hash.ts';
+import { firstFeatureLevel } from '../format/feature-level.ts';
 import { type Lease, Lessor } from '../lease/lessor.ts';
 import { type Change, KeySpace } from '../mvcc/key-space.ts';
 import type { ChangeCause, Revision } from '../mvcc/types.ts';
@@ -10,6 +11,7 @@ import type { KeySpaceName, Records, RevisionEvents } from './types.ts';
 /** What must be known beside the records to go on from them; a CheckpointHeader has it. */
 export interface StateHeader {
   readonly applied: { readonly index: number };
+  readonly featureLevel: number;
   readonly revision: Revision;
   readonly logTimeMs: number;
   readonly wallTimeMs: number;
@@ -31,6 +33,7 @@ export class State {
   readonly spaces: readonly KeySpace[];
   readonly lessor = new Lessor();
   readonly store: RecordStore;
+  featureLevel: number = firstFeatureLevel;
   /** As in etcd a store in which nothing was ever written is at 1: the first write makes 2. */
   revision: Revision = 1;
   logTimeMs = 0;
@@ -74,6 +77,11 @@ export class State {
     this.revision += skippedRevisions;
   }
 
+  /** Never down: two leaders may raise it one after the other. */
+  raiseFeatureLevel(level: number): void {
+    this.featureLevel = Math.max(this.featureLevel, level);
+  }
+
   /**
    * Deletes up to `keysMax` keys of an ended lease in one revision of their own, and the lease with
    * the last of them. Returns how many were deleted.
@@ -113,6 +121,7 @@ export class State {
       );
     }
     this.appliedIndex = header.applied.index;
+    this.featureLevel = header.featureLevel;
     this.revision = header.revision;
     this.logTimeMs = header.logTimeMs;
     this.wallTimeMs = header.wallTimeMs;

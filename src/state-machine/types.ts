@@ -38,7 +38,12 @@ export type Command =
    * The first command of a cluster that goes on from a backup or from what was left of it: from here on
    * revisions are higher than any that was given before and is lost. No client can ask for it.
    */
-  | { readonly type: 'beginIncarnation' };
+  | { readonly type: 'beginIncarnation' }
+  /**
+   * From here on the log may hold what is of this feature level: the leader has seen that all members
+   * know it. No client can ask for it.
+   */
+  | { readonly type: 'raiseFeatureLevel'; readonly level: number };
 
 /**
  * The session header of a command: `sequence` counts the session's writes from 1, results up to
@@ -77,7 +82,8 @@ export type CommandResult =
     }
   | { readonly type: 'register'; readonly created: boolean }
   | { readonly type: 'deregister' }
-  | { readonly type: 'beginIncarnation' };
+  | { readonly type: 'beginIncarnation' }
+  | { readonly type: 'raiseFeatureLevel' };
 
 /** Per command, in order: its result, or the coded refusal, which had no effect. */
 export type Outcome =

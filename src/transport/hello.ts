@@ -50,6 +50,7 @@ export interface Hello {
   readonly name: string;
   readonly peerAddress: string;
   readonly clientAddress: string;
+  /** The highest that the speaker knows. */
   readonly featureLevel: number;
   readonly lane: Lane;
   /** Whom the one that dialed means to reach; null where it knows an address alone, and in an answer. */
@@ -246,6 +247,33 @@ export function lossOf({ code, details }: RollcallError): EntryId | null {
   if (code !== 'clusterMismatch' || typeof term !== 'number' || typeof index !== 'number')
     return null;
   return { term, index };
+}
+
+/**
+ * Refuses who knows less than the feature level of this node's cluster: it could not read what it would
+ * be sent. Null when there is no reason to.
+ */
+export function refuseOutdated(
+  { birth }: PeerSelf,
+  { name, featureLevel }: Hello,
+  clusterLevel: number,
+): Verdict | null {
+  if (birth === null || featureLevel >= clusterLevel) return null;
+  return {
+    type: 'refuse',
+    error: new RollcallError(
+      'formatTooNew',
+      `Cluster ${birth.clusterId} is at feature level ${clusterLevel} and "${name}" knows ${featureLevel} ` +
+        'at most: start a newer version of Rollcall there',
+      { details: { featureLevel: clusterLevel } },
+    ),
+  };
+}
+
+/** The feature level that the one who is refused would have to know, if the refusal says that. */
+export function levelNeededOf({ code, details }: RollcallError): number | null {
+  const { featureLevel } = details;
+  return code === 'formatTooNew' && typeof featureLevel === 'number' ? featureLevel : null;
 }
 
 function mismatch(message: string): Verdict {

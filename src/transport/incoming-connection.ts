@@ -8,7 +8,7 @@ import { RollcallError } from '../base/errors.ts';
 import type { Birth } from '../format/identity.ts';
 import type { PeerMessage } from '../format/types.ts';
 import { hangUp } from './hang-up.ts';
-import { type Hello, lossOf, removalIndexOf, type Verdict } from './hello.ts';
+import { type Hello, levelNeededOf, lossOf, removalIndexOf, type Verdict } from './hello.ts';
 import { laneOf } from './lanes.ts';
 import type { PeerContext } from './peer-context.ts';
 import { decodePeerFrame, encodePeerFrame, type PeerFrame, peerFrameType } from './peer-frame.ts';
@@ -140,10 +140,12 @@ export class IncomingConnection {
   #refused(error: RollcallError): void {
     const index = this.isOpen ? removalIndexOf(error) : null;
     const lost = lossOf(error);
+    const level = levelNeededOf(error);
     const by = this.#hello?.name;
     this.#close(error);
     if (index !== null) this.#context.removed(index);
     if (lost !== null && by !== undefined) this.#context.lost(lost, by);
+    if (level !== null) this.#context.outdated(error, level);
   }
 
   #shakeHands(hello: Hello): void {

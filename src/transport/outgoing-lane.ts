@@ -15,7 +15,7 @@ import { entryBytes } from '../format/entry.ts';
 import { isNodeMessage, nodeMessageBytes } from '../format/node-message.ts';
 import type { PeerMessage } from '../format/types.ts';
 import { hangUp } from './hang-up.ts';
-import { type Hello, lossOf, removalIndexOf } from './hello.ts';
+import { type Hello, levelNeededOf, lossOf, removalIndexOf } from './hello.ts';
 import type { Lane } from './lanes.ts';
 import type { PeerContext } from './peer-context.ts';
 import { decodePeerFrame, encodePeerFrame, type PeerFrame, peerSubprotocol } from './peer-frame.ts';
@@ -244,10 +244,12 @@ export class OutgoingLane {
   #refused(socket: WebSocket, error: RollcallError): void {
     const index = this.isOpen ? removalIndexOf(error) : null;
     const lost = lossOf(error);
+    const level = levelNeededOf(error);
     const by = this.#hello?.name;
     this.#lose(socket, error.message);
     if (index !== null) this.#context.removed(index);
     if (lost !== null && by !== undefined) this.#context.lost(lost, by);
+    if (level !== null) this.#context.outdated(error, level);
   }
 
   /** Gives the connection up, whatever its state, and dials again later. */

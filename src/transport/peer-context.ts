@@ -1,5 +1,6 @@
 /** What the connections of a node share: who this node is, whom they report to, and how patient they are. */
 import type { Clock } from '../base/clock.ts';
+import type { RollcallError } from '../base/errors.ts';
 import type { Log, LogFields } from '../base/log.ts';
 import type { Random } from '../base/prng.ts';
 import type { Birth } from '../format/identity.ts';
@@ -48,6 +49,8 @@ export interface PeerContext {
   removed(configurationIndex: Index): void;
   /** A member says that this node has lost what it had acknowledged. */
   lost(said: EntryId, by: string): void;
+  /** A member says that its cluster's feature level is one that this node may not know. */
+  outdated(refusal: RollcallError, levelNeeded: number): void;
   /** Warns once, and again only when the reason under this key has changed. */
   complain(key: string, fields: LogFields, reason: string): void;
   /** The cause for complaints under this key is gone; `what` is well again. */

@@ -23,6 +23,7 @@ import {
   type KnownConfiguration,
   type OpenedLog,
   type PeerSelf,
+  refuseOutdated,
   type Verdict,
 } from './hello.ts';
 import type { Lane } from './lanes.ts';
@@ -41,6 +42,8 @@ export class PeerDirectory {
   #hearsay: { readonly members: readonly InitialMember[]; readonly index: Index } | null = null;
   readonly #acknowledgements = new Acknowledgements();
   #log: OpenedLog | null = null;
+  /** The cluster's; 0 while it is not known. */
+  #featureLevel = 0;
 
   constructor(self: PeerSelf) {
     this.#self = self;
@@ -73,10 +76,24 @@ export class PeerDirectory {
   judge(hello: Hello): Verdict {
     const lost = this.#acknowledgements.lostBy(hello);
     const verdict = judge(this.#self, this.#known, hello, lost);
-    if (verdict.type !== 'raft') return verdict;
+    if (verdict.type === 'refuse') return verdict;
+    const refusal = refuseOutdated(this.#self, hello, this.#featureLevel);
+    if (refusal !== null || verdict.type !== 'raft') return refusal ?? verdict;
     this.#acknowledgements.admitted(hello);
     // Whose log is not known yet, and who does not know its own, may have lost something.
     return hello.log === null || this.#log === null ? { type: 'greet' } : verdict;
+  }
+
+  /** Does nothing, and returns false, unless the level is higher than the one that is known. */
+  maybeSetFeatureLevel(level: number): boolean {
+    if (level <= this.#featureLevel) return false;
+    this.#featureLevel = level;
+    return true;
+  }
+
+  /** Whether this node knows less than it would have to. */
+  isOutdated(levelNeeded: number): boolean {
+    return this.#self.featureLevel < levelNeeded;
   }
 
   /** A member has said something. */

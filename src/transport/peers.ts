@@ -8,6 +8,7 @@ import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { formatAddress, parseAddress } from '../base/address.ts';
 import type { Clock, Timer } from '../base/clock.ts';
+import type { RollcallError } from '../base/errors.ts';
 import { limits } from '../base/limits.ts';
 import type { Log } from '../base/log.ts';
 import { type Random, randomId } from '../base/prng.ts';
@@ -31,6 +32,8 @@ export interface PeerHooks {
   readonly onBirth: (birth: Birth, from: Hello) => void;
   /** This node's disk is surely older than what the node has acknowledged to `by`, up to this entry. */
   readonly onLost: (said: EntryId, by: string) => void;
+  /** The cluster's feature level is higher than this node knows: it cannot take part. */
+  readonly onOutdated: (refusal: RollcallError) => void;
 }
 
 export interface PeersOptions {
@@ -206,6 +209,12 @@ export class Peers {
     }
   }
 
+  /** The cluster is at this level: members that know less are refused from now on. */
+  setFeatureLevel(level: number): void {
+    if (!this.#directory.maybeSetFeatureLevel(level) || this.#closing !== null) return;
+    for (const connection of this.#incoming) connection.review();
+  }
+
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
@@ -355,6 +364,9 @@ export class Peers {
       removed: (configurationIndex) => this.#handlers?.removed(configurationIndex),
       lost: (said, by) => {
         if (this.#directory.hasLost(said)) this.#hooks.onLost(said, by);
+      },
+      outdated: (refusal, levelNeeded) => {
+        if (this.#directory.isOutdated(levelNeeded)) this.#hooks.onOutdated(refusal);
       },
       birth: (birth, from) => this.#hooks.onBirth(birth, from),
       complain: (key, fields, reason) => {

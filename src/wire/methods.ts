@@ -249,6 +249,7 @@ export interface WireApplicant {
   readonly name: string;
   readonly peerAddress: string;
   readonly clientAddress: string;
+  /** The highest that it knows. */
   readonly featureLevel: number;
 }
 
@@ -298,6 +299,10 @@ export interface NodeStatus {
   readonly leaderAddress: string | null;
   /** Where clients reach the members, this one included; empty before birth. */
   readonly members: readonly { readonly id: string; readonly clientAddress: string }[];
+  /** The cluster's, as far as this node has applied the log; 0 before birth. */
+  readonly featureLevel: number;
+  /** The highest that this node knows: it takes part in no cluster beyond it. 0 before birth. */
+  readonly featureLevelMax: number;
   readonly commitIndex: number;
   readonly appliedIndex: number;
   readonly revision: number;

@@ -141,8 +141,8 @@ describe('status', () => {
     expect(code).toBe(0);
     const lines = printed.split('\n').map((line) => line.split(/ {2,}/).map((cell) => cell.trim()));
     expect(lines[0]?.slice(0, 5)).toEqual(['NODE', 'ENDPOINT', 'ROLE', 'TERM', 'LEADER']);
-    expect(lines[1]).toEqual(['n1', first, 'leader', '1', 'n1', '1', '1', '1']);
-    expect(lines[2]).toEqual(['n2', second, 'follower', '1', 'n1', '1', '1', '1']);
+    expect(lines[1]).toEqual(['n1', first, 'leader', '1', 'n1', '2', '1', '1', '1']);
+    expect(lines[2]).toEqual(['n2', second, 'follower', '1', 'n1', '2', '1', '1', '1']);
     expect(lines[3]?.slice(0, 3)).toEqual(['-', third, 'unreachable']);
     expect(printed).toContain(`${third}: connect ECONNREFUSED`);
     expect(printed).toContain('Cluster 00000000000000c1, incarnation 00000000000000e1\n');

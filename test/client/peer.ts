@@ -220,6 +220,8 @@ export class PeerNode {
       leaderName: leader?.name ?? null,
       leaderAddress: leader?.address ?? null,
       members: leader === null ? [] : [{ id: leader.memberId, clientAddress: leader.address }],
+      featureLevel: 2,
+      featureLevelMax: 2,
       commitIndex: store.revision,
       appliedIndex: store.revision,
       revision: store.revision,

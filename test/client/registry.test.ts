@@ -84,6 +84,37 @@ describe('a registration', () => {
   });
 });
 
+describe('while a cluster is upgraded that cannot look whose an instance is', () => {
+  const older = new RollcallError('featureLevelTooLow', 'Not yet');
+
+  test('a registration is taken back by the end of its lease, and not before', async () => {
+    const registration = await client.registry.register(api);
+    const node = cluster.node(0);
+    node.fail('deregister', older);
+    node.fail('leaseRevoke', new RollcallError('internal', 'Once'));
+    await expect(registration.deregister()).rejects.toMatchObject({ code: 'internal' });
+    node.fail('deregister', older);
+    await registration.deregister();
+    expect(await client.registry.instances('api')).toEqual([]);
+    expect(cluster.store.leases.size).toBe(0);
+  });
+
+  test('it comes back all the same when its lease was lost', async () => {
+    const registration = await client.registry.register(api);
+    const [leaseId = ''] = [...cluster.store.leases.keys()];
+    cluster.node(0).fail('register', older);
+    const restored = once(registration, 'restored');
+    cluster.store.revoke(leaseId);
+    await restored;
+    const registers = cluster.received.filter(({ method }) => method === 'register');
+    expect(registers.slice(1).map(({ params }) => params)).toMatchObject([
+      { replace: false },
+      { replace: true },
+    ]);
+    expect(await client.registry.instances('api')).toHaveLength(1);
+  });
+});
+
 describe('the owner of a registration', () => {
   test('is told when somebody else takes its instance out, and stays out', async () => {
     const registration = await client.registry.register(api);

@@ -16,6 +16,8 @@ function status(member: number, term: number, leader: number | null): NodeStatus
     leaderName: leader === null ? null : `n${leader}`,
     leaderAddress: leader === null ? null : `h:${leader}`,
     members: [1, 2, 3].map((at) => ({ id: `m${at}`, clientAddress: `h:${at}` })),
+    featureLevel: 2,
+    featureLevelMax: 2,
     commitIndex: 0,
     appliedIndex: 0,
     revision: 1,

@@ -54,7 +54,8 @@ function leading(options: { more?: readonly Member[]; progress: readonly PeerPro
 }
 
 const all = [heard(id('2')), heard(id('3'))];
-const fresh = (): Membership => new Membership({ applicantMs: 5000, retryMs: 1000 });
+const fresh = (levelAllowed = 1): Membership =>
+  new Membership({ applicantMs: 5000, retryMs: 1000, levelAllowed: () => levelAllowed });
 
 describe('a leader by itself', () => {
   test('changes nothing while nobody asks', () => {
@@ -133,6 +134,51 @@ describe('a leader by itself', () => {
     const membership = fresh();
     membership.greeted(applicant('n2', id('2'), 7));
     expect(membership.next({ ...leading({ progress: all }), role: 'follower' }, 0)).toBeNull();
+  });
+});
+
+describe('an id that was a member', () => {
+  test('is not taken in again, though it seems to ask still', () => {
+    const membership = fresh();
+    membership.knock(applicant('n3', id('a')), 0);
+    const lost = member('n3', id('a'), { replaces: id('3'), autoPromote: true });
+    membership.admitted(leading({ more: [lost], progress: [] }).configuration);
+    membership.knock(applicant('n3', id('a')), 5);
+    const next = member('n3', id('b'), { replaces: id('3'), autoPromote: true });
+    const progress = [heard(id('2')), silent(id('3')), silent(id('b'))];
+    expect(membership.next(leading({ more: [next], progress }), 10)).toBeNull();
+  });
+});
+
+describe('feature levels', () => {
+  test('are followed, also when they fall while the cluster does not need them', () => {
+    const membership = fresh(1);
+    const update = (name: string, memberId: string, featureLevel: number): unknown => [
+      { type: 'update', member: member(name, memberId, { featureLevel }) },
+    ];
+    membership.greeted({ ...applicant('n3', id('3')), featureLevel: 2 });
+    const status = leading({ progress: all });
+    expect(membership.next(status, 0)).toEqual(update('n3', id('3'), 2));
+    const members = status.configuration.members.map((one) => ({ ...one, featureLevel: 2 }));
+    membership.greeted(applicant('n3', id('3')));
+    const newer = { ...status, configuration: { ...status.configuration, members } };
+    expect(membership.next(newer, 0)).toEqual(update('n3', id('3'), 1));
+  });
+
+  test('take in nobody, and follow nobody, who knows less than the cluster needs', () => {
+    const membership = fresh(2);
+    const { configuration, ...status } = leading({ progress: [heard(id('2')), silent(id('3'))] });
+    const members = configuration.members.map((one) => ({ ...one, featureLevel: 2 }));
+    const newer = { ...status, configuration: { ...configuration, members } };
+    membership.greeted(applicant('n2', id('2'), 7));
+    membership.knock(applicant('n3', id('a')), 0);
+    membership.knock(applicant('n4', id('4')), 0);
+    expect(membership.next(newer, 10)).toBeNull();
+    const request = { type: 'memberAdd', name: 'n4', autoPromote: true } as const;
+    expect(membership.changesOf(request, newer)).toMatchObject({
+      code: 'membershipRefused',
+      message: expect.stringContaining('start a newer version'),
+    });
   });
 });
 

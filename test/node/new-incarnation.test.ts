@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { createPrng } from '../../src/base/prng.ts';
+import { featureLevel } from '../../src/format/feature-level.ts';
 import type { Configuration, Entry, Member } from '../../src/format/types.ts';
 import { loadStoredMachine } from '../../src/node/load-machine.ts';
 import {
@@ -87,7 +88,7 @@ async function left(): Promise<Machine> {
 async function opened(machine: Machine): Promise<{ storage: Storage; state: StateMachine }> {
   const storage = await machine.open();
   refuseUnfinished(storage.checkpoint, (await identityOf(machine)).birth ?? birth);
-  return { storage, state: await loadStoredMachine(storage) };
+  return { storage, state: await loadStoredMachine(storage, featureLevel) };
 }
 
 function keysOf(state: StateMachine): string[] {

@@ -29,7 +29,10 @@ class Waiting {
       append: () => new Promise<void>((_, reject) => (this.fail = reject)),
       readLog: () => Promise.reject(new Error('Nothing is read here')),
     };
-    const transport = { opened() {}, send() {}, setConfiguration() {}, flush() {}, attach() {} };
+    const transport = {
+      ...{ opened() {}, send() {}, flush() {}, attach() {} },
+      ...{ setConfiguration() {}, setFeatureLevel() {} },
+    };
     this.loop = new ReadyLoop(raft, storage, transport, clock, {
       ...{ beforeTurn() {}, ready() {}, afterTurn() {}, reach() {} },
       failed: (error) => this.failures.push(error),

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { silentLog } from '../../src/base/log.ts';
 import { createPrng } from '../../src/base/prng.ts';
+import { featureLevel } from '../../src/format/feature-level.ts';
 import type { Entry } from '../../src/format/types.ts';
 import { loadStoredMachine } from '../../src/node/load-machine.ts';
 import { Member } from '../../src/node/member.ts';
@@ -17,6 +18,7 @@ const alone: PeerTransport = {
   opened() {},
   send() {},
   setConfiguration() {},
+  setFeatureLevel() {},
   flush() {},
   attach() {},
 };
@@ -53,8 +55,8 @@ test('a node that lacks its state is not ready, even while it leads by its log',
   const { machine, storage } = await withoutState();
   const { clock } = machine;
   const member = new Member({
-    ...{ memberId, name: 'a', birth, storage, clock },
-    machine: await loadStoredMachine(storage),
+    ...{ memberId, name: 'a', birth, storage, clock, featureLevelMax: featureLevel },
+    machine: await loadStoredMachine(storage, featureLevel),
     transport: alone,
     random: createPrng(1),
     log: silentLog,

@@ -61,7 +61,7 @@ class Exchanging {
         openSnapshot: () => null,
         stage: () => Promise.resolve(staging),
       },
-      ...{ random: createPrng(1), owedPatienceMs: 30_000, term: () => 1 },
+      ...{ featureLevelMax: 2, random: createPrng(1), owedPatienceMs: 30_000, term: () => 1 },
       send: (message) => this.sent.push(message),
       ...{ received() {}, reach() {}, onWrongDigest() {} },
       transfers: transferLog(this.clock, this.told),

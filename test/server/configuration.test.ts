@@ -85,6 +85,7 @@ describe('the configuration', () => {
       logLevel: 'info',
       retention: { logWindowBytes: 128 * mebi, logRetainedBytesMax: 1024 * mebi },
       diskReserveBytes: 64 * mebi,
+      featureLevelMax: 2,
       debug: false,
     });
   });
@@ -128,6 +129,13 @@ describe('the configuration', () => {
     expect(parseCluster(lines.slice(0, 9).join(','))).toHaveLength(9);
     expect(() => parseCluster(lines.join(','))).toThrow(/at most 9/);
   });
+});
+
+test('holds the node at an older feature level, and never at one that it does not know', () => {
+  const level = (featureLevelMax: number): number =>
+    checkConfiguration({ ...sound, featureLevelMax }).featureLevelMax;
+  expect([level(1), level(2)]).toEqual([1, 2]);
+  for (const bad of [0, 3, 1.5, Number.NaN]) expect(() => level(bad)).toThrow('levels 1 to 2');
 });
 
 describe('an address', () => {

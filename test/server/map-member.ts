@@ -41,6 +41,8 @@ export class MapMember implements MemberApi {
     leaderName: 'a',
     leaderAddress: '127.0.0.1:4640',
     members: [{ id: '00000000000000a1', clientAddress: '127.0.0.1:4640' }],
+    featureLevel: 2,
+    featureLevelMax: 2,
     commitIndex: 9,
     appliedIndex: 9,
     revision: 1,

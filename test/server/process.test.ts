@@ -255,7 +255,7 @@ describe('a server beside a cluster that exists', () => {
       name: 'd',
       peerAddress: d.peerAddress,
       clientAddress: d.clientAddress,
-      featureLevel: 1,
+      featureLevel: 2,
     });
     takeIn('b', applicant);
     await d.born;

@@ -7,7 +7,6 @@
 import { formatHash } from '../../src/base/hash.ts';
 import { silentLog } from '../../src/base/log.ts';
 import { createPrng, randomBelow } from '../../src/base/prng.ts';
-import { featureLevel } from '../../src/format/feature-level.ts';
 import type { Birth, Identity } from '../../src/format/identity.ts';
 import type { EntryId, NodeId } from '../../src/format/types.ts';
 import type { Member } from '../../src/node/member.ts';
@@ -81,6 +80,7 @@ class Launch {
         onGuest: () => this.#world.hit('guestMet'),
         onConfiguration: (configuration, index) =>
           observer.configured(port.self.memberId, configuration, index),
+        onFeatureLevel: (level) => this.#world.levelReached(level),
         onFlush: () => {
           const { member } = this.#life;
           if (member !== null) observer.turned(port.self.memberId, member.status());
@@ -96,7 +96,8 @@ class Launch {
     const { initialCluster, join } =
       birth === null ? this.#world.acquaintances(this.#node) : { initialCluster: [], join: [] };
     return {
-      ...{ memberId, name, birth, peerAddress, clientAddress, featureLevel },
+      ...{ memberId, name, birth, peerAddress, clientAddress },
+      featureLevel: this.#node.featureLevelMax,
       ...{ initialCluster, join },
     };
   }
@@ -148,6 +149,7 @@ class Launch {
     this.#watch(identity.memberId, storage);
     const member = await openMember({
       ...{ ...identity, birth, storage, clock, transport: port, onFatal },
+      featureLevelMax: this.#node.featureLevelMax,
       bounds: swarm.bounds,
       log: silentLog,
       random: createPrng(randomBelow(random, 2 ** 32)),
@@ -236,8 +238,8 @@ class Launch {
     };
     const applied = storage.applied.bind(storage);
     storage.applied = (header) => {
-      const { applied: last, digest } = header();
-      observer.applied(id, last.index, formatHash(digest));
+      const { applied: last, digest, featureLevel } = header();
+      observer.applied(id, last.index, `${formatHash(digest)} at level ${featureLevel}`);
       applied(header);
     };
   }

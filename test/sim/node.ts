@@ -44,6 +44,8 @@ export interface SimNode {
   /** Where clients find it. */
   address: string;
   peerAddress: string;
+  /** Of the program that is started there. */
+  featureLevelMax: number;
   readonly clockError: ClockError;
   readonly disk: SimDisk;
   /** What is to happen at one of the storage's named places; null when nothing is. */

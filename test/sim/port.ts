@@ -34,6 +34,8 @@ export interface PortHooks {
   readonly onGuest: () => void;
   /** The member says that this configuration is committed. */
   readonly onConfiguration: (configuration: Configuration, index: Index) => void;
+  /** The member says that the cluster is at this level. */
+  readonly onFeatureLevel: (level: number) => void;
   /** Before a turn's messages leave. */
   readonly onFlush: () => void;
 }
@@ -152,6 +154,12 @@ export class Port implements PeerTransport, Near, Far {
     for (const hello of this.#directory.greetings) {
       if (!before.has(hello)) this.#handlers?.greeted(greetingOf(hello));
     }
+  }
+
+  setFeatureLevel(level: number): void {
+    if (!this.#directory.maybeSetFeatureLevel(level)) return;
+    this.#options.hooks.onFeatureLevel(level);
+    for (const incoming of [...this.#incoming.values()]) this.#review(incoming);
   }
 
   /** Messages of a connection from this member have arrived. False: they are none of this node's. */

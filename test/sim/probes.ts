@@ -71,6 +71,7 @@ const probeTexts = {
   toldRemoved: 'a member was told that it had been removed',
   guestMet: 'a member met one that it did not know, and that knew a newer configuration',
   strangerIgnored: 'a message came from somebody who was no peer any more',
+  levelRaised: 'the feature level rose once the last older program was gone',
   damageFoundRunning: 'a member found damage while it ran',
   logGivenUp: 'a member whose log was damaged gave itself up',
   identityGivenUp: 'a member whose identity was damaged gave itself up',

@@ -29,4 +29,14 @@ export const regressions: readonly { readonly seed: number; readonly story: stri
     story:
       'the last append before a failed sync was read back, built upon, and lost with the power: damage',
   },
+  {
+    seed: 4258746672,
+    story:
+      'a registration was said to be taken out, in an older cluster, when the end of its lease was in doubt',
+  },
+  {
+    seed: 60,
+    story:
+      'a node whose disk was lost twice was taken in again under the id that it had in between',
+  },
 ];

@@ -11,6 +11,8 @@ import { between, chance, pick, stream } from './random.ts';
 export interface Swarm {
   readonly seed: number;
   readonly nodes: 3 | 4 | 5;
+  /** So many of them run an older program until they are restarted for the first time. */
+  readonly older: number;
   /** How long the faults last. */
   readonly safetyMs: number;
   readonly weather: Weather;
@@ -43,6 +45,7 @@ export function drawSwarm(seed: number): Swarm {
     seed,
     // Four can be cut in halves.
     nodes: pick(random, [3, 3, 3, 4, 5, 5]),
+    older: pick(stream(seed, 'older'), [0, 0, 0, 0, 1, 2, 3]),
     // Some are long enough for a member to give up on what it waits for.
     safetyMs: chance(random, 0.2) ? between(random, 7000, 9000) : between(random, 3500, 5500),
     weather: drawWeather(random),

@@ -5,8 +5,12 @@
  */
 import { RollcallError } from '../../src/base/errors.ts';
 import { type Random, randomId } from '../../src/base/prng.ts';
-import { featureLevel } from '../../src/format/feature-level.ts';
-import { isNodeMessage } from '../../src/format/node-message.ts';
+import { featureLevel, firstFeatureLevel } from '../../src/format/feature-level.ts';
+import {
+  isNodeMessage,
+  type NodeMessage,
+  nodeMessageLevel,
+} from '../../src/format/node-message.ts';
 import type { Member, NodeId, PeerMessage } from '../../src/format/types.ts';
 import { mintBirth } from '../../src/server/birth.ts';
 import type { StorageFailpoint } from '../../src/storage/failpoints.ts';
@@ -86,9 +90,10 @@ export class World {
     this.network = new SimNetwork(this.clock, stream(seed, 'network'), hit);
     this.sockets = new SocketWorld(this.clock, this.network, (address) => this.#lifeAt(address));
     this.idRandom = stream(seed, 'birth');
-    this.#birth = mintBirth(drawMembers(swarm.nodes, this.idRandom), this.idRandom);
-    this.#nodes = this.#birth.configuration.members.map(({ id, name }) => {
+    this.#birth = mintBirth(drawMembers(swarm, this.idRandom), this.idRandom);
+    this.#nodes = this.#birth.configuration.members.map(({ id, name, featureLevel: level }) => {
       const node = this.#machine(name);
+      node.featureLevelMax = level;
       this.identified(node, id);
       return node;
     });
@@ -99,7 +104,8 @@ export class World {
       acrossLives: swarm.acrossLives,
       sent: (message, bytes) => {
         this.#traceMessage(message, bytes);
-        if (!isNodeMessage(message)) this.observer.sent(message);
+        if (isNodeMessage(message)) this.#checkLevel(message);
+        else this.observer.sent(message);
       },
       partyAt: (address) => this.#partyAt(address),
       isPowered: (party) => this.#node(party)?.life !== null,
@@ -276,6 +282,7 @@ export class World {
     const { life } = node;
     if (life === null || life.clock.isOver) return;
     this.trace.say(node.name, () => (kind === 'kill' ? 'is killed' : 'loses its power'));
+    node.featureLevelMax = featureLevel;
     if (life.member === null) this.hit('crashInBoot');
     if (node.disk.isCheckpointing) this.hit('crashInCheckpoint');
     if (node.id !== null) this.observer.crashed(node.id);
@@ -353,6 +360,18 @@ export class World {
     this.#watching.add(client);
   }
 
+  /** The cluster is at this level, as one of its members says. */
+  levelReached(level: number): void {
+    if (this.swarm.older > 0 && level > firstFeatureLevel) this.hit('levelRaised');
+  }
+
+  /** An older program would hang up. */
+  #checkLevel(message: NodeMessage): void {
+    const known = this.machineOf(message.to)?.featureLevelMax ?? featureLevel;
+    if (nodeMessageLevel(message) <= known) return;
+    this.violate(`A ${message.type} to ${this.nameOf(message.to)}, which is too old to read it`);
+  }
+
   #traceMessage(message: PeerMessage, bytes: Uint8Array): void {
     this.trace.mix(bytes.length);
     this.trace.say(this.nameOf(message.from), () => messageText(message, (id) => this.nameOf(id)));
@@ -393,7 +412,7 @@ export class World {
         rate: 1 + between(random, -drift, drift),
         wallSkewMs: between(random, -wallSkewMs, wallSkewMs),
       },
-      ...{ disk, power, failpoint: null, life: null, isLost: false },
+      ...{ disk, power, failpoint: null, life: null, isLost: false, featureLevelMax: featureLevel },
       files: this.#emptyDisk(disk, power),
     };
     return node;
@@ -427,13 +446,13 @@ export class World {
   }
 }
 
-function drawMembers(count: number, random: Random): readonly Member[] {
-  return Array.from({ length: count }, (_, at) => ({
+function drawMembers({ nodes, older }: Swarm, random: Random): readonly Member[] {
+  return Array.from({ length: nodes }, (_, at) => ({
     id: randomId(random),
     name: `n${at + 1}`,
     peerAddress: `n${at + 1}:4641`,
     clientAddress: `n${at + 1}:4640`,
-    featureLevel,
+    featureLevel: at < older ? firstFeatureLevel : featureLevel,
     replaces: null,
     autoPromote: false,
   }));

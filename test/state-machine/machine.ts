@@ -58,6 +58,7 @@ export class TestMachine {
     for (const { from, to } of loadedRanges) loaded.loadPage(this.records.page(from, to));
     loaded.finishLoad({
       applied: { index: machine.appliedIndex },
+      featureLevel: machine.featureLevel,
       revision: machine.revision,
       logTimeMs: machine.logTimeMs,
       wallTimeMs: machine.wallTimeMs,

@@ -19,10 +19,11 @@ function filled(): TestMachine {
 }
 
 function headerOf({ machine }: TestMachine): Parameters<StateCheck['finish']>[0] {
-  const { appliedIndex, revision, logTimeMs, wallTimeMs, compactRevisions, digest } = machine;
+  const { appliedIndex, featureLevel, revision, logTimeMs, wallTimeMs, compactRevisions, digest } =
+    machine;
   return {
     applied: { index: appliedIndex },
-    ...{ revision, logTimeMs, wallTimeMs, compactRevisions, digest },
+    ...{ featureLevel, revision, logTimeMs, wallTimeMs, compactRevisions, digest },
   };
 }
 

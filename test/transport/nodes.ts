@@ -1,4 +1,5 @@
 /** Peers of a test cluster, on ports that the system chooses. */
+import type { RollcallError } from '../../src/base/errors.ts';
 import type { Log } from '../../src/base/log.ts';
 import type { Birth } from '../../src/format/identity.ts';
 import { isNodeMessage } from '../../src/format/node-message.ts';
@@ -23,6 +24,7 @@ export interface Node {
   readonly hellos: Inbox<Hello>;
   readonly births: Inbox<Birth>;
   readonly lost: Inbox<EntryId>;
+  readonly outdated: Inbox<RollcallError>;
   readonly news: Inbox<string>;
   readonly warnings: Inbox<string>;
 }
@@ -32,6 +34,7 @@ export interface NodeOptions {
   readonly id?: string;
   readonly birth?: Birth | null;
   readonly join?: readonly string[];
+  readonly featureLevel?: number;
   readonly initialCluster?: readonly InitialMember[];
   readonly timing?: Partial<PeerTiming>;
   /** Null: its member is not open yet. Never the case before birth. */
@@ -88,6 +91,7 @@ export async function openNode(name: string, options: NodeOptions = {}): Promise
     hellos: new Inbox<Hello>(),
     births: new Inbox<Birth>(),
     lost: new Inbox<EntryId>(),
+    outdated: new Inbox<RollcallError>(),
     news: new Inbox<string>(),
     warnings: new Inbox<string>(),
   };
@@ -105,7 +109,7 @@ export async function openNode(name: string, options: NodeOptions = {}): Promise
       name,
       peerAddress: '127.0.0.1:0',
       clientAddress: '127.0.0.1:4640',
-      featureLevel: 1,
+      featureLevel: options.featureLevel ?? 1,
       initialCluster: options.initialCluster ?? [],
       join: options.join ?? [],
       birth: options.birth === undefined ? birthOf([name]) : options.birth,
@@ -117,6 +121,7 @@ export async function openNode(name: string, options: NodeOptions = {}): Promise
       onHandshake: (hello) => inboxes.hellos.push(hello),
       onBirth: (birth) => inboxes.births.push(birth),
       onLost: (said) => inboxes.lost.push(said),
+      onOutdated: (refusal) => inboxes.outdated.push(refusal),
     },
     ...(options.timing === undefined ? {} : { timing: options.timing }),
   });

@@ -61,7 +61,7 @@ export const stateAndWatches: readonly Mutant[] = [
   },
   {
     name: 'watch-begins-one-too-late',
-    file: 'src/node/member.ts',
+    file: 'src/node/streams.ts',
     find: 'const from = request.startRevision === 0 ? revision + 1 : request.startRevision;',
     replace: 'const from = request.startRevision === 0 ? revision + 1 : request.startRevision + 1;',
     story: 'A watch that goes on elsewhere leaves out one revision.',

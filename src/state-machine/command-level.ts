@@ -1,0 +1,39 @@
+/** From which feature level of the cluster on a command may be written to the log. */
+import type { Command } from './types.ts';
+
+/** The commands of all levels; what they say may be newer still. */
+const kindLevels: { readonly [type in Command['type']]: number } = {
+  put: 1,
+  delete: 1,
+  txn: 1,
+  leaseGrant: 1,
+  leaseRevoke: 1,
+  leaseKeepAlive: 1,
+  register: 1,
+  deregister: 1,
+  beginIncarnation: 2,
+  raiseFeatureLevel: 2,
+};
+const conditionalLevel = 2;
+
+/**
+ * A raise is of the level that it raises to: whoever can read it knows what follows it. That makes it
+ * the one command that comes before its own level.
+ */
+export function levelOf(command: Command): number {
+  const level = kindLevels[command.type];
+  if (command.type === 'raiseFeatureLevel') return Math.max(level, command.level);
+  return isConditional(command) ? conditionalLevel : level;
+}
+
+/** A registration or its end that depends on whose instance stands there. */
+export function isConditional(command: Command): boolean {
+  switch (command.type) {
+    case 'register':
+      return !command.replace;
+    case 'deregister':
+      return command.leaseId !== null;
+    default:
+      return false;
+  }
+}
