@@ -38,17 +38,15 @@ export class Hunt {
   }
 
   /**
-   * Runs seed after seed on the mutant, which was compiled to `js`, until one catches it; first of all
-   * `hopeful`, which did before.
+   * Runs seed after seed on the mutant, which was compiled to `js`, until one catches it; those of them
+   * that are `hopeful` come first.
    */
-  async run(mutant: Mutant, js: string, hopeful: number | null = null): Promise<HuntResult> {
+  async run(mutant: Mutant, js: string, hopeful: readonly number[] = []): Promise<HuntResult> {
     const { from, seeds } = this.#options;
     const startedAtMs = performance.now();
-    let found: Failure | null = null;
-    if (hopeful !== null && hopeful >= from && hopeful < from + seeds) {
-      found = await this.#search(mutant, js, hopeful, hopeful + 1);
-    }
-    found ??= await this.#search(mutant, js, from, from + seeds);
+    const all = Array.from({ length: seeds }, (_, at) => from + at);
+    const first = hopeful.filter((seed) => seed >= from && seed < from + seeds);
+    const found = await this.#search(mutant, js, [...new Set([...first, ...all])]);
     return {
       mutant,
       seed: found?.seed ?? null,
@@ -63,15 +61,15 @@ export class Hunt {
     this.#pool?.close();
   }
 
-  /** The first seed from `from` on, below `end`, that fails with the mutant and not without it. */
-  async #search(mutant: Mutant, js: string, from: number, end: number): Promise<Failure | null> {
+  /** The first of the seeds that fails with the mutant and not without it. */
+  async #search(mutant: Mutant, js: string, seeds: readonly number[]): Promise<Failure | null> {
     const { tree, onUnsound } = this.#options;
-    let next = from;
-    while (next < end && !this.#isStopped) {
+    let next = 0;
+    while (next < seeds.length && !this.#isStopped) {
       await tree.replace(mutant.file, js);
-      const failure = await this.#firstFailure(next, end);
+      const failure = await this.#firstFailure(seeds.slice(next));
       if (failure === null) return null;
-      next = failure.seed + 1;
+      next += failure.at + 1;
       if (await this.#isSound(failure.seed)) return failure;
       onUnsound(failure.seed);
     }
@@ -81,33 +79,36 @@ export class Hunt {
   async #isSound(seed: number): Promise<boolean> {
     if (this.#sound.has(seed)) return true;
     await this.#options.tree.restore();
-    const passes = (await this.#firstFailure(seed, seed + 1)) === null;
+    const passes = (await this.#firstFailure([seed])) === null;
     if (passes && !this.#isStopped) this.#sound.add(seed);
     return passes;
   }
 
-  /** The lowest failing seed from `from` on, below `end`. */
-  async #firstFailure(from: number, end: number): Promise<Failure | null> {
+  /** The first of the seeds that fails on the tree as it is. */
+  async #firstFailure(seeds: readonly number[]): Promise<Failure | null> {
     const { tree, workers, onSeed } = this.#options;
-    let next = from;
+    let next = 0;
     let first: Failure | null = null;
-    const give = (): number | null => (first === null && next < end ? next++ : null);
+    const give = (): number | null => (first === null ? (seeds[next++] ?? null) : null);
     this.#pool = new Pool(
       give,
       ({ seed, violation }) => {
         onSeed(seed);
-        if (violation === null || (first !== null && first.seed < seed)) return;
-        first = { seed, violation: violation.split('\n')[0] ?? '' };
+        const at = seeds.indexOf(seed);
+        if (violation === null || (first !== null && first.at < at)) return;
+        first = { at, seed, violation: violation.split('\n')[0] ?? '' };
       },
       { program: tree.worker, seedMsMax },
     );
-    await this.#pool.run(Math.min(workers, end - from));
+    await this.#pool.run(Math.min(workers, seeds.length));
     this.#pool = null;
     return first;
   }
 }
 
 interface Failure {
+  /** Its position among the seeds that were tried. */
+  readonly at: number;
   readonly seed: number;
   readonly violation: string;
 }

@@ -20,6 +20,7 @@ seed by seed until one fails that does not fail without the bug. The project its
   --only NAME    this mutant only; may be given several times
   --seeds N      how many seeds each may survive (500)
   --from N       the first of them (1)
+  --first LIST   of these the ones to begin with, as in 17,4,230
   --workers N    processes (one for each core)
   --seed N       with one mutant: run this one seed on it, as \`npm run sim\` does
   --trace FILE   with --seed: write what happens, event by event
@@ -37,6 +38,7 @@ interface Options {
   readonly seeds: number;
   readonly workers: number;
   readonly results: Results;
+  readonly first: readonly number[];
 }
 
 async function main(): Promise<number> {
@@ -45,6 +47,7 @@ async function main(): Promise<number> {
       only: { type: 'string', multiple: true },
       seeds: { type: 'string' },
       from: { type: 'string' },
+      first: { type: 'string' },
       workers: { type: 'string' },
       seed: { type: 'string' },
       trace: { type: 'string' },
@@ -77,6 +80,7 @@ async function main(): Promise<number> {
     from: whole(values.from ?? '1'),
     seeds: whole(values.seeds ?? '500'),
     results,
+    first: (values.first?.split(',') ?? []).map(whole),
     workers: values.workers === undefined ? availableParallelism() : whole(values.workers),
   });
 }
@@ -132,7 +136,9 @@ async function huntAll(wanted: readonly Mutant[], options: Options): Promise<num
   try {
     for (const { mutant, js } of compiled) {
       name = mutant.name;
-      const result = await hunt.run(mutant, js, options.results.seedOf(mutant));
+      const known = options.results.seedOf(mutant);
+      const hopeful = known === null ? options.first : [known, ...options.first];
+      const result = await hunt.run(mutant, js, hopeful);
       if (isInterrupted) break;
       results.push(result);
       options.results.add(result);
