@@ -18,7 +18,7 @@ import type { ProbeName } from './probes.ts';
 import { chance, sample, stream } from './random.ts';
 import { unsettled } from './settlement.ts';
 import { drawSwarm } from './swarm.ts';
-import { Leases } from './workload/leases.ts';
+import { Leases, leasedKeys } from './workload/leases.ts';
 import { put, putEverywhere, readRegisters, useRegisters } from './workload/registers.ts';
 import { Instances } from './workload/registry.ts';
 import { Session } from './workload/session.ts';
@@ -28,6 +28,7 @@ import { World } from './world.ts';
 
 /** Bounds of the promises after healing, in virtual time. */
 const firstWriteMsMax = 5000;
+const firstReadMsMax = 5000;
 const everybodyMsMax = 12_000;
 const caughtUpMsMax = 30_000;
 const availabilityMs = 1000;
@@ -282,15 +283,28 @@ class Scenario {
     const archivist = await this.#open('archivist', undefined, 5000);
     this.#chronicle = Watcher.begin(archivist, archivist.random, 'start');
     await Promise.all(this.#work);
-    await this.#expire();
+    await this.#expire(archivist);
     if (!(await this.#converge(archivist))) return;
     this.#judge();
   }
 
-  /** Long enough for every lease that nobody keeps to end, by the slowest of clocks. */
-  async #expire(): Promise<void> {
-    const { swarm } = this.#world;
-    await this.#world.sleep(this.#leases.longestTtlMs * (1 + 3 * swarm.drift) + 700);
+  /**
+   * Long enough for every lease that nobody keeps to end, by the slowest of clocks. No client writes
+   * meanwhile, so that the cluster has to do by itself what is usually done along with a write.
+   */
+  async #expire(archivist: Session): Promise<void> {
+    const world = this.#world;
+    await world.sleep(this.#leases.longestTtlMs * (1 + 3 * world.swarm.drift) + 700);
+    const leader = world.leader();
+    if (leader !== null) {
+      world.crash(leader, 'kill');
+      world.restartLater(leader, 100);
+    }
+    const endMs = world.clock.monotonic() + firstReadMsMax;
+    let left = await leasedKeys(archivist);
+    while (left === null && world.clock.monotonic() < endMs) left = await leasedKeys(archivist);
+    if (left === null) world.violate(`No read in ${firstReadMsMax} ms in a quiet cluster`);
+    else if (left.length > 0) world.violate(`${left.join(' ')}: still there without its lease`);
   }
 
   async #converge(archivist: Session): Promise<boolean> {

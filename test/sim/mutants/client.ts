@@ -46,27 +46,6 @@ export const client: readonly Mutant[] = [
     shownBy: ['lost messages', 'partition'],
   },
   {
-    name: 'lease-in-doubt-never-renewed',
-    file: 'src/client/registration.ts',
-    find: 'return this.#keeper.keep(leaseId, this.#ttlMs, this.#grantInDoubtAtMs);',
-    replace: 'return this.#keeper.keep(leaseId, this.#ttlMs, Number.POSITIVE_INFINITY);',
-    story: 'A lease whose grant was in doubt is never renewed.',
-    shownBy: ['lost messages'],
-  },
-  {
-    name: 'instance-comes-back-after-its-owner-has-gone',
-    file: 'src/client/registration.ts',
-    find: `    await this.#keeper.revokeQuietly(leaseId);
-  }
-
-  /** Takes`,
-    replace: `  }
-
-  /** Takes`,
-    story: 'A registration still under way brings back what was deregistered meanwhile.',
-    shownBy: ['partition', 'lost messages'],
-  },
-  {
     name: 'watch-resumed-one-too-late',
     file: 'src/client/watch-buffer.ts',
     find: 'return this.#position === null ? 0 : this.#position + 1;',

@@ -166,6 +166,15 @@ export class Leases {
   }
 }
 
+/** The keys that a lease holds, or null when they cannot be read at the moment. */
+export async function leasedKeys(session: Session): Promise<readonly string[] | null> {
+  const range = await session.client
+    .range({ prefix: 'l/' }, { timeoutMs: 500 })
+    .catch(expectedOnly);
+  if (range === null) return null;
+  return range.pairs.filter(({ leaseId }) => leaseId !== null).map(({ keyText }) => keyText);
+}
+
 /**
  * The answer to its grant or its first renewal comes late, and soon after no other one gets through for
  * longer than the lease lives: then it shows for how long its holder relies on it.
