@@ -36,11 +36,12 @@ export class Instances {
         session.client.registry.register({ ...options, ttlMs }).catch(nullIfExpected);
       const first = await register();
       // The same id once more, as by a process that takes the place of one which then is late to leave.
-      const successor = first !== null && chance(random, 0.3) ? await register() : null;
+      const isReplaced = first !== null && chance(random, 0.3);
+      const registration = isReplaced ? await register() : first;
       giveUp.cancel();
-      const registration = successor ?? first;
-      if (registration === null || first === null) continue;
-      if (successor !== null) await first.deregister().catch(nullIfExpected);
+      if (isReplaced) await first.deregister().catch(nullIfExpected);
+      // A successor that gave up may have taken the place all the same.
+      if (registration === null) continue;
       registration.on('restored', () => world.hit('instanceRestored'));
       this.#present.add(id);
       world.trace.say(session.name, () => `registered ${id}`);
