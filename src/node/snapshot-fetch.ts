@@ -4,14 +4,15 @@
  *
  *     offered ──▶ fetching ──last piece──▶ verifying ──▶ received
  *                  │    ▲ silence: ask again     │
- *                  └────┴── refused, silent for long, damaged, no room: given up until the next offer
+ *                  └────┴── refused, silent for long, damaged, no room, needless by now: given up
+ *                                                                      until the next offer
  */
 import { assert } from '../base/assert.ts';
 import type { Clock } from '../base/clock.ts';
 import { RollcallError } from '../base/errors.ts';
 import { type Random, randomId } from '../base/prng.ts';
 import type { SnapshotChunk, SnapshotRefusal, SnapshotRequest } from '../format/node-message.ts';
-import type { NodeId, Term } from '../raft/types.ts';
+import type { Index, NodeId, Term } from '../raft/types.ts';
 import { PassingCheck } from '../state-machine/passing-check.ts';
 import type { StateMachine } from '../state-machine/state-machine.ts';
 import { isDiskFull } from '../storage/disk-error.ts';
@@ -28,7 +29,9 @@ export interface SnapshotFetchOptions {
   readonly failed: (error: unknown) => void;
   /** Throws unless a state with this header belongs to the same cluster and can be read by this program. */
   readonly check: (header: CheckpointHeader) => void;
-  readonly transfers: Pick<TransferLog, 'begin' | 'receives' | 'received' | 'gaveUp'>;
+  /** Whether the log has brought as much meanwhile as a state as of this entry. */
+  readonly isNeedless: (index: Index) => boolean;
+  readonly transfers: Pick<TransferLog, 'begin' | 'receives' | 'received' | 'gaveUp' | 'needless'>;
   readonly clock: Clock;
   readonly random: Random;
   readonly askAgainMs: number;
@@ -163,7 +166,10 @@ export class SnapshotFetch {
     } catch (error) {
       await staging?.abort();
       if (!isHarmless(error)) throw error;
-      if (this.#passage !== null) transfers.gaveUp(this.#passage, error.message);
+      if (this.#passage !== null) {
+        if (error instanceof Needless) transfers.needless(this.#passage);
+        else transfers.gaveUp(this.#passage, error.message);
+      }
       this.#isUnderWay = false;
     } finally {
       this.#passage = null;
@@ -192,9 +198,11 @@ export class SnapshotFetch {
     }
   }
 
+  /** Counts what has come, and ends the fetch as soon as nobody needs the rest. */
   #measure({ records }: SnapshotChunk): void {
     assert(this.#passage !== null, 'Pieces come of a state that is known');
     for (const [key, value] of records) this.#passage.bytes += key.length + value.length;
+    if (this.#options.isNeedless(this.#passage.index)) throw new Needless();
   }
 
   #checked({ header }: SnapshotChunk): CheckpointHeader {
@@ -220,6 +228,13 @@ export class SnapshotFetch {
 class GivenUp extends RollcallError {
   constructor(message: string) {
     super('unreachable', message);
+  }
+}
+
+/** What is being fetched is of no use any more. */
+class Needless extends GivenUp {
+  constructor() {
+    super('The log has brought as much');
   }
 }
 

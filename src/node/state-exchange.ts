@@ -19,7 +19,11 @@ export interface StateExchangeOptions {
   readonly birth: Birth;
   /** A state of a higher one stops the node. */
   readonly featureLevelMax: number;
-  readonly storage: Pick<Storage, 'checkpointNow' | 'openSnapshot' | 'stage' | 'logFirst'>;
+  readonly storage: Pick<
+    Storage,
+    'checkpointNow' | 'openSnapshot' | 'stage' | 'logFirst' | 'isStateMissing'
+  >;
+  readonly status: () => Pick<Status, 'commitIndex'>;
   readonly term: () => Term;
   readonly send: (message: NodeMessage) => void;
   readonly received: (state: ReceivedState) => void;
@@ -87,6 +91,8 @@ export class StateExchange {
         options.received(state);
       },
       check: (header) => checkHeader(header, options),
+      // A lost state is made good by any that its log goes on from, however much of that is committed.
+      isNeedless: (index) => index <= options.status().commitIndex && !storage.isStateMissing,
     });
   }
 

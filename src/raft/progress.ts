@@ -177,7 +177,9 @@ export class Progress {
   unreachable(): void {
     // A state travels by other ways; the offer is repeated anyway.
     if (this.#state === 'snapshot') return;
-    this.#becomeProbe(this.#matchIndex + 1);
+    // While it is looked for where the logs agree, matchIndex may be far below that, even where the
+    // stored log has begun long after it: then going back would end in a state that nobody needs.
+    this.#becomeProbe(this.#state === 'probe' ? this.#nextIndex : this.#matchIndex + 1);
     this.#isPaused = true;
   }
 

@@ -19,6 +19,7 @@ test('a sender that has fallen silent is left for one that offers its state', as
       throw error;
     },
     check() {},
+    isNeedless: () => false,
     transfers: transferLog(clock, told),
     clock,
     random: createPrng(1),

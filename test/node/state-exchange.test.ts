@@ -43,6 +43,9 @@ class Exchanging {
   readonly sent: NodeMessage[] = [];
   readonly told: Told[] = [];
   logFirst = 1;
+  /** What this node knows to be committed. */
+  commitIndex = 1;
+  isStateMissing = false;
   readonly exchange: StateExchange;
 
   constructor() {
@@ -57,11 +60,15 @@ class Exchanging {
         get logFirst() {
           return exchanging.logFirst;
         },
+        get isStateMissing() {
+          return exchanging.isStateMissing;
+        },
         checkpointNow: () => Promise.resolve(),
         openSnapshot: () => null,
         stage: () => Promise.resolve(staging),
       },
       ...{ featureLevelMax: 2, random: createPrng(1), owedPatienceMs: 30_000, term: () => 1 },
+      status: () => this,
       send: (message) => this.sent.push(message),
       ...{ received() {}, reach() {}, onWrongDigest() {} },
       transfers: transferLog(this.clock, this.told),
@@ -195,3 +202,25 @@ test('the log says what is offered, what comes, and what is given up', async () 
   ]);
   expect(node.told.at(-1)?.message).toContain('fallen silent');
 });
+
+test.each([
+  { isStateMissing: false, goesOn: false },
+  { isStateMissing: true, goesOn: true },
+])(
+  'a state that the log has come past is fetched no further, unless this one is lost: %o',
+  async ({ isStateMissing, goesOn }) => {
+    const node = new Exchanging();
+    node.isStateMissing = isStateMissing;
+    node.exchange.fetch(sender);
+    await node.receive(0);
+    node.commitIndex = 4999;
+    await node.receive(1);
+    node.commitIndex = 5000;
+    await node.receive(2);
+    expect(node.told.slice(1).map(({ level }) => level)).toEqual(goesOn ? [] : ['info']);
+    node.exchange.fetch(leader);
+    await turn();
+    const requests = node.sent.filter(({ type }) => type === 'snapshotRequest');
+    expect(requests.at(-1)?.to, 'whether another one may begin').toBe(goesOn ? sender : leader);
+  },
+);
