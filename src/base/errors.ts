@@ -50,8 +50,8 @@ export const errorCodes = {
     advice: 'The change would harm the cluster or has nothing to change; the message says why',
   },
   transferFailed: {
-    definite: true,
-    advice: 'The other node did not take over in time; the old leader goes on',
+    definite: false,
+    advice: 'The other node did not take over in time, but may still; see who leads',
   },
   notLeader: { definite: true, advice: 'Send it to the leader; the error carries a hint' },
   noLeader: { definite: true, advice: 'The cluster has no majority at the moment; try again' },

@@ -58,7 +58,8 @@ export class ClusterControl {
 
   /**
    * Makes another voter the leader: `to`, or the most suitable one. Rejects with `transferFailed` when
-   * it did not take over within an election timeout; then the old leader goes on.
+   * it did not take over within an election timeout: usually the old leader goes on then, but the other
+   * one may still take over (`definite` is false).
    */
   async transferLeadership(
     to: string | null = null,

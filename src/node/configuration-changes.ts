@@ -13,6 +13,7 @@ import type {
   Accepted,
   Configuration,
   EntryId,
+  Index,
   NodeId,
   Refused,
   RequestId,
@@ -72,6 +73,18 @@ export class ConfigurationChanges {
         this.#waiting.delete(id);
         waiting.reply({ revision, result: { type: 'memberChange', ...report } });
       }
+    }
+  }
+
+  /**
+   * A received state took the place of the log up to `index`: what became of the changes in there is no
+   * longer to be seen.
+   */
+  restored(index: Index): void {
+    for (const [id, { entry }] of [...this.#waiting]) {
+      if (entry === null || entry.index > index) continue;
+      const message = 'The node received a newer state before it knew what was decided';
+      this.#end(id, new RollcallError('leadershipLost', message));
     }
   }
 

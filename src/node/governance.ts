@@ -8,7 +8,9 @@ import type {
   Accepted,
   Configuration,
   EntryId,
+  Index,
   Input,
+  MemberChange,
   NodeId,
   Refused,
   RequestId,
@@ -50,8 +52,8 @@ export class Governance {
   readonly #membership: Membership;
   readonly #changes: ConfigurationChanges;
   readonly #handover = new Handover();
-  /** The change under way that the leader made by itself. */
-  #own: RequestId | null = null;
+  /** What the leader changes by itself, on its way into the log. */
+  #own: { readonly id: RequestId; readonly changes: readonly MemberChange[] } | null = null;
 
   constructor(options: GovernanceOptions) {
     this.#options = options;
@@ -91,13 +93,13 @@ export class Governance {
 
   accepted(accepted: Accepted): void {
     this.#changes.accepted(accepted);
-    if (accepted.id === this.#own) this.#own = null;
+    if (accepted.id === this.#own?.id) this.#own = null;
   }
 
   refused(refused: Refused): void {
-    if (refused.id === this.#own) {
+    if (refused.id === this.#own?.id) {
+      this.#membership.refused(this.#own.changes, this.#nowMs);
       this.#own = null;
-      this.#membership.refused(this.#nowMs);
     } else if (refused.reason === 'notLeader') {
       this.#changes.dropped(refused.id, this.#options.notLeader());
     } else {
@@ -114,6 +116,11 @@ export class Governance {
     }));
   }
 
+  /** A received state took the place of the log up to `index`. */
+  restored(index: Index): void {
+    this.#changes.restored(index);
+  }
+
   /** Role or leader changed. */
   led(leaderId: NodeId | null): void {
     if (leaderId === null) return;
@@ -128,8 +135,9 @@ export class Governance {
     this.#handover.expire(leadsOn || this.#options.isLeaderless());
     const changes = this.#membership.next(status, this.#nowMs);
     if (changes === null || this.#own !== null) return;
-    this.#own = this.#options.nextId();
-    this.#options.step({ type: 'changeConfiguration', id: this.#own, changes });
+    const id = this.#options.nextId();
+    this.#own = { id, changes };
+    this.#options.step({ type: 'changeConfiguration', id, changes });
   }
 
   /** A leader that goes gives its place to another voter first, so that nobody has to notice its absence. */
@@ -158,7 +166,7 @@ export class Governance {
     const targetId = target?.id ?? null;
     if (target?.id === status.id) {
       const message = `"${target.name}" leads already`;
-      this.#later(reply, new RollcallError('transferFailed', message));
+      this.#later(reply, new RollcallError('transferFailed', message, { definite: true }));
       return;
     }
     this.#handover.begin(targetId, reply);

@@ -38,6 +38,7 @@ export class Handover {
   expire(hasFailed: boolean): void {
     if (!hasFailed) return;
     for (const { reply } of this.#take()) {
+      // In doubt: the word to campaign may be on its way still, and be followed late.
       reply(new RollcallError('transferFailed', 'The other node did not take over in time'));
     }
   }

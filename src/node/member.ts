@@ -39,7 +39,7 @@ import { StateGuard } from './state-guard.ts';
 import { Streams } from './streams.ts';
 import { Takeover } from './takeover.ts';
 import { Ticker } from './ticker.ts';
-import { type Bounds, timing, bounds as usualBounds } from './timing.ts';
+import { type Bounds, membershipTiming, timing, bounds as usualBounds } from './timing.ts';
 import { traceApplied } from './traced-raft.ts';
 import { TransferLog } from './transfer-log.ts';
 import type {
@@ -290,8 +290,7 @@ export class Member implements MemberApi {
     return new Governance({
       ...this.#shared,
       levelAllowed: () => this.#levels.allowed,
-      timeoutMs: this.#bounds.requestTimeoutMs,
-      ...{ applicantMs: timing.applicantMs, retryMs: timing.ownChangeRetryMs },
+      ...{ timeoutMs: this.#bounds.requestTimeoutMs, ...membershipTiming },
       nextId: () => ++this.#requestId,
       revision: () => this.#machine.revision,
       notLeader: () => this.#notLeader(),
@@ -479,6 +478,7 @@ export class Member implements MemberApi {
     this.#log.restored(index);
     this.#exchange.digests.applied(index, machine);
     this.#writes.restored(index);
+    this.#governance.restored(index);
     this.#streams.restored();
     this.#options.transport.setConfiguration(header.configuration, index);
     this.#levels.look();

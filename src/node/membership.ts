@@ -10,7 +10,7 @@
  * Nobody is taken in, or kept as what it says of itself, who knows less than the cluster's feature level.
  */
 import { RollcallError } from '../base/errors.ts';
-import type { Configuration, Member, MemberChange, NodeId, Status } from '../raft/types.ts';
+import type { Configuration, Member, MemberChange, NodeId, Status, Term } from '../raft/types.ts';
 import type {
   Applicant,
   MemberReport,
@@ -24,8 +24,10 @@ type OperatorRequest = Exclude<MembershipRequest, { type: 'transferLeadership' }
 export interface MembershipOptions {
   /** An applicant that was silent for so long is gone. */
   readonly applicantMs: number;
-  /** After a refused change the leader waits so long before it makes one by itself again. */
+  /** A change that was refused is not made again before so long. */
   readonly retryMs: number;
+  /** So long a new leader listens before it takes a member for silent. */
+  readonly listenMs: number;
   /** The cluster's feature level: whoever knows less is not taken in by a leader. */
   readonly levelAllowed: () => number;
 }
@@ -43,7 +45,10 @@ export class Membership {
   readonly #admitted = new Set<NodeId>();
   /** What members last said of themselves, this node included. */
   readonly #greeted = new Map<NodeId, Applicant>();
-  #notBeforeMs = Number.NEGATIVE_INFINITY;
+  /** Whom changes that were refused were about, and until when they wait. */
+  readonly #refused = new Map<NodeId, number>();
+  /** Since when this node leads, and in which term. */
+  #led: { readonly term: Term; readonly sinceMs: number } | null = null;
 
   constructor(options: MembershipOptions) {
     this.#options = options;
@@ -66,18 +71,25 @@ export class Membership {
     this.#greeted.set(member.id, member);
   }
 
-  /** A change that the leader made by itself was refused: its cause may pass. */
-  refused(nowMs: number): void {
-    this.#notBeforeMs = nowMs + this.#options.retryMs;
+  /** A change that the leader made by itself was refused: its cause may pass. Others go on meanwhile. */
+  refused(changes: readonly MemberChange[], nowMs: number): void {
+    const last = changes.at(-1);
+    if (last !== undefined) this.#refused.set(subjectOf(last), nowMs + this.#options.retryMs);
   }
 
   /** What the leader changes by itself now; null when there is nothing. */
   next(status: Status, nowMs: number): readonly MemberChange[] | null {
     this.#forget(status, nowMs);
-    if (status.role !== 'leader' || nowMs < this.#notBeforeMs) return null;
+    this.#led = ledSince(this.#led, status, nowMs);
+    if (this.#led === null) return null;
     // One change at a time.
     if (status.configuration.votersOutgoing.length > 0) return null;
-    return this.#promotion(status) ?? this.#replacement(status) ?? this.#update(status);
+    const hasListened = nowMs - this.#led.sinceMs >= this.#options.listenMs;
+    return (
+      this.#promotion(status) ??
+      (hasListened ? this.#replacement(status) : null) ??
+      this.#update(status)
+    );
   }
 
   /** The changes that an operator asks for. */
@@ -114,6 +126,7 @@ export class Membership {
     for (const [id, { atMs }] of this.#applicants) {
       if (ids.has(id) || nowMs - atMs > this.#options.applicantMs) this.#applicants.delete(id);
     }
+    for (const [id, untilMs] of this.#refused) if (nowMs >= untilMs) this.#refused.delete(id);
     for (const id of this.#greeted.keys()) {
       // Told once: it counts also after a log without it, as that of one who has just been taken in.
       if (!ids.has(id) && id !== ownId) this.#greeted.delete(id);
@@ -123,6 +136,7 @@ export class Membership {
   #promotion({ configuration, progress, lastIndex }: Status): MemberChange[] | null {
     const due = configuration.members.find(({ id, autoPromote }) => {
       if (!autoPromote || !configuration.learners.includes(id)) return false;
+      if (this.#refused.has(id)) return false;
       const known = progress.find((one) => one.id === id);
       if (known === undefined || known.state !== 'replicate') return false;
       return known.isRecentlyActive && lastIndex - known.matchIndex <= caughtUpEntries;
@@ -132,6 +146,7 @@ export class Membership {
 
   #replacement(status: Status): MemberChange[] | null {
     for (const { applicant } of this.#applicants.values()) {
+      if (this.#refused.has(applicant.id)) continue;
       const namesakes = status.configuration.members.filter(({ name }) => name === applicant.name);
       if (namesakes.length === 0 || namesakes.some(({ id }) => isHeard(id, status))) continue;
       if (!this.#knowsEnough(applicant)) continue;
@@ -144,6 +159,7 @@ export class Membership {
     for (const member of configuration.members) {
       const said = this.#greeted.get(member.id);
       if (said === undefined || isSame(member, said) || !this.#knowsEnough(said)) continue;
+      if (this.#refused.has(member.id)) continue;
       return [{ type: 'update', member: { ...member, ...said } }];
     }
     return null;
@@ -178,6 +194,20 @@ export class Membership {
   #knowsEnough({ featureLevel }: Pick<Member, 'featureLevel'>): boolean {
     return featureLevel >= this.#options.levelAllowed();
   }
+}
+
+function ledSince(
+  before: { readonly term: Term; readonly sinceMs: number } | null,
+  { role, currentTerm: term }: Status,
+  nowMs: number,
+): { readonly term: Term; readonly sinceMs: number } | null {
+  if (role !== 'leader') return null;
+  return before?.term === term ? before : { term, sinceMs: nowMs };
+}
+
+/** Whom the leader means by a change that it makes by itself. */
+function subjectOf(change: MemberChange): NodeId {
+  return 'member' in change ? change.member.id : change.id;
 }
 
 /** By name or id. Of two with one name, of which one replaces the other, the voter is meant. */

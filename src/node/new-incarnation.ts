@@ -89,11 +89,15 @@ export async function beginIncarnation(options: NewIncarnationOptions): Promise<
   const incarnation = randomId(random);
   const first = extent.last.index + 1;
   const birth = { clusterId: old.clusterId, incarnation, configuration, configurationIndex: first };
+  const machine = await loadStoredMachine(storage, featureLevel);
+  // The directory is known to be unfinished by the checkpoint of the old incarnation in it.
+  if (storage.checkpoint === null) await checkpointStart(storage, machine, old);
   // From here on there is no way back: what was not committed is applied.
   await replaceBirth(files, birth);
-  const machine = await loadStoredMachine(storage, featureLevel);
-  const { checkpoint } = storage;
-  const before = { ...storage.start, incarnation: checkpoint?.incarnation ?? old.incarnation };
+  const before = {
+    ...storage.start,
+    incarnation: storage.checkpoint?.incarnation ?? old.incarnation,
+  };
   await apply({ storage, machine, birth, ...before, entries });
   const term = Math.max(storage.hardState.currentTerm, extent.last.term) + 1;
   const step = stepEntries(machine, { term, index: first }, configuration, clock.wall());
@@ -119,6 +123,28 @@ export function refuseUnfinished(checkpoint: CheckpointHeader | null, birth: Bir
     'A restore or a forced recovery of this data directory was interrupted: restore again into an ' +
       'empty directory, or recover this one again',
   );
+}
+
+/** Of a member that never wrote its state out: nothing is applied in what it has. */
+async function checkpointStart(
+  storage: Storage,
+  machine: StateMachine,
+  { clusterId, incarnation }: Birth,
+): Promise<void> {
+  const { last, configuration } = storage.start;
+  const { revision, logTimeMs, wallTimeMs, compactRevisions, digest } = machine;
+  storage.applied(() => ({
+    ...{ applied: last, configuration, clusterId, incarnation },
+    ...{
+      featureLevel: machine.featureLevel,
+      revision,
+      logTimeMs,
+      wallTimeMs,
+      compactRevisions,
+      digest,
+    },
+  }));
+  await storage.checkpointNow();
 }
 
 async function apply(work: {

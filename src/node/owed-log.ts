@@ -1,8 +1,8 @@
 /**
  * The log that members will need once they have the state that they are receiving. It is kept however
  * much there is of it, from the first piece of the state until they need nothing but what is kept
- * anyway: otherwise a member could receive one state after the other and never get there. Who does not come any nearer is owed
- * nothing after a while, because writes stop when too much is kept.
+ * anyway: otherwise a member could receive one state after the other and never get there. Who does not
+ * come any nearer is owed nothing after a while, because writes stop when too much is kept.
  */
 import type { Index, NodeId, PeerProgress } from '../raft/types.ts';
 
@@ -51,7 +51,8 @@ export class OwedLog {
       const matchIndex = Math.max(index, known?.matchIndex ?? 0);
       const nearerMs = matchIndex > index ? nowMs : heardMs;
       const isDone = known?.state === 'replicate' && matchIndex >= keptFrom;
-      const isGone = known === undefined ? !receivers.has(id) : !known.isRecentlyActive;
+      // A member that is silent may be back soon, and would need another state: that is for the patience.
+      const isGone = known === undefined && !receivers.has(id);
       const isStuck = nowMs - nearerMs > this.#patienceMs;
       if (isDone || isGone || isStuck) this.#owed.delete(id);
       else this.#owed.set(id, { index: matchIndex, heardMs: nearerMs });

@@ -9,13 +9,13 @@
  * the other for a state that its log goes on from, and keeps its log and its promises all the while.
  */
 import { assert } from '../base/assert.ts';
-import type { Index, Input, NodeId, Status } from '../raft/types.ts';
+import type { EntryId, Index, Input, NodeId, Status } from '../raft/types.ts';
 import type { Storage } from '../storage/types.ts';
 import type { ReceivedState } from './snapshot-fetch.ts';
 import type { TransferLog } from './transfer-log.ts';
 
 export interface TakeoverOptions {
-  readonly storage: Pick<Storage, 'isStateMissing' | 'holds' | 'restoreState'>;
+  readonly storage: Pick<Storage, 'isStateMissing' | 'start' | 'holds' | 'restoreState'>;
   readonly status: () => Status;
   readonly step: (input: Input) => void;
   /** Begins to fetch a state, unless a fetch is under way. */
@@ -55,8 +55,7 @@ export class Takeover {
       this.#options.step({ type: 'snapshotReceived', snapshot: { last, configuration }, term });
       // A leader takes none.
       if (this.#options.status().commitIndex < last.index) this.#discard(state);
-    } else if (this.#isStateMissing && this.#options.storage.holds(last)) {
-      // What is committed may still be on its way to this disk: then another state has to come.
+    } else if (this.#isStateMissing && this.#goesOnFrom(last)) {
       this.#repair(state);
     } else {
       this.#discard(state);
@@ -77,6 +76,16 @@ export class Takeover {
     const others = configuration.members.filter((member) => member.id !== id);
     const next = others[this.#turn++ % Math.max(1, others.length)];
     if (next !== undefined) this.#options.fetch(next.id);
+  }
+
+  /**
+   * Whether the log goes on from there. The core hands out what comes after the start, so an older state
+   * would have a gap behind it; what is committed may still be on its way to this disk, and then it
+   * does not hold a newer one yet. Either way another state has to come.
+   */
+  #goesOnFrom(last: EntryId): boolean {
+    const { storage } = this.#options;
+    return last.index >= storage.start.last.index && storage.holds(last);
   }
 
   /** The log has all of it already, but nothing was made of it: the state takes its place beside the log. */

@@ -1,3 +1,5 @@
+import type { MembershipOptions } from './membership.ts';
+
 /** The node's timing and bounds. Heartbeat 50 ms, election 300 to 590 ms. */
 export const timing = {
   tickMs: 10,
@@ -18,15 +20,19 @@ export const timing = {
   sweepMs: 100,
   /** So long a stopping leader waits for the one that takes over, and for what it began. */
   handoverMs: 600,
-  /** A node that asked to join and was not heard of for so long is gone. */
-  applicantMs: 5000,
-  /** After a refusal the leader tries again so much later to change the configuration by itself. */
-  ownChangeRetryMs: 1000,
   /** A write to the disk that takes longer makes a node unfit to lead. */
   diskStallMs: 1000,
   /** What one turn may take of the event loop for applying and reading. */
   turnMs: 8,
 } as const;
+
+/** What the leader changes by itself. */
+export const membershipTiming: Omit<MembershipOptions, 'levelAllowed'> = {
+  applicantMs: 5000,
+  retryMs: 1000,
+  // Longer than an election timeout: whoever lives has answered by then.
+  listenMs: 2 * timing.electionTicks * timing.tickMs,
+};
 
 export type Bounds = { readonly [name in keyof typeof bounds]: number };
 

@@ -121,7 +121,9 @@ async function seed(options: RestoreOptions, files: Files): Promise<Identity> {
       records: async (records) => await made.seed?.write(records),
     });
     assert(made.seed !== undefined, 'A whole backup has a header');
-    return await made.seed.finish(randomId(systemRandom), name);
+    // Until a new incarnation has begun, the directory is of two, and no member is opened on it.
+    const nobodys = randomId(systemRandom);
+    return await made.seed.finish(randomId(systemRandom), name, nobodys);
   } catch (error) {
     await made.seed?.abort();
     throw error;

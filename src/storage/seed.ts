@@ -51,12 +51,15 @@ export class Seed {
     return this.#staging.write(records);
   }
 
-  /** Makes the directory a member of the cluster that the state is of; durable when it resolves. */
-  async finish(memberId: NodeId, name: string): Promise<Identity> {
+  /**
+   * Makes the directory a member of the cluster that the state is of, in another incarnation than the
+   * state: it is for the next step to bring the two together. Durable when it resolves.
+   */
+  async finish(memberId: NodeId, name: string, incarnation: string): Promise<Identity> {
     await this.#staging.finish();
     await this.#staging.close();
     const { files, header } = this.#options;
-    const { clusterId, incarnation, configuration, applied: last } = header;
+    const { clusterId, configuration, applied: last } = header;
     await beginWal(
       { files, failpoint() {}, segmentBytes: Number.POSITIVE_INFINITY },
       {

@@ -55,7 +55,10 @@ function leading(options: { more?: readonly Member[]; progress: readonly PeerPro
 
 const all = [heard(id('2')), heard(id('3'))];
 const fresh = (levelAllowed = 1): Membership =>
-  new Membership({ applicantMs: 5000, retryMs: 1000, levelAllowed: () => levelAllowed });
+  new Membership({
+    ...{ applicantMs: 5000, retryMs: 1000, listenMs: 0 },
+    levelAllowed: () => levelAllowed,
+  });
 
 describe('a leader by itself', () => {
   test('changes nothing while nobody asks', () => {
@@ -118,16 +121,48 @@ describe('a leader by itself', () => {
     const progress = [...all, heard(id('4'))];
     expect(fresh().next(leading({ more: [learner], progress }), 0)).toBeNull();
   });
+});
 
+describe('a leader that would change something', () => {
   test('waits after a refusal, and while another change is under way', () => {
     const membership = fresh();
     membership.greeted(applicant('n2', id('2'), 7));
-    membership.refused(0);
     const status = leading({ progress: all });
+    membership.refused(membership.next(status, 0) ?? [], 0);
     expect(membership.next(status, 999)).toBeNull();
     expect(membership.next(status, 1000)).not.toBeNull();
     const joint = { ...status.configuration, votersOutgoing: [id('1')] };
     expect(membership.next({ ...status, configuration: joint }, 1000)).toBeNull();
+  });
+
+  test('goes on with others when one was refused', () => {
+    const membership = fresh();
+    membership.knock(applicant('n3', id('a')), 0);
+    membership.knock(applicant('n2', id('b'), 2), 0);
+    membership.greeted(applicant('n1', id('1'), 7));
+    const status = leading({ progress: [silent(id('2')), silent(id('3'))] });
+    const subjects = [0, 100, 200, 300, 1000].map((nowMs) => {
+      const changes = membership.next(status, nowMs);
+      if (changes === null) return null;
+      membership.refused(changes, nowMs);
+      const [change] = changes;
+      return change !== undefined && 'member' in change ? change.member.id : null;
+    });
+    expect(subjects).toEqual([id('a'), id('b'), id('1'), null, id('a')]);
+  });
+
+  test('takes nobody for silent before it has listened for a while', () => {
+    const membership = new Membership({
+      ...{ applicantMs: 5000, retryMs: 1000, listenMs: 600 },
+      levelAllowed: () => 1,
+    });
+    membership.knock(applicant('n3', id('a')), 1000);
+    const status = leading({ progress: [heard(id('2')), silent(id('3'))] });
+    expect(membership.next({ ...status, role: 'follower' }, 1000)).toBeNull();
+    expect(membership.next(status, 1100)).toBeNull();
+    expect(membership.next(status, 1699)).toBeNull();
+    expect(membership.next(status, 1700)).not.toBeNull();
+    expect(membership.next({ ...status, currentTerm: 4 }, 1800)).toBeNull();
   });
 
   test('does nothing when it does not lead', () => {

@@ -154,6 +154,33 @@ describe('what is left of a cluster', () => {
   });
 });
 
+test('a power cut leaves nothing that is served where no state was ever written out, either', async () => {
+  const seen = { before: 0, between: 0, after: 0 };
+  for (let operations = 0; ; operations++) {
+    const machine = await left();
+    machine.power.cutAfter(operations);
+    const begun = await begin(machine).catch(() => null);
+    if (begun !== null && !machine.power.isOff) break;
+    const survivor = machine.cut('random', createPrng(operations));
+    const { incarnation } = (await identityOf(survivor.cut('keep'))).birth ?? birth;
+    const state = await opened(survivor.cut('keep')).catch((error: { code: string }) => error);
+    if ('code' in state) {
+      expect(state.code).toBe('dataDirectory');
+      seen.between++;
+    } else if (incarnation === birth.incarnation) {
+      seen.before++;
+    } else {
+      expect(state.state.revision).toBeGreaterThan(step);
+      seen.after++;
+    }
+    const repeated = survivor.cut('keep');
+    await begin(repeated, 3);
+    const { state: finished } = await opened(repeated.cut('drop'));
+    expect(keysOf(finished)).toEqual(['kept', 'uncommitted']);
+  }
+  expect(Math.min(seen.before, seen.between, seen.after)).toBeGreaterThan(0);
+});
+
 test('a power cut anywhere leaves what the next attempt finishes, and nothing that is served', async () => {
   const first = await left();
   await begin(first);

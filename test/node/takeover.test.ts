@@ -24,7 +24,7 @@ const start = { last: { term: 0, index: 0 }, configuration };
 
 /**
  * A follower with an empty log, and a staged state of which is known whether it was given up. A lost state
- * is missing; then `storedIndex` says how far the log on the disk goes.
+ * is missing; then `storedIndex` says how far the log on the disk goes, and `startIndex` where the core began.
  */
 class Follower {
   readonly raft: Raft;
@@ -33,14 +33,17 @@ class Follower {
   installedAt = 0;
   isSettled = false;
   storedIndex = 0;
+  readonly startIndex: number;
   readonly told: Told[] = [];
 
-  constructor(isStateMissing = false) {
+  constructor(isStateMissing = false, startIndex = 0) {
+    this.startIndex = startIndex;
     const hardState = { currentTerm: 0, votedFor: null, commitIndex: 0 };
     this.raft = startRaft(ids[0], () => 0.5, { hardState, start, entries: [] }, bounds, null);
     this.takeover = new Takeover({
       storage: {
         isStateMissing,
+        start: { last: { term: 1, index: this.startIndex }, configuration },
         holds: ({ index }) => index <= this.storedIndex,
         restoreState: () => Promise.resolve(),
       },
@@ -154,4 +157,27 @@ test('a lost state is not made good by one that ends where the log is still bein
   follower.receive(1);
   await Promise.resolve();
   expect(follower.installedAt).toBe(1);
+});
+
+test('a lost state is not made good by one that ends before the core goes on', async () => {
+  const follower = new Follower(true, 6);
+  follower.storedIndex = 9;
+  follower.raft.step({
+    type: 'message',
+    message: {
+      ...{ type: 'appendEntries', from: ids[1], to: ids[0], term: 1, leaderCommit: 9 },
+      prev: { term: 0, index: 0 },
+      entries: Array.from({ length: 9 }, (_, at) => ({ type: 'noop', term: 1, index: at + 1 })),
+    },
+  });
+  for (const [index, isTaken] of [
+    [5, false],
+    [6, true],
+  ] as const) {
+    follower.isAborted = false;
+    follower.receive(index);
+    await Promise.resolve();
+    expect(follower.isAborted, `a state at ${index}`).toBe(!isTaken);
+  }
+  expect(follower.installedAt).toBe(6);
 });
