@@ -36,7 +36,9 @@ export class Instances {
         session.client.registry.register({ ...options, ttlMs }).catch(nullIfExpected);
       const first = await register();
       // The same id once more, as by a process that takes the place of one which then is late to leave.
-      const isReplaced = first !== null && chance(random, 0.3);
+      // Where older programs are, a first one that comes back may take the successor's place.
+      const mayReplace = chance(random, 0.3) && world.swarm.older === 0;
+      const isReplaced = first !== null && mayReplace;
       const registration = isReplaced ? await register() : first;
       giveUp.cancel();
       if (isReplaced) await first.deregister().catch(nullIfExpected);
