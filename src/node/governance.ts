@@ -116,9 +116,10 @@ export class Governance {
     }));
   }
 
-  /** A received state took the place of the log up to `index`. */
-  restored(index: Index): void {
+  /** A received state, with this configuration, took the place of the log up to `index`. */
+  restored(index: Index, configuration: Configuration): void {
     this.#changes.restored(index);
+    this.#membership.restored(configuration);
   }
 
   /** Role or leader changed. */

@@ -478,7 +478,7 @@ export class Member implements MemberApi {
     this.#log.restored(index);
     this.#exchange.digests.applied(index, machine);
     this.#writes.restored(index);
-    this.#governance.restored(index);
+    this.#governance.restored(index, header.configuration);
     this.#streams.restored();
     this.#options.transport.setConfiguration(header.configuration, index);
     this.#levels.look();

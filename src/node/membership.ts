@@ -67,6 +67,12 @@ export class Membership {
     }
   }
 
+  /** Other configurations before this one were passed over: who still asks will ask again. */
+  restored(configuration: Configuration): void {
+    this.#applicants.clear();
+    this.admitted(configuration);
+  }
+
   greeted(member: Applicant): void {
     this.#greeted.set(member.id, member);
   }

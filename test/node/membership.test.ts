@@ -278,6 +278,16 @@ describe('an operator', () => {
     expect(remove('n9')).toMatchObject({ code: 'memberNotFound' });
   });
 
+  test('waits for applicants to ask again once a state has skipped changes', () => {
+    const membership = fresh();
+    const status = leading({ progress: all });
+    membership.knock(applicant('n4', id('a')), 0);
+    membership.restored(status.configuration);
+    expect(membership.report(status).applicants).toEqual([]);
+    membership.knock(applicant('n4', id('a')), 100);
+    expect(membership.report(status).applicants).toHaveLength(1);
+  });
+
   test('does not see an applicant that went away', () => {
     const membership = fresh();
     membership.knock(applicant('n4', id('4'), 4), 0);
