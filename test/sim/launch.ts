@@ -33,6 +33,8 @@ class Launch {
   readonly #node: SimNode;
   readonly #life: Life;
   readonly #keeper: MemberKeeper<Member>;
+  /** The newest that was opened; while it closes it still speaks to its peers. */
+  #speaking: Member | null = null;
   /** There is never a second one. */
   #isBirthChosen = false;
 
@@ -82,8 +84,8 @@ class Launch {
           observer.configured(port.self.memberId, configuration, index),
         onFeatureLevel: (level) => this.#world.levelReached(level),
         onFlush: () => {
-          const { member } = this.#life;
-          if (member !== null) observer.turned(port.self.memberId, member.status());
+          const status = this.#speaking?.status();
+          if (status !== undefined) observer.turned(port.self.memberId, status);
         },
       },
     });
@@ -159,6 +161,7 @@ class Launch {
     });
     if (clock.isOver) await never();
     this.#life.member = member;
+    this.#speaking = member;
     member.start();
     return member;
   }

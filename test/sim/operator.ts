@@ -130,6 +130,7 @@ export class Operator {
 }
 
 const expected: ReadonlySet<string> = new Set([
+  'closed',
   'membershipRefused',
   'timeout',
   'connectionLost',

@@ -39,4 +39,20 @@ export const regressions: readonly { readonly seed: number; readonly story: stri
     story:
       'a node whose disk was lost twice was taken in again under the id that it had in between',
   },
+  {
+    seed: 16,
+    story: 'a leader that had moved was known at its old address for as long as it led',
+  },
+  {
+    seed: 169,
+    story: 'a node that came back without its disk reached followers only, and was never taken in',
+  },
+  {
+    seed: 13,
+    story: 'a watch ended for good because its node was removed',
+  },
+  {
+    seed: 78,
+    story: 'a state took the place of a lost one that ended beyond what was stored of the log',
+  },
 ];

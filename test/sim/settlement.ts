@@ -10,7 +10,12 @@ export function unsettled(world: World): string | null {
   if (votersOutgoing.length > 0) return 'the configuration is joint';
   for (const { id, name, autoPromote, peerAddress, clientAddress } of members) {
     const node = world.machineOf(id);
-    if (node === null) return `${world.nameOf(id)} has lost its disk and was not replaced`;
+    if (node === null) {
+      // Who came back under its name was removed in its turn: it does not ask again.
+      const successor = nodes.find((one) => one.name === name)?.id ?? null;
+      if (successor !== null && configurations.isGone(successor)) continue;
+      return `${world.nameOf(id)} has lost its disk and was not replaced`;
+    }
     if (!isUp(node)) return `${name} is down`;
     if (node.peerAddress !== peerAddress || node.address !== clientAddress) {
       return `${name} is known at ${peerAddress} and ${clientAddress}`;

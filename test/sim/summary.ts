@@ -5,6 +5,11 @@ import type { SeedReport } from './scenario.ts';
 /** What the median seed has at least. */
 export const floors = { leaderChanges: 2, faults: 20, acknowledged: 200 } as const;
 
+/** What at least this share of the seeds has seen: what only few do is hardly tested. */
+export const shares = { stateInstalled: 0.1, configurationChanged: 0.1, diskLost: 0.1 } as const;
+
+/** From so many seeds on, too small a share is a failure. */
+const sharesDueFrom = 100;
 /** From so many seeds on, a probe that none has hit is a failure. */
 const probesDueFrom = 1000;
 
@@ -42,9 +47,10 @@ export class Summary {
     const low = (Object.keys(floors) as (keyof typeof floors)[])
       .filter((name) => medians[name] < floors[name])
       .map((name) => `The median of ${name} is ${medians[name]}, at least ${floors[name]} wanted`);
-    if (this.count < probesDueFrom) return low;
+    const rare = this.count < sharesDueFrom ? [] : this.#rare();
+    if (this.count < probesDueFrom) return [...low, ...rare];
     const missed = this.#unhit().map((name) => `No seed ever saw that ${textOf(name)} (${name})`);
-    return [...low, ...missed];
+    return [...low, ...rare, ...missed];
   }
 
   /** One line of numbers. */
@@ -59,6 +65,7 @@ export class Summary {
     const virtualHours = this.#reports.reduce((sum, { virtualMs }) => sum + virtualMs, 0) / 3.6e6;
     const lines = [
       `${this.count} seeds, ${this.events} events, ${virtualHours.toFixed(2)} virtual hours; ${this.rate()}`,
+      `States were installed in ${percent(this.#shareOf('stateInstalled'))} of the seeds, members changed in ${percent(this.#shareOf('configurationChanged'))}, disks lost in ${percent(this.#shareOf('diskLost'))}`,
       `Median seed: ${medians.leaderChanges} leader changes, ${medians.faults} faults, ${medians.acknowledged} acknowledged operations, ${this.#median(({ events }) => events)} events`,
       '',
       'Faults, and in how many seeds',
@@ -87,6 +94,16 @@ export class Summary {
     return [...counts]
       .sort(([left], [right]) => (left < right ? -1 : 1))
       .map(([name, { total, seeds }]) => [name, total, seeds] as const);
+  }
+
+  #rare(): readonly string[] {
+    return (Object.keys(shares) as (keyof typeof shares)[])
+      .filter((name) => this.#shareOf(name) < shares[name])
+      .map((name) => `Only ${percent(this.#shareOf(name))} of the seeds saw that ${textOf(name)}`);
+  }
+
+  #shareOf(probe: ProbeName): number {
+    return this.#seedsWith(probe) / Math.max(1, this.count);
   }
 
   #seedsWith(probe: ProbeName): number {
@@ -119,6 +136,10 @@ function faultsOf({ faults }: SeedReport): number {
 
 function textOf(name: ProbeName): string {
   return probes.find((probe) => probe.name === name)?.text ?? name;
+}
+
+function percent(share: number): string {
+  return `${(share * 100).toFixed(0)} %`;
 }
 
 function table(rows: readonly (readonly [string, number | '', number])[]): readonly string[] {

@@ -196,7 +196,9 @@ export class Observer {
 
   /** A member starts from what its disk gave back: a log that follows the entry `applied`. */
   started(id: NodeId, hardState: HardState, applied: Index, stored: readonly Entry[]): void {
-    const { mirror } = this.#of(id);
+    const observed = this.#of(id);
+    const { mirror } = observed;
+    observed.status = null;
     if (this.#wiped.has(id)) this.#violate(id, 'it comes back, after its disk was lost');
     const found = mirror.restarted(hardState, applied, stored);
     if ('wrong' in found) {

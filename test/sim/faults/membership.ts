@@ -2,13 +2,13 @@
  * Changes of who belongs to the cluster: one at a time and several at once, of followers and leaders,
  * down to one voter and up to seven, with crashes in their midst.
  */
-import type { RollcallError } from '../../../src/base/errors.ts';
-import type { Configuration, Member } from '../../../src/raft/types.ts';
+import { RollcallError } from '../../../src/base/errors.ts';
+import type { Configuration, Member, NodeId } from '../../../src/raft/types.ts';
 import { isUp, type SimNode } from '../node.ts';
 import type { Wish } from '../operator.ts';
 import { between, chance, pick, sample } from '../random.ts';
 import type { World } from '../world.ts';
-import { draw, type Fault, type FaultFamily, type Struck } from './fault.ts';
+import { draw, type Fault, type FaultFamily, nothing, type Struck } from './fault.ts';
 
 /** So many seeds have changes at all. */
 const share = 0.4;
@@ -17,15 +17,20 @@ const machinesMax = 9;
 /** So long an operator goes on asking. */
 const patienceMs = 4000;
 const askAgainMs = 60;
+/** By then a node that is asked has answered, or will not. */
+const answerMsMax = 8000;
 
 export const membershipFaults: FaultFamily = (random) => {
   if (!chance(random, share)) return [];
   const kinds: readonly Fault[] = [
     fault('addMember', 3, add),
-    fault('removeMember', 3, remove),
+    // Some clusters dwindle to one voter, who stays.
+    fault('removeMember', pick(random, [3, 3, 3, 15]), remove),
     fault('removeLeader', 1, removeLeader),
     fault('replaceMember', 2, replace),
     fault('changeAtRandom', 2, askNonsense),
+    { name: 'strandedChange', weight: 2, strike: strand },
+    { name: 'changeAtHandOver', weight: 1, strike: askAtHandOver },
     { name: 'changeAddress', weight: 2, strike: readdress },
   ];
   return draw(random, kinds);
@@ -141,22 +146,77 @@ function removeLeader(world: World): Plan | null {
 
 function removed(world: World, member: Member | null): Plan | null {
   if (member === null) return null;
-  const { id, name } = member;
-  // Without the silent ones that only people know to be gone for good, too few would be left.
-  const takeBack = world.survival.leaves(id);
-  const isSurvived = world.survival.without();
-  takeBack();
-  if (!isSurvived) return null;
-  const wish = {
-    ...{ text: `remove ${name} ${id}`, comes: null, goes: id },
-    ask: (cluster: Cluster) => cluster.remove(id),
-    isGranted: ({ members }: Configuration) => members.every((one) => one.id !== id),
-  };
+  if (!isSurvived(world, member.id)) return null;
+  const wish = removalOf(member);
   return {
-    text: `${name} is removed`,
+    text: `${member.name} is removed`,
     procedure: async () => {
       await world.operator.wish(wish);
     },
+  };
+}
+
+/** Whether enough would be left without it and the silent ones that only people know to be gone for good. */
+function isSurvived(world: World, id: NodeId): boolean {
+  const takeBack = world.survival.leaves(id);
+  const isSurvivor = world.survival.without();
+  takeBack();
+  return isSurvivor;
+}
+
+function removalOf({ id, name }: Member): Wish {
+  return {
+    ...{ text: `remove ${name} ${id}`, comes: null, goes: id },
+    ask: (cluster) => cluster.remove(id),
+    isGranted: ({ members }) => members.every((one) => one.id !== id),
+  };
+}
+
+/** A leader that nobody hears is asked: another one will take its place, and overwrite the change. */
+function strand(world: World): Struck | null {
+  const { network, random, nodes } = world;
+  const leader = world.leader();
+  const wish = leader === null ? null : wishAt(world, leader);
+  if (leader === null || wish === null) return null;
+  const others = nodes.filter((node) => node !== leader).map(({ name }) => name);
+  const mends = others.flatMap((name) => [
+    network.cut(leader.name, name),
+    network.cut(name, leader.name),
+  ]);
+  void world.operator.wish(wish);
+  const end = (): void => {
+    for (const mend of mends) mend();
+  };
+  return { text: `${wish.text} at ${leader.name}`, lastsMs: between(random, 700, 2500), end };
+}
+
+/** In the very moment in which leadership goes elsewhere. */
+function askAtHandOver(world: World): Struck | null {
+  const leader = world.leader();
+  const wish = leader === null ? null : wishAt(world, leader);
+  if (leader === null || wish === null) return null;
+  leader.life?.member?.submit({ type: 'transferLeadership', to: null }, () => {});
+  void world.operator.wish(wish);
+  return { text: `${wish.text} at ${leader.name}`, lastsMs: 0, end: nothing };
+}
+
+/** Asks this node and no other, past the client. */
+function wishAt(world: World, node: SimNode): Wish | null {
+  const wanted = pickMember(world);
+  const member = node.life?.member ?? null;
+  if (wanted === null || member === null || !isSurvived(world, wanted.id)) return null;
+  return {
+    ...removalOf(wanted),
+    ask: () =>
+      new Promise<void>((resolve, reject) => {
+        member.submit({ type: 'memberRemove', member: wanted.id }, (outcome) => {
+          if (outcome instanceof RollcallError) reject(outcome);
+          else resolve();
+        });
+        // What a process that has ended was asked is in doubt.
+        const inDoubt = new RollcallError('connectionLost', 'Its process has ended');
+        world.clock.after(answerMsMax, () => reject(inDoubt));
+      }),
   };
 }
 
@@ -197,7 +257,7 @@ function readdress(world: World): Struck | null {
     .then((isDone) => {
       if (isDone) world.hit('addressChanged');
     });
-  return { text: `${name} to ${peerAddress}`, lastsMs: 0, end: () => {} };
+  return { text: `${name} to ${peerAddress}`, lastsMs: 0, end: nothing };
 }
 
 type Cluster = Parameters<Wish['ask']>[0];
