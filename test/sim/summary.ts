@@ -6,7 +6,7 @@ import type { SeedReport } from './scenario.ts';
 export const floors = { leaderChanges: 2, faults: 20, acknowledged: 200 } as const;
 
 /** What at least this share of the seeds has seen: what only few do is hardly tested. */
-export const shares = { stateInstalled: 0.1, configurationChanged: 0.1, diskLost: 0.1 } as const;
+const shares = { stateInstalled: 0.1, configurationChanged: 0.1, diskLost: 0.1 } as const;
 
 /** From so many seeds on, too small a share is a failure. */
 const sharesDueFrom = 100;
