@@ -119,6 +119,7 @@ function report(run: Run, error: unknown): number {
   }
   if (!(error instanceof RollcallError)) throw error;
   warn(run, error.code, error.message, error.definite);
+  if (run.exitCode !== 0) return run.exitCode;
   return usageCodes.has(error.code) ? exitCodes.usage : exitCodes.failed;
 }
 

@@ -5,7 +5,7 @@ import { type Client, connect, type EndpointStatus, endpointStatuses } from '../
 import { parseAddresses } from './argument.ts';
 import { timeout } from './duration.ts';
 import { jsonLine } from './json.ts';
-import type { Terminal } from './terminal.ts';
+import { type StopSignal, stopSignals, type Terminal } from './terminal.ts';
 import { UsageError } from './usage-error.ts';
 
 export const defaultEndpoints = ['127.0.0.1:4640', '127.0.0.1:4650', '127.0.0.1:4660'];
@@ -46,14 +46,16 @@ function endpointsFromEnvironment(terminal: Terminal): readonly string[] {
   return given.split(',').map((address) => address.trim());
 }
 
-/** Runs `body` with a connected client, which is closed afterwards whatever happens. */
+/** Runs `body` with a connected client, which is closed afterwards whatever happens; `stop` ends the connecting. */
 export async function withClient<T>(
   options: ClientOptions,
   body: (client: Client) => Promise<T>,
+  stop?: AbortSignal,
 ): Promise<T> {
   const client = await connect({
     endpoints: checked(options.endpoints),
     requestTimeoutMs: options.timeout,
+    ...(stop && { signal: stop }),
   });
   try {
     return await body(client);
@@ -82,8 +84,8 @@ export async function untilStopped<T>(
   const stop = new AbortController();
   const closed = (): void => stop.abort();
   const stopListening = terminal.onSignal((signal) => {
-    if (stop.signal.aborted) terminal.exit(128 + constants.signals[signal]);
-    stop.abort();
+    if (stop.signal.aborted) terminal.exit(signalCode(signal));
+    stop.abort(signal);
   });
   if (terminal.outputClosed.aborted) stop.abort();
   terminal.outputClosed.addEventListener('abort', closed, { once: true });
@@ -93,6 +95,16 @@ export async function untilStopped<T>(
     stopListening();
     terminal.outputClosed.removeEventListener('abort', closed);
   }
+}
+
+/** The exit code of a command that a stop of `untilStopped` has kept from its end, as shells have it. */
+export function stopCode({ reason }: AbortSignal): number {
+  const signal = stopSignals.find((one) => one === reason);
+  return signal === undefined ? 1 : signalCode(signal);
+}
+
+function signalCode(signal: StopSignal): number {
+  return 128 + constants.signals[signal];
 }
 
 /** Examples below a command's help. */

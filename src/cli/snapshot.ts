@@ -1,7 +1,5 @@
-import { type FileHandle, open, rename, rm, stat } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
 import { Command } from 'commander';
-import { RollcallError, type Snapshot } from '../client/index.ts';
+import { type Client, RollcallError, type Snapshot } from '../client/index.ts';
 import type { BackupDescription, BackupReport } from '../server/backup.ts';
 import { parseAddress, parseName } from './argument.ts';
 import { jsonLine } from './json.ts';
@@ -13,10 +11,11 @@ import {
   examples,
   type Run,
   show,
+  stopCode,
   untilStopped,
   withClient,
 } from './session.ts';
-import { UsageError } from './usage-error.ts';
+import { TargetFile } from './target-file.ts';
 
 export function snapshotCommand(run: Run): Command {
   return new Command('snapshot')
@@ -109,17 +108,16 @@ async function restore({ terminal }: Run, file: string, options: RestoreOptions)
 }
 
 async function save(run: Run, file: string, options: SaveOptions): Promise<void> {
-  const isTaken = await stat(file).then(
-    () => true,
-    () => false,
-  );
-  if (isTaken && !options.force) throw new UsageError(`${file} exists; --force replaces it`);
-  const { bytes, ...saved } = await untilStopped(run.terminal, (signal) =>
-    withClient(options, (client) => {
-      const { serializable, timeout: timeoutMs } = options;
-      return store(run, file, client.cluster.snapshot({ serializable, timeoutMs, signal }));
-    }),
-  );
+  const { bytes, ...saved } = await untilStopped(run.terminal, async (signal) => {
+    try {
+      return await store(run, file, options, signal);
+    } catch (error) {
+      if (!signal.aborted) throw error;
+      run.exitCode = stopCode(signal);
+      const given = { definite: true, cause: error };
+      throw new RollcallError('cancelled', `${file} was not saved`, given);
+    }
+  });
   const { revision, savedFrom, digest } = saved;
   const text = `saved ${file}: revision ${revision} from ${savedFrom}, ${bytesText(bytes)}, digest ${digest}\n`;
   show(run, options, { file, bytes, ...saved }, text);
@@ -129,41 +127,38 @@ async function save(run: Run, file: string, options: SaveOptions): Promise<void>
 async function store(
   run: Run,
   file: string,
-  snapshot: Snapshot,
-): Promise<BackupDescription & { readonly bytes: number }> {
-  const part = `${file}.part`;
+  options: SaveOptions,
+  signal: AbortSignal,
+): Promise<SavedBackup> {
+  const { serializable, force, timeout: timeoutMs } = options;
+  const target = await TargetFile.open(file, force);
+  // At once, as a second signal would leave no time for it.
+  const remove = (): void => target.remove();
+  signal.addEventListener('abort', remove, { once: true });
   const progress = new Progress(run.terminal);
   try {
-    // It holds all that is in the cluster.
-    const handle = await open(part, 'w', 0o600);
-    try {
-      const saved = await fill(handle, snapshot, progress);
-      await handle.sync();
-      await handle.close();
-      await rename(part, file);
-      await syncDirectory(dirname(resolve(file)));
-      return saved;
-    } catch (error) {
-      await handle.close();
-      await rm(part, { force: true });
-      throw error;
-    }
-  } catch (cause) {
-    await snapshot.return();
-    if (cause instanceof RollcallError || !(cause instanceof Error)) throw cause;
-    const message = `${file} cannot be written: ${cause.message}`;
-    throw new RollcallError('storageFailed', message, { definite: true, cause });
+    const take = (client: Client): Promise<SavedBackup> => {
+      return fill(target, client.cluster.snapshot({ serializable, timeoutMs, signal }), progress);
+    };
+    const saved = await withClient(options, take, signal);
+    signal.throwIfAborted();
+    await target.publish();
+    return saved;
   } finally {
     progress.end();
+    signal.removeEventListener('abort', remove);
+    await target.close();
   }
 }
 
+type SavedBackup = BackupDescription & { readonly bytes: number };
+
 /** Writes what comes, and checks that it is a whole backup. */
 async function fill(
-  handle: FileHandle,
+  target: TargetFile,
   snapshot: Snapshot,
   progress: Progress,
-): Promise<BackupDescription & { readonly bytes: number }> {
+): Promise<SavedBackup> {
   // Loaded when needed, so that the commands of the client start without the state machine.
   const { describeBackup } = await import('../server/backup.ts');
   const { BackupReader } = await import('../storage/backup-file.ts');
@@ -174,22 +169,13 @@ async function fill(
     for (const part of reader.push(piece)) {
       if (part.type === 'header') description = describeBackup(part.header);
     }
-    await handle.writeFile(piece);
+    await target.write(piece);
     bytes += piece.length;
     progress.add(piece.length);
   }
   reader.finish();
   if (description === null) throw reader.damaged('it is empty', 0);
   return { ...description, bytes };
-}
-
-async function syncDirectory(path: string): Promise<void> {
-  const directory = await open(path, 'r');
-  try {
-    await directory.sync();
-  } finally {
-    await directory.close();
-  }
 }
 
 function reportText(report: BackupReport): string {

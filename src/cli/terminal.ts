@@ -1,7 +1,8 @@
 import type { Readable } from 'node:stream';
 import { isatty } from 'node:tty';
 
-export type StopSignal = 'SIGINT' | 'SIGTERM' | 'SIGHUP';
+export const stopSignals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+export type StopSignal = (typeof stopSignals)[number];
 
 /** All that commands see of the process they run in, so that they run inside another as well. */
 export interface Terminal {
@@ -27,8 +28,6 @@ export interface Terminal {
   /** Ends the process at once. */
   exit(code: number): void;
 }
-
-const stopSignals: readonly StopSignal[] = ['SIGINT', 'SIGTERM', 'SIGHUP'];
 
 /** The terminal of this process. */
 export function processTerminal(): Terminal {

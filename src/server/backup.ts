@@ -67,7 +67,7 @@ interface BackupVisitor {
 
 /**
  * Reads a backup to its end and checks all of it: checksums, every value against the index, the digest.
- * Throws `dataDamaged` with the place, `formatTooNew`, or `invalidArgument` when there is no such file.
+ * Throws `dataDamaged` with the place, `formatTooNew`, or `invalidArgument` when there is no such file or it is a directory.
  */
 export async function readBackup(
   path: string,
@@ -136,6 +136,9 @@ async function* pieces(path: string): AsyncGenerator<Uint8Array> {
     throw new RollcallError('invalidArgument', `${path} cannot be read: ${reason}`, { cause });
   });
   try {
+    if ((await file.stat()).isDirectory()) {
+      throw new RollcallError('invalidArgument', `${path} cannot be read: it is a directory`);
+    }
     for (;;) {
       const buffer = Buffer.allocUnsafe(readBytes);
       const { bytesRead } = await file.read(buffer, 0, readBytes, null);
