@@ -11,6 +11,8 @@ export class Leadership {
   readonly reads = new ReadIndex();
   /** The hand-over that is under way. No proposal enters the log meanwhile. */
   transfer: Transfer | null = null;
+  /** How often each of those who were to take over has not done so within an election timeout. */
+  readonly failedTransfers = new Map<NodeId, number>();
   heartbeatElapsed = 0;
   /** Heartbeats leave with the next messages. */
   isHeartbeatDue = false;

@@ -7,7 +7,7 @@
 import type { Core } from './core.ts';
 import type { Leadership } from './leadership.ts';
 import { isVoter } from './quorum.ts';
-import type { NodeId } from './types.ts';
+import type { Index, NodeId } from './types.ts';
 
 /** One attempt. */
 export interface Transfer {
@@ -30,14 +30,24 @@ export function onTransferLeadership(
   leadership.transfer = { to, elapsed: 0, isAsked: false };
 }
 
-/** Of the voters heard of lately, the one that lacks least of the log. */
-function bestVoter(core: Core, { peers }: Leadership): NodeId | null {
-  let best: { readonly id: NodeId; readonly matchIndex: number } | null = null;
+/**
+ * Of the voters heard of lately, the one that lacks least of the log. Whoever has failed to take over
+ * comes after those who have failed less often: it may be up to date and yet unable to lead, and says
+ * nothing of that.
+ */
+function bestVoter(core: Core, leadership: Leadership): NodeId | null {
+  let best: { readonly id: NodeId; readonly failures: number; readonly matchIndex: Index } | null =
+    null;
   for (const id of core.log.configuration.voters) {
-    const progress = peers.get(id);
+    const progress = leadership.peers.get(id);
     if (progress?.isRecentlyActive !== true) continue;
     const { matchIndex } = progress;
-    if (best === null || matchIndex > best.matchIndex) best = { id, matchIndex };
+    const failures = leadership.failedTransfers.get(id) ?? 0;
+    const isBetter =
+      best === null ||
+      failures < best.failures ||
+      (failures === best.failures && matchIndex > best.matchIndex);
+    if (isBetter) best = { id, failures, matchIndex };
   }
   return best?.id ?? null;
 }
@@ -48,6 +58,8 @@ export function tickTransfer(core: Core, leadership: Leadership): void {
   transfer.elapsed++;
   if (transfer.elapsed < core.options.electionTicks) return;
   leadership.transfer = null;
+  const { failedTransfers } = leadership;
+  failedTransfers.set(transfer.to, (failedTransfers.get(transfer.to) ?? 0) + 1);
   // One that is no voter any more had nothing else to do as a leader.
   if (!isVoter(core.log.configuration, core.id)) core.becomeFollower(core.currentTerm, null);
 }

@@ -40,6 +40,27 @@ describe('thesis §3.10 Leadership transfer: the leader', () => {
     expect(member.status.transferee).toBe('n4');
   });
 
+  test('to nobody in particular goes to others before it goes to who failed to take over', () => {
+    const member = leader({ voters: ['n1', 'n2', 'n3', 'n4'] });
+    const others = ['n2', 'n3', 'n4'];
+    member.settle();
+    for (const from of others) member.receive(acknowledge({ from, to: 'n1', term: 1 }, 1));
+    member.settle();
+    const asked: NodeId[] = [];
+    for (let attempt = 0; attempt < 4; attempt++) {
+      member.raft.step({ type: 'transferLeadership', to: null });
+      for (let tick = 0; tick < member.options.electionTicks; tick++) {
+        asked.push(...ofType(member.settle(), 'timeoutNow').map(({ to }) => to));
+        for (const from of others) {
+          member.receive(heartbeatResponse({ from, to: 'n1', term: 1 }));
+        }
+        member.tick();
+      }
+      expect(member.status.transferee).toBeNull();
+    }
+    expect(asked).toEqual(['n2', 'n3', 'n4', 'n2']);
+  });
+
   test('does not begin where nobody was heard of', () => {
     const member = leader();
     member.settle();
