@@ -64,16 +64,17 @@ export class Health {
   sweep(): void {
     this.#diskWatch.look();
     const { role, transferee } = this.#options.status();
+    const shouldFollow = this.#diskWatch.isStalled || this.#options.isStateMissing();
     // Again and again: who could not take over a moment ago may be back by now.
-    if (this.#diskWatch.isStalled && role === 'leader' && transferee === null) {
+    if (shouldFollow && role === 'leader' && transferee === null) {
       this.#options.step({ type: 'transferLeadership', to: null });
     }
     this.#update();
   }
 
   /**
-   * A node that lacks its state votes and acknowledges, but leads only when nobody else has for long:
-   * then its log may be what the others need.
+   * A node that lacks its state votes and acknowledges, but campaigns only when nobody has led for
+   * long: then its log may be what the others need. Whom it has brought up to its log is to lead.
    */
   #update(): void {
     const { isStateMissing, isLeaderless, step } = this.#options;
