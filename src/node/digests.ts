@@ -1,8 +1,8 @@
 /**
  * Compares digests between members: equal logs make equal states, so two digests at one applied index
  * that differ mean that a state was damaged or a program is not deterministic. Every node tells its
- * newest digest now and then; whoever has another one at that index asks all members, and whom a
- * majority contradicts is wrong.
+ * newest digest now and then; whoever has another one at that index asks all members, once for each
+ * index, and whom a majority contradicts is wrong.
  */
 import { equalHash, type Hash64 } from '../base/hash.ts';
 import type { DigestReport } from '../format/node-message.ts';
@@ -11,6 +11,8 @@ import type { Configuration, Index, NodeId } from '../raft/types.ts';
 
 /** How many of the newest applied entries can be compared. */
 const remembered = 4096;
+/** About so many indexes are asked at once at most. More than all members tell in a second or two. */
+const disputesMax = 16;
 
 /** What a state is compared by. */
 export interface StateDigest {
@@ -18,11 +20,8 @@ export interface StateDigest {
   readonly revision: Revision;
 }
 
-interface Dispute {
-  readonly index: Index;
-  /** What each member says, this one included. */
-  readonly digests: Map<NodeId, Hash64>;
-}
+/** What each member says of one index, this one included. */
+type Dispute = Map<NodeId, Hash64>;
 
 export class Digests {
   readonly #id: NodeId;
@@ -35,7 +34,13 @@ export class Digests {
   readonly #revisions = new Float64Array(remembered);
   #newest: Index = 0;
   #told: Index = 0;
-  #dispute: Dispute | null = null;
+  /** By index. Answers come late and in any order, so one dispute must not end another. */
+  readonly #disputes = new Map<Index, Dispute>();
+  /**
+   * Nobody is asked about this index or any before it again: answers about some of them may still be
+   * on their way, and to ask again for each of those would never end. Invariant: below all disputes.
+   */
+  #forgottenThrough: Index = 0;
   /** Its own digest is worth nothing any more, and what others say is known. */
   #isWrong = false;
 
@@ -66,20 +71,12 @@ export class Digests {
     const own = this.at(index)?.digest ?? null;
     if (own === null || this.#isWrong) return;
     if (asks) this.#report(from, index, own, false);
-    if (this.#dispute?.index === index) {
-      this.#dispute.digests.set(from, digest);
-      this.#decide(this.#dispute, configuration);
-    } else if (!equalHash(own, digest)) {
-      this.#dispute = {
-        index,
-        digests: new Map([
-          [this.#id, own],
-          [from, digest],
-        ]),
-      };
-      this.#tellAll(configuration.members, index, true);
-      this.#decide(this.#dispute, configuration);
-    }
+    const isNew = !this.#disputes.has(index) && !equalHash(own, digest);
+    if (isNew) this.#open(index, own, configuration);
+    const dispute = this.#disputes.get(index);
+    if (dispute === undefined) return;
+    dispute.set(from, digest);
+    this.#decide(index, dispute, configuration);
   }
 
   /** Of the state that had applied exactly the entries up to `index`; null if that is not remembered. */
@@ -92,12 +89,25 @@ export class Digests {
     };
   }
 
-  #decide({ index, digests }: Dispute, { voters }: Configuration): void {
-    const own = digests.get(this.#id) as Hash64;
-    for (const digest of digests.values()) {
+  /** Asks all members about `index`, where this one has `own`, unless that is too long ago. */
+  #open(index: Index, own: Hash64, { members }: Configuration): void {
+    if (index <= this.#forgottenThrough) return;
+    if (this.#disputes.size === disputesMax) {
+      const oldest = Math.min(...this.#disputes.keys());
+      if (index < oldest) return;
+      this.#disputes.delete(oldest);
+      this.#forgottenThrough = oldest;
+    }
+    this.#disputes.set(index, new Map([[this.#id, own]]));
+    this.#tellAll(members, index, true);
+  }
+
+  #decide(index: Index, dispute: Dispute, { voters }: Configuration): void {
+    const own = dispute.get(this.#id) as Hash64;
+    for (const digest of dispute.values()) {
       if (equalHash(digest, own)) continue;
       const agreeing = voters.filter((id) => {
-        const said = digests.get(id);
+        const said = dispute.get(id);
         return said !== undefined && equalHash(said, digest);
       });
       if (agreeing.length * 2 > voters.length) {

@@ -61,3 +61,67 @@ test('two alone cannot tell which of them is wrong', () => {
 test('who has not applied the entry yet says nothing', () => {
   expect(exchange([right, null, null], 0)).toEqual([]);
 });
+
+/**
+ * Three members to the third of which comes at once what the first two have told of these indexes
+ * meanwhile. Returns who found itself wrong, and how many reports it took.
+ */
+function dispute(
+  indexes: readonly number[],
+  digestOf: (at: number, index: number) => Hash64,
+): { readonly found: readonly string[]; readonly count: number } {
+  const found: string[] = [];
+  const members = ids.map((id, at) => {
+    const digests = new Digests(
+      id,
+      (report) => sent.push(report),
+      () => found.push(`n${at + 1}`),
+    );
+    for (let index = 1; index <= 400; index++) {
+      digests.applied(index, { digest: digestOf(at, index), revision: index });
+    }
+    return digests;
+  });
+  let sent = indexes.map((index, position): DigestReport => {
+    const at = position % 2;
+    const link = { from: ids[at] as string, to: ids[2] as string };
+    return { type: 'digestReport', ...link, index, digest: digestOf(at, index), asks: false };
+  });
+  let count = 0;
+  for (let round = 0; sent.length > 0; round++) {
+    expect(round, 'they do not fall silent').toBeLessThan(20);
+    const frames = sent;
+    sent = [];
+    count += frames.length;
+    // What goes to one member in a round arrives together.
+    for (const [at, id] of ids.entries()) {
+      for (const report of frames)
+        if (report.to === id) members[at]?.onReport(report, configuration);
+    }
+  }
+  return { found, count };
+}
+
+const thirdIsWrong = (at: number, index: number): Hash64 => ({
+  high: at === 2 ? 2 : 1,
+  low: index,
+});
+const allDiffer = (at: number, index: number): Hash64 => ({ high: at, low: index });
+/** Each asks two others once about each index, who answer once. */
+const reportsMax = (indexes: number): number => indexes + 3 * 2 * 2 * indexes;
+
+test('reports of several indexes at once do not end each other', () => {
+  expect(dispute([100, 150, 200, 250], thirdIsWrong).found).toEqual(['n3']);
+});
+
+test('nobody is asked about an index twice, though nothing comes of it', () => {
+  const { found, count } = dispute([100, 150, 200, 250], allDiffer);
+  expect(found).toEqual([]);
+  expect(count).toBeLessThanOrEqual(reportsMax(4));
+});
+
+test('nor when there are so many that some are forgotten', () => {
+  const indexes = Array.from({ length: 60 }, (_, at) => 300 + ((at * 37) % 60));
+  expect(dispute(indexes, thirdIsWrong).found).toEqual(['n3']);
+  expect(dispute(indexes, allDiffer).count).toBeLessThanOrEqual(reportsMax(60));
+});
