@@ -35,9 +35,8 @@ const refusalProbes: Readonly<Record<string, ProbeName>> = {
 export class Operator {
   readonly #world: World;
   #client: Promise<Client> | null = null;
-  /** Names and ids of wishes that were not refused for certain. */
-  readonly #mayCome = new Set<string>();
-  readonly #mayGo = new Set<NodeId>();
+  /** The wishes that were not refused for certain, those without an answer yet included. */
+  readonly #wishes = new Set<Wish>();
   #open = 0;
 
   constructor(world: World) {
@@ -50,6 +49,7 @@ export class Operator {
     const { text, comes, goes, ask, isGranted } = wish;
     const stays = goes === null ? () => {} : world.survival.leaves(goes);
     const { changes } = world.observer.configurations;
+    this.#wishes.add(wish);
     this.#client ??= this.#connect();
     const client = await this.#client;
     world.trace.say('op', () => `${text} …`);
@@ -60,13 +60,14 @@ export class Operator {
       if (!world.observer.configurations.since(changes).some(isGranted)) {
         world.violate(`op: ${text} was answered, and is in no committed configuration`);
       }
-      this.#granted(wish);
       return null;
     } catch (error) {
       if (!(error instanceof RollcallError)) throw error;
       world.trace.say('op', () => `${text}: ${error.code} ${error.message}`);
-      if (error.definite) stays();
-      else this.#granted(wish);
+      if (error.definite) {
+        this.#wishes.delete(wish);
+        stays();
+      }
       this.#failed(error, text);
       if (error.code === 'leadershipLost' && error.definite) world.hit('changeReverted');
       return error;
@@ -80,22 +81,20 @@ export class Operator {
   check(): string | null {
     const { observer } = this.#world;
     const all = observer.configurations.since(0);
+    const wishes = [...this.#wishes];
+    const mayCome = new Set(wishes.map(({ comes }) => comes));
+    const mayGo = new Set(wishes.map(({ goes }) => goes));
     const born = new Set(all[0]?.members.map(({ id }) => id));
     const names = new Set(all[0]?.members.map(({ name }) => name));
     for (const { id, name } of all.flatMap(({ members }) => members)) {
-      const isWanted = born.has(id) || this.#mayCome.has(name) || names.has(name);
+      const isWanted = born.has(id) || mayCome.has(name) || names.has(name);
       if (!isWanted) return `${name} was taken in, though nobody had asked for that`;
       const isKept = !observer.configurations.isGone(id) || observer.isWiped(id);
-      if (!isKept && !this.#mayGo.has(id)) {
+      if (!isKept && !mayGo.has(id)) {
         return `${this.#world.nameOf(id)} was removed, though nobody had asked for that`;
       }
     }
     return null;
-  }
-
-  #granted({ comes, goes }: Wish): void {
-    if (comes !== null) this.#mayCome.add(comes);
-    if (goes !== null) this.#mayGo.add(goes);
   }
 
   #failed({ code, details, message }: RollcallError, text: string): void {
