@@ -95,9 +95,19 @@ export class MemberKeeper<Member extends Keepable> {
     return this.#identity;
   }
 
-  /** The member belongs to a cluster now; durable when it resolves. */
-  async become(birth: Birth): Promise<void> {
-    this.#identity = await saveBirth(this.#options.files, birth);
+  /**
+   * The member belongs to a cluster now; durable when it resolves. False: its identity had been damaged
+   * since it was minted, so that it was given up.
+   */
+  async become(birth: Birth): Promise<boolean> {
+    try {
+      this.#identity = await saveBirth(this.#options.files, birth);
+      return true;
+    } catch (error) {
+      await this.#repair(error, null);
+    }
+    await this.#rejoin();
+    return false;
   }
 
   /** Opens the member, repaired if need be. Throws when it can be neither opened nor repaired. */

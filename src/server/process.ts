@@ -300,8 +300,8 @@ class Server implements RunningServer {
   async #become(birth: Birth): Promise<void> {
     const { keeper, peers } = this.#openedParts();
     // Durable before anybody hears of it: a birth that was handed on is never made again.
-    await keeper.become(birth);
-    if (this.#closing !== null) return;
+    const isBorn = await keeper.become(birth);
+    if (!isBorn || this.#closing !== null) return;
     peers.born(birth);
     await keeper.serve(birth);
   }

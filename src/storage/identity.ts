@@ -38,10 +38,10 @@ export async function mintIdentity(
   return await saveIdentity(files, { memberId, name, birth: null, walBegun: false });
 }
 
-/** Makes the member part of a cluster, once; durable when it resolves. */
+/** Makes the member part of a cluster, once; durable when it resolves. Throws `dataDamaged` when it is gone. */
 export async function saveBirth(files: Files, birth: Birth): Promise<Identity> {
   const identity = await loadIdentity(files);
-  assert(identity !== null, 'A member is minted before it is born');
+  if (identity === null) throw damaged('identity', identityPath, 0, 'it is gone before its birth');
   assert(identity.birth === null, () => `Member ${identity.memberId} was born already`);
   return await saveIdentity(files, { ...identity, birth });
 }

@@ -83,6 +83,11 @@ export class FileContent {
     }
   }
 
+  /** Other bytes stand there, on the medium and wherever it is read. */
+  overwrite(position: number, bytes: Uint8Array): void {
+    for (const extent of [this.#seen, this.#durable]) extent.write(position, bytes);
+  }
+
   truncate(size: number): void {
     this.#durable.truncate(size);
     this.#seen = this.#durable.copy();

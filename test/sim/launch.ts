@@ -119,8 +119,8 @@ class Launch {
   }
 
   async #become(port: Port, birth: Birth): Promise<void> {
-    await this.#keeper.become(birth);
-    if (this.#life.clock.isOver) return;
+    const isBorn = await this.#keeper.become(birth);
+    if (!isBorn || this.#life.clock.isOver) return;
     this.#world.hit('joinerBorn');
     port.born(birth);
     await this.#keeper.serve(birth);

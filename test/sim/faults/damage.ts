@@ -4,6 +4,10 @@
  * can only be while nobody has the files open: then the node crashes first. Half of the worlds have none.
  */
 import { type Random, randomBelow } from '../../../src/base/prng.ts';
+import type { DamagedPart } from '../../../src/storage/damage.ts';
+import { groupHeaderBytes, groupMagic } from '../../../src/storage/wal/group.ts';
+import { headerAt, pageBytes, segmentNumber } from '../../../src/storage/wal/segment.ts';
+import type { FileContent } from '../file-content.ts';
 import type { SimulatedLevelStore } from '../level.ts';
 import { isUp, type SimNode } from '../node.ts';
 import { between, chance, pick, sample } from '../random.ts';
@@ -18,6 +22,9 @@ export const damageFaults: FaultFamily = (random) => {
     atCrash('forgottenBatches', 2, forgetBatches),
     atCrash('lostState', 1, loseState),
     olderState(),
+    onDisk('rotFile', 2, rotFile),
+    onDisk('lostFile', 1, loseFile),
+    atCrash('cutFile', 1, cutFile),
   ];
   return kinds.filter(() => chance(random, 0.5));
 };
@@ -149,6 +156,133 @@ function loseState(world: World, node: SimNode): string | null {
   return `${path}: ${how}`;
 }
 
+/** A bit, or a page, of a file of the log or of the identity. */
+function rotFile(world: World, node: SimNode): string | null {
+  const { random } = world;
+  const path = filePath(random, node);
+  const content = path === null ? null : node.files.content(path);
+  if (path === null || content === null || content.size === 0) return null;
+  const at = placeIn(random, content);
+  const [from, length] = chance(random, 0.7) ? [at, 1] : [at - (at % pageBytes), pageBytes];
+  if (from + length > noticeable(node, path)) return null;
+  const before = content.read(from, length);
+  const wrong = length === 1 ? flipped(random, before) : new Uint8Array(before.length);
+  if (sameBytes(before, wrong)) return null;
+  content.overwrite(from, wrong);
+  const isThere = (): boolean => {
+    return sameBytes(node.files.content(path)?.read(from, wrong.length) ?? null, wrong);
+  };
+  world.damages.inflict(node, { part: partOf(path), isThere });
+  return `${path}, ${wrong.length} bytes at ${from}`;
+}
+
+/** Whoever has it open goes on with it, and the next start does not find it. */
+function loseFile(world: World, node: SimNode): string | null {
+  const path = filePath(world.random, node);
+  if (path === null || (path === newestSegment(node) && isLastFile(node, path))) return null;
+  node.files.lose(path);
+  world.damages.inflict(node, { part: partOf(path), isThere: null });
+  return `${path} is gone`;
+}
+
+function cutFile(world: World, node: SimNode): string | null {
+  const { random } = world;
+  const path = filePath(random, node);
+  const content = path === null ? null : node.files.content(path);
+  if (path === null || content === null || content.size === 0) return null;
+  const size = chance(random, 0.5) ? placeIn(random, content) : randomBelow(random, content.size);
+  const isShort = size < 3 * pageBytes;
+  if (path === newestSegment(node) && !isShort && size < endOf(content)) return null;
+  content.truncate(size);
+  world.damages.inflict(node, { part: partOf(path), isThere: null });
+  return `${path} ends at ${size}`;
+}
+
+/**
+ * The end of the log could be what was being written when the machine went down: nobody who has only the
+ * directory can tell that from damage. Everything below this byte is proven by what follows it.
+ */
+function noticeable(node: SimNode, path: string): number {
+  const content = path === newestSegment(node) ? node.files.content(path) : null;
+  if (content === null) return Number.POSITIVE_INFINITY;
+  // The head of the last group may be torn.
+  return groupsIn(content).at(-2) ?? groupsBegin(content);
+}
+
+/** That a log has lost its last segment looks as if it had never begun. */
+function isLastFile(node: SimNode, path: string): boolean {
+  return `wal/${node.files.names('wal').findLast(isSegment)}` === path;
+}
+
+/** The one that the log ends in; null when nothing legible is there. */
+function newestSegment(node: SimNode): string | null {
+  const paths = node.files.names('wal').filter(isSegment);
+  const found = paths.findLast((name) => {
+    const content = node.files.content(`wal/${name}`);
+    return content?.read(headerAt, 4).some((byte) => byte !== 0) === true;
+  });
+  return found === undefined ? null : `wal/${found}`;
+}
+
+function isSegment(name: string): boolean {
+  return segmentNumber(name) !== null;
+}
+
+/** Where groups begin, as far as one follows the other. */
+function groupsIn(content: FileContent): readonly number[] {
+  const places: number[] = [];
+  let at = groupsBegin(content);
+  for (;;) {
+    const head = content.read(at, groupHeaderBytes);
+    if (head.length < groupHeaderBytes || !sameBytes(head.subarray(0, 4), groupMagic))
+      return places;
+    places.push(at);
+    at += groupHeaderBytes + longAt(head, 4);
+  }
+}
+
+function groupsBegin(content: FileContent): number {
+  const bodyBytes = longAt(content.read(headerAt, 12), 8);
+  return headerAt + Math.ceil((16 + bodyBytes + 4) / pageBytes) * pageBytes;
+}
+
+function endOf(content: FileContent): number {
+  const last = groupsIn(content).at(-1);
+  if (last === undefined) return groupsBegin(content);
+  return last + groupHeaderBytes + longAt(content.read(last, groupHeaderBytes), 4);
+}
+
+function longAt(bytes: Uint8Array, at: number): number {
+  return new DataView(bytes.buffer, bytes.byteOffset).getUint32(at, true);
+}
+
+/** Mostly one of the newest segments. */
+function filePath(random: Random, node: SimNode): string | null {
+  const names = node.files.names('wal').filter(isSegment);
+  const segments = names.map((name) => `wal/${name}`);
+  const files = [...segments, ...segments.slice(-2), ...segments.slice(-2), 'identity'];
+  const there = files.filter((path) => node.files.content(path) !== null);
+  return there.length === 0 ? null : pick(random, there);
+}
+
+function partOf(path: string): DamagedPart {
+  return path === 'identity' ? 'identity' : 'log';
+}
+
+/** Where something stands, or somewhere. */
+function placeIn(random: Random, content: FileContent): number {
+  const bytes = content.read(0, content.size);
+  const used = bytes.findLastIndex((byte) => byte !== 0) + 1;
+  return randomBelow(random, used > 0 && chance(random, 0.9) ? used : content.size);
+}
+
+function flipped(random: Random, bytes: Uint8Array): Uint8Array {
+  const wrong = bytes.slice();
+  const at = randomBelow(random, wrong.length);
+  wrong[at] = (wrong[at] as number) ^ (1 << randomBelow(random, 8));
+  return wrong;
+}
+
 /** The newest, or any. */
 function statePath(random: Random, node: SimNode): string | null {
   const names = node.files.names('state');
@@ -176,11 +310,8 @@ function rotten(random: Random, bytes: Uint8Array): Uint8Array {
       return wrong.fill(0);
     case 1:
       return wrong.subarray(0, randomBelow(random, wrong.length));
-    default: {
-      const at = randomBelow(random, wrong.length);
-      wrong[at] = (wrong[at] as number) ^ (1 << randomBelow(random, 8));
-      return wrong;
-    }
+    default:
+      return flipped(random, bytes);
   }
 }
 
