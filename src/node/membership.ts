@@ -49,6 +49,8 @@ export class Membership {
   readonly #refused = new Map<NodeId, number>();
   /** Since when this node leads, and in which term. */
   #led: { readonly term: Term; readonly sinceMs: number } | null = null;
+  /** Of the configuration that was looked at last; null before the first one. */
+  #members: ReadonlySet<NodeId> | null = null;
 
   constructor(options: MembershipOptions) {
     this.#options = options;
@@ -56,6 +58,8 @@ export class Membership {
 
   knock(applicant: Applicant, nowMs: number): void {
     if (this.#admitted.has(applicant.id)) return;
+    // In the order in which they were heard: of two with one name the first has perhaps become the second.
+    this.#applicants.delete(applicant.id);
     this.#applicants.set(applicant.id, { applicant, atMs: nowMs });
   }
 
@@ -85,6 +89,7 @@ export class Membership {
 
   /** What the leader changes by itself now; null when there is nothing. */
   next(status: Status, nowMs: number): readonly MemberChange[] | null {
+    this.#forgetPredecessors(status);
     this.#forget(status, nowMs);
     this.#led = ledSince(this.#led, status, nowMs);
     if (this.#led === null) return null;
@@ -139,6 +144,26 @@ export class Membership {
     }
   }
 
+  /**
+   * Who asked under a name before somebody of that name was taken in may be one that this newcomer was
+   * before, and gone: it would take the place of the newcomer, and nobody would be there. Who is still
+   * there asks again.
+   */
+  #forgetPredecessors({ configuration: { members } }: Status): void {
+    const before = this.#members;
+    this.#members = new Set(members.map(({ id }) => id));
+    if (before === null) return;
+    const newcomers = members.filter(({ id }) => !before.has(id));
+    for (const [id, { applicant }] of this.#applicants) {
+      if (newcomers.some(({ name }) => name === applicant.name)) this.#applicants.delete(id);
+    }
+  }
+
+  #lastNamed(name: string): Applicant | undefined {
+    const applicants = Array.from(this.#applicants.values(), ({ applicant }) => applicant);
+    return applicants.findLast((applicant) => applicant.name === name);
+  }
+
   #promotion({ configuration, progress, lastIndex }: Status): MemberChange[] | null {
     const due = configuration.members.find(({ id, autoPromote }) => {
       if (!autoPromote || !configuration.learners.includes(id)) return false;
@@ -152,6 +177,7 @@ export class Membership {
 
   #replacement(status: Status): MemberChange[] | null {
     for (const { applicant } of this.#applicants.values()) {
+      if (applicant !== this.#lastNamed(applicant.name)) continue;
       if (this.#refused.has(applicant.id)) continue;
       const namesakes = status.configuration.members.filter(({ name }) => name === applicant.name);
       if (namesakes.length === 0 || namesakes.some(({ id }) => isHeard(id, status))) continue;
@@ -177,15 +203,15 @@ export class Membership {
     autoPromote: boolean,
     status: Status,
   ): readonly MemberChange[] | RollcallError {
-    const found = [...this.#applicants.values()].find(({ applicant }) => applicant.name === name);
-    if (found !== undefined && !this.#knowsEnough(found.applicant)) {
+    const found = this.#lastNamed(name);
+    if (found !== undefined && !this.#knowsEnough(found)) {
       const message =
-        `"${name}" knows feature level ${found.applicant.featureLevel} at most and the cluster is at ` +
+        `"${name}" knows feature level ${found.featureLevel} at most and the cluster is at ` +
         `${this.#options.levelAllowed()}: start a newer version of Rollcall there`;
       return new RollcallError('membershipRefused', message);
     }
     if (found !== undefined) {
-      return [{ type: 'add', member: { ...found.applicant, replaces, autoPromote } }];
+      return [{ type: 'add', member: { ...found, replaces, autoPromote } }];
     }
     const isMember = status.configuration.members.some((member) => member.name === name);
     return new RollcallError(

@@ -64,7 +64,7 @@ export class IncomingConnection {
     this.#silences = this.#heard ? 0 : this.#silences + 1;
     this.#heard = false;
     if (this.#silences > this.#context.timing.silencesMax) this.#socket.terminate();
-    else this.#knock();
+    else if (this.#silences === 0) this.#knock();
     // Not sooner: the other side may refuse this node right after the handshake.
     if (this.isOpen && this.#isProven)
       this.#context.content(this.#key, `The connection of "${this.#hello?.name}"`);

@@ -245,6 +245,34 @@ describe('a leader', () => {
   });
 });
 
+describe('several under one name', () => {
+  test('may be one node: the last one that asked is taken in', () => {
+    const membership = fresh();
+    membership.knock(applicant('n3', id('b')), 0);
+    membership.knock(applicant('n3', id('a')), 0);
+    membership.knock(applicant('n3', id('b')), 1);
+    const status = leading({ progress: [heard(id('2')), silent(id('3'))] });
+    expect(membership.next(status, 10)).toMatchObject([{ type: 'add', member: { id: id('b') } }]);
+  });
+
+  test('may be one node: a newcomer is not replaced by who asked before it', () => {
+    const membership = fresh();
+    const progress = [heard(id('2')), silent(id('3')), silent(id('b'))];
+    // Another one leads yet.
+    expect(membership.next({ ...leading({ progress }), role: 'follower' }, 0)).toBeNull();
+    membership.knock(applicant('n3', id('a')), 0);
+    const newcomer = member('n3', id('b'), { replaces: id('3'), autoPromote: true });
+    const status = leading({ more: [newcomer], progress });
+    expect(membership.next(status, 10)).toBeNull();
+    // Who is still there asks again.
+    membership.knock(applicant('n3', id('a')), 20);
+    expect(membership.next(status, 30)).toMatchObject([
+      { type: 'remove', id: id('b') },
+      { type: 'add', member: { id: id('a') } },
+    ]);
+  });
+});
+
 describe('an operator', () => {
   const status = leading({ progress: all });
 

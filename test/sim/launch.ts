@@ -205,7 +205,6 @@ class Launch {
   }
 
   #rejoins(identity: Identity): void {
-    this.#world.gaveUp(this.#node);
     this.#isBirthChosen = false;
     this.#world.identified(this.#node, identity.memberId);
     this.#life.port?.become(this.#selfOf(identity));

@@ -342,7 +342,7 @@ export class Port implements PeerTransport, Near, Far {
     const isHeard = this.#options.wires.hears(this, incoming.from) && incoming.link.leads(this);
     incoming.silences = isHeard ? 0 : incoming.silences + 1;
     if (incoming.silences > silencesMax) this.#part(incoming);
-    else this.#knock(incoming);
+    else if (isHeard) this.#knock(incoming);
   }
 }
 

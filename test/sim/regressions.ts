@@ -55,4 +55,9 @@ export const regressions: readonly { readonly seed: number; readonly story: stri
     seed: 78,
     story: 'a state took the place of a lost one that ended beyond what was stored of the log',
   },
+  {
+    seed: 229,
+    story:
+      'a node that was taken in anew was replaced by what it had been before, which could still be asking',
+  },
 ];

@@ -207,6 +207,7 @@ export class World {
 
   /** A process has found, or given, its directory this id. */
   identified(node: SimNode, id: NodeId): void {
+    if (node.id !== id) this.gaveUp(node);
     node.id = id;
     if (this.#machines.has(id)) return;
     const earlier = [...this.#machines.values()].filter((machine) => machine === node).length;

@@ -56,6 +56,20 @@ describe('a node that asks to be taken in', () => {
     await d.peers.close();
   });
 
+  test('is not announced any more once it is silent', async () => {
+    const timing = { keepAliveMs: 20, silencesMax: 1_000_000 };
+    const a = await node('a', { birth: birthOf(['a']), timing });
+    await applicant([a], { timing: { keepAliveMs: 1_000_000 } });
+    const other = await node('e', { birth: null, join: [a.peers.address], timing });
+    const counts = new Map([[other.id, 0]]);
+    while ((counts.get(other.id) ?? 0) < 6) {
+      const { id } = await a.knocks.take();
+      counts.set(id, (counts.get(id) ?? 0) + 1);
+    }
+    // The handshake itself was heard.
+    expect(counts.get(freshId)).toBeLessThanOrEqual(2);
+  });
+
   test('is heard under an old name too, with the list that it was started with', async () => {
     const a = await node('a', { birth: birthOf(['a', 'b']) });
     const list = [
