@@ -82,6 +82,7 @@ export class IncomingConnection {
     }
     this.#verdict = verdict.type;
     if (verdict.type === 'handBirth' && before !== 'handBirth') this.#hand(verdict.birth);
+    if (verdict.type === 'knock') this.#letAskAnew();
   }
 
   close(): void {
@@ -172,6 +173,12 @@ export class IncomingConnection {
 
   #hand(birth: Birth): void {
     this.#send({ type: 'birth', birth });
+  }
+
+  /** It has been told of the members as they were: the one that can take it in may be elsewhere by now. */
+  #letAskAnew(): void {
+    this.#verdict = null;
+    hangUp(this.#socket, this.#context.clock, 1000, 'The members are others now');
   }
 
   #knock(): void {

@@ -294,6 +294,10 @@ export class Port implements PeerTransport, Near, Far {
     if (verdict.type === 'handBirth' && before !== 'handBirth') {
       this.tell(from, () => link.handed(this, verdict.birth));
     }
+    if (verdict.type === 'knock') {
+      this.#part(incoming);
+      this.tell(from, () => link.hungUp(this));
+    }
   }
 
   #part(incoming: Incoming): void {

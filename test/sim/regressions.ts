@@ -60,4 +60,9 @@ export const regressions: readonly { readonly seed: number; readonly story: stri
     story:
       'a node that was taken in anew was replaced by what it had been before, which could still be asking',
   },
+  {
+    seed: 47,
+    story:
+      'a node that asked to be taken in never heard that the leader had moved, and asked the others for ever',
+  },
 ];

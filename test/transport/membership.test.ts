@@ -56,6 +56,15 @@ describe('a node that asks to be taken in', () => {
     await d.peers.close();
   });
 
+  test('hears of members that have moved since it began to ask', async () => {
+    const a = await node('a', { birth: birthOf(['a', 'b']) });
+    const d = await applicant([a]);
+    await d.hellos.take();
+    const c = await node('c', { birth: birthOf(['a', 'c']) });
+    configure([a, c], [memberAt('a', a.peers.address), memberAt('c', c.peers.address)]);
+    expect(await c.knocks.take()).toMatchObject({ id: freshId });
+  });
+
   test('is not announced any more once it is silent', async () => {
     const timing = { keepAliveMs: 20, silencesMax: 1_000_000 };
     const a = await node('a', { birth: birthOf(['a']), timing });
