@@ -139,4 +139,5 @@ const expected: ReadonlySet<string> = new Set([
   'unreachable',
   'removed',
   'storageFailed',
+  'closed',
 ]);
