@@ -36,7 +36,7 @@ export class Results {
   markdown(mutants: readonly Mutant[]): string {
     const rows = mutants.map((mutant) => {
       const known = this.#known.get(mutant.name);
-      const seed = known === undefined ? '?' : (known.seed ?? 'survived');
+      const seed = known === undefined ? 'open' : (known.seed ?? 'survived');
       return [`\`${mutant.name}\``, mutant.story, mutant.shownBy.join(', '), seed, excerpt(known)];
     });
     const header = [
