@@ -81,8 +81,8 @@ export const elections: readonly Mutant[] = [
   {
     name: 'leader-with-hung-disk-stays',
     file: 'src/node/health.ts',
-    find: `if (this.#diskWatch.isStalled && role === 'leader' && transferee === null) {`,
-    replace: `if (this.#isRemoved && role === 'leader' && transferee === null) {`,
+    find: 'const shouldFollow = this.#diskWatch.isStalled || this.#options.isStateMissing();',
+    replace: 'const shouldFollow = this.#options.isStateMissing();',
     story: 'A leader whose disk hangs does not hand over.',
     shownBy: ['disk hangs'],
   },
