@@ -120,8 +120,7 @@ export function refuseUnfinished(checkpoint: CheckpointHeader | null, birth: Bir
   if (checkpoint === null || checkpoint.incarnation === birth.incarnation) return;
   throw new RollcallError(
     'dataDirectory',
-    'A restore or a forced recovery of this data directory was interrupted: restore again into an ' +
-      'empty directory, or recover this one again',
+    'A forced recovery of this data directory was interrupted: recover it again',
   );
 }
 
@@ -145,6 +144,25 @@ async function checkpointStart(
     },
   }));
   await storage.checkpointNow();
+}
+
+/** Throws `dataDirectory` for a member that is not in the configuration at the end of its own log. */
+export function refuseRemoved(
+  { memberId, name }: Pick<Identity, 'memberId' | 'name'>,
+  { start, entries }: Pick<Storage, 'start' | 'entries'>,
+): void {
+  let isMember = isIn(start.configuration, memberId);
+  // A log that began after the removal does not say which entry it was.
+  let by = `entry ${start.last.index} at the latest`;
+  for (const entry of entries) {
+    if (entry.type !== 'configuration') continue;
+    const wasMember = isMember;
+    isMember = isIn(entry.configuration, memberId);
+    if (wasMember && !isMember) by = `entry ${entry.index}`;
+  }
+  if (isMember) return;
+  const message = `"${name}" was removed from its cluster by ${by}; choose another directory`;
+  throw new RollcallError('dataDirectory', message);
 }
 
 async function apply(work: {
@@ -224,6 +242,10 @@ function aloneIn(configuration: Configuration, own: Member): Configuration {
     learners: others.map(({ id }) => id),
     learnersNext: [],
   };
+}
+
+function isIn({ members }: Configuration, id: NodeId): boolean {
+  return members.some((member) => member.id === id);
 }
 
 function nameIn({ members }: Configuration, id: NodeId): string {

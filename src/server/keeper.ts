@@ -13,6 +13,7 @@ import type { EntryId } from '../format/types.ts';
 import { damagedPart } from '../storage/damage.ts';
 import type { ReachFailpoint } from '../storage/failpoints.ts';
 import { loadIdentity, mintIdentity, saveBirth } from '../storage/identity.ts';
+import { refuseRestoring } from '../storage/restore-mark.ts';
 import type { Files } from '../storage/types.ts';
 import { forgottenLog, type Remedy, repair } from './repair.ts';
 
@@ -78,9 +79,10 @@ export class MemberKeeper<Member extends Keepable> {
     return this.#member;
   }
 
-  /** Finds out, or decides, whose the directory is. Throws `dataDirectory` when it is another name's. */
+  /** Finds out, or decides, whose the directory is. Throws `dataDirectory` when it is another name's, or half restored. */
   async load(): Promise<Identity> {
     const { files, name } = this.#options;
+    await refuseRestoring(files);
     const stored = await loadIdentity(files).catch(async (error: unknown) => {
       await this.#repair(error, null);
       return null;

@@ -5,10 +5,22 @@ import { assert } from '../base/assert.ts';
 import { RollcallError } from '../base/errors.ts';
 import { formatHash } from '../base/hash.ts';
 import { randomId } from '../base/prng.ts';
-import { beginIncarnation, logExtentOf, type NewIncarnation } from '../node/new-incarnation.ts';
+import {
+  beginIncarnation,
+  logExtentOf,
+  type NewIncarnation,
+  refuseRemoved,
+} from '../node/new-incarnation.ts';
 import { loadIdentity } from '../storage/identity.ts';
 import { openLevel } from '../storage/level.ts';
 import { openNodeFiles } from '../storage/node-files.ts';
+import {
+  abandonRestore,
+  beginRestore,
+  endRestore,
+  refuseRestoring,
+  restoreMarkPath,
+} from '../storage/restore-mark.ts';
 import { beginSeed, type Seed } from '../storage/seed.ts';
 import { openStorage } from '../storage/storage.ts';
 import type { Files, Identity, OpenLevel, Storage } from '../storage/types.ts';
@@ -58,40 +70,62 @@ export interface Recovery {
 
 /**
  * Makes the data directory of a member that is the only voter of the backup's cluster. Throws
- * `dataDirectory` when there is something in it, `dataDamaged` when the backup is not whole; then
- * nothing is left in it.
+ * `dataDirectory` when there is something in it but an interrupted restore, which is cleared; `dataDamaged`
+ * when the backup is not whole: then nothing is left in it.
  */
 export async function restoreBackup(options: RestoreOptions): Promise<RecoveryReport> {
-  const { dataDirectory, name, peerAddress, clientAddress } = options;
+  const { dataDirectory } = options;
   await refuseUsed(dataDirectory);
   const files = await openNodeFiles(dataDirectory);
   try {
-    const identity = await seed(options, files);
-    const storage = await open(files, dataDirectory, identity);
-    try {
-      const addresses = { peerAddress, clientAddress };
-      return report(name, await begin({ files, identity, storage, addresses }));
-    } finally {
-      await storage.close();
-    }
+    // Another restore may have been faster: nobody comes in between any more.
+    await refuseUsed(dataDirectory);
+    await beginRestore(files);
+    const begun = await restoreInto(options, files).catch(async (error: unknown) => {
+      // What cannot be cleared stays marked. The error is what people have to know.
+      await abandonRestore(files).catch(() => {});
+      throw error;
+    });
+    await endRestore(files);
+    return report(options.name, begun);
   } finally {
     await files.close();
   }
 }
 
+async function restoreInto(options: RestoreOptions, files: Files): Promise<NewIncarnation> {
+  const { dataDirectory, peerAddress, clientAddress } = options;
+  const identity = await seed(options, files);
+  const storage = await open(files, dataDirectory, identity);
+  try {
+    const addresses = { peerAddress, clientAddress };
+    return await begin({ files, identity, storage, addresses });
+  } finally {
+    await storage.close();
+  }
+}
+
 /**
- * Opens the data directory of a member that does not run. Throws `dataDirectory` when it is nobody's or
- * in use, `dataDamaged` when it is not whole.
+ * Opens the data directory of a member that does not run. Throws `dataDirectory` when it is nobody's, in
+ * use, half restored or that of a member that was removed, `dataDamaged` when it is not whole.
  */
 export async function openRecovery(dataDirectory: string): Promise<Recovery> {
   const entries = await entriesOf(dataDirectory);
-  if (!entries.includes('identity')) throw notBorn(dataDirectory);
+  const isMarked = entries.includes(restoreMarkPath);
+  if (!isMarked && !entries.includes('identity')) throw notBorn(dataDirectory);
   const files = await openNodeFiles(dataDirectory);
   try {
+    await refuseRestoring(files);
     const identity = await loadIdentity(files);
     if (identity?.birth == null) throw notBorn(dataDirectory);
     const storage = await open(files, dataDirectory, identity);
     const { name } = identity;
+    try {
+      refuseRemoved(identity, storage);
+    } catch (error) {
+      await storage.close();
+      throw error;
+    }
     return {
       plan: planOf(identity, identity.birth.clusterId, storage),
       run: async () => report(name, await begin({ files, identity, storage, addresses: null })),
@@ -151,7 +185,7 @@ function levelIn(dataDirectory: string): OpenLevel {
 async function refuseUsed(dataDirectory: string): Promise<void> {
   const entries = await entriesOf(dataDirectory);
   // The lock is left by whoever was interrupted before anything was written.
-  if (entries.every((entry) => entry === 'lock')) return;
+  if (entries.every((entry) => entry === 'lock') || entries.includes(restoreMarkPath)) return;
   const message = `${dataDirectory} is not empty: a backup is restored into a new directory`;
   throw new RollcallError('dataDirectory', message);
 }

@@ -58,6 +58,12 @@ export async function saveSeeded(files: Files, identity: Identity): Promise<Iden
   return await saveIdentity(files, identity);
 }
 
+/** Makes the directory nobody's; the caller syncs it. */
+export async function removeIdentity(files: Files): Promise<void> {
+  await files.remove(identityPath);
+  await files.remove(unfinishedPath);
+}
+
 /** Records that the first segment of the write-ahead log is durable. */
 export async function saveWalBegun(files: Files, identity: Identity): Promise<Identity> {
   return await saveIdentity(files, { ...identity, walBegun: true });

@@ -1,6 +1,6 @@
 /**
  * Fills an empty data directory with a state from elsewhere, whose log begins behind it. The identity
- * comes last, and with it everything: without it the directory is nobody's.
+ * comes last. The directory is marked until then, as one without an identity is anybody's.
  */
 import type { Clock } from '../base/clock.ts';
 import type { CheckpointHeader } from '../format/checkpoint.ts';
@@ -10,7 +10,6 @@ import { saveSeeded } from './identity.ts';
 import { Space } from './space.ts';
 import { beginStaging, type StateStaging } from './staging.ts';
 import type { Files, Identity, OpenLevel, StoredRecord } from './types.ts';
-import { walDirectory } from './wal/segment.ts';
 import { beginWal } from './wal/wal.ts';
 
 export interface SeedOptions {
@@ -72,12 +71,8 @@ export class Seed {
     return await saveSeeded(files, { memberId, name, birth, walBegun: true });
   }
 
-  /** Removes what was written, when something has failed before the end. */
+  /** Lets the directory go when something has failed before the end; what was written is in it still. */
   async abort(): Promise<void> {
     await this.#staging.abort();
-    const { files } = this.#options;
-    await files.removeDirectory('state');
-    await files.removeDirectory(walDirectory);
-    await files.syncDirectory('');
   }
 }

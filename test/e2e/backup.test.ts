@@ -1,12 +1,13 @@
 /** Backups of real clusters, and what becomes of them. */
+import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { open, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import type { Client, ClusterMember } from '../../src/client/index.ts';
 import { eventually, TestCluster, type TestNode } from './cluster.ts';
 import { Load } from './load.ts';
-import { type Ending, runProgram } from './program.ts';
+import { type Ending, Program, runProgram } from './program.ts';
 
 let cluster: TestCluster | null = null;
 let client: Client | null = null;
@@ -155,6 +156,42 @@ test('a cluster is restored, two empty nodes join by themselves, and clients beg
   );
   expect(again).toMatchObject({ code: 1, errors: expect.stringContaining('is not empty') });
 }, 120_000);
+
+test('a restore that was killed is refused by the server, and taken over by the next one', async () => {
+  const { cluster, client } = await begin(1);
+  const [node] = cluster.nodes as [TestNode];
+  await client.put('kept', 'v'.repeat(100_000));
+  const file = join(cluster.directory, 'backup');
+  await document(cluster, 'snapshot', 'save', file);
+  await cluster.wipeNode(node);
+  // Whoever reads it waits for its end, which never comes.
+  const pipe = join(cluster.directory, 'pipe');
+  expect(spawnSync('mkfifo', [pipe]).status).toBe(0);
+  const restore = (from: string): string[] => [
+    ...['snapshot', 'restore', from, '--name', node.name, '--data-dir', directory],
+    ...['--peer-listen', node.peerAddress, '--client-listen', node.clientAddress],
+  ];
+  const directory = cluster.dataDirectory(node);
+  const restoring = new Program(restore(pipe));
+  const writer = await open(pipe, 'w');
+  const entries = (): Promise<string[]> => readdir(directory).catch(() => []);
+  await eventually('the restore to begin', async () => (await entries()).includes('restoring'));
+  expect(await entries()).not.toContain('state');
+  await writer.write((await readFile(file)).subarray(0, 60_000));
+  await eventually('its state to be written', async () => (await entries()).includes('state'));
+  await restoring.signal('SIGKILL');
+  await writer.close();
+
+  const refusal = expect.stringMatching(/dataDirectory: A restore of this data .* interrupted/);
+  const started = await runProgram(cluster.serverArguments(node));
+  expect(started).toMatchObject({ code: 1, errors: refusal });
+  expect(await entries()).toContain('restoring');
+  await document(cluster, ...restore(file));
+  expect((await entries()).sort()).toEqual(['identity', 'lock', 'state', 'wal']);
+  cluster.startNode(node);
+  await cluster.leader();
+  expect((await client.get('kept'))?.valueText).toHaveLength(100_000);
+}, 60_000);
 
 test('one of three goes on when the others are lost for good, and they never come back', async () => {
   const { cluster, client } = await begin();

@@ -7,6 +7,7 @@ import {
   beginIncarnation,
   logExtentOf,
   type NewIncarnation,
+  refuseRemoved,
   refuseUnfinished,
 } from '../../src/node/new-incarnation.ts';
 import { encodeCommandEntry } from '../../src/state-machine/command-codec.ts';
@@ -219,4 +220,33 @@ test('a power cut anywhere leaves what the next attempt finishes, and nothing th
     expect(again.revision).toBeGreaterThan(2 * step);
   }
   expect(Math.min(seen.before, seen.between, seen.after)).toBeGreaterThan(0);
+});
+
+describe('a member that was removed', () => {
+  /** Entry 3 removes the member. */
+  const removal: readonly Entry[] = [
+    { type: 'configuration', term: 1, index: 1, configuration: crowd },
+    commandEntry(1, 2, put('kept', 'one')),
+    { type: 'configuration', term: 1, index: 3, configuration: { ...crowd, members: [] } },
+    { type: 'configuration', term: 1, index: 4, configuration: { ...crowd, members: [] } },
+  ];
+  const identity = { memberId, name: 'a' };
+
+  test('is named with the entry that removed it', async () => {
+    const machine = new Machine(new Power());
+    const storage = await machine.open();
+    await storage.append(appendOf(removal));
+    await storage.close();
+    const reopened = await machine.cut('keep').open();
+    expect(() => refuseRemoved(identity, reopened)).toThrow(
+      expect.objectContaining({
+        code: 'dataDirectory',
+        message: '"a" was removed from its cluster by entry 3; choose another directory',
+      }),
+    );
+    const begun = { last: { term: 1, index: 9 }, configuration: { ...crowd, members: [] } };
+    expect(() => refuseRemoved(identity, { start: begun, entries: [] })).toThrow(
+      'by entry 9 at the latest',
+    );
+  });
 });
