@@ -39,6 +39,7 @@ export class Damages {
   }
 
   inflict(node: SimNode, wound: Wound): void {
+    this.#world.hit('diskDamaged');
     this.#wounds.set(node, [...(this.#wounds.get(node) ?? []), wound]);
   }
 

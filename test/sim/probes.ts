@@ -72,6 +72,7 @@ const probeTexts = {
   guestMet: 'a member met one that it did not know, and that knew a newer configuration',
   strangerIgnored: 'a message came from somebody who was no peer any more',
   levelRaised: 'the feature level rose once the last older program was gone',
+  diskDamaged: 'something that a node had stored was damaged',
   damageFoundRunning: 'a member found damage while it ran',
   logGivenUp: 'a member whose log was damaged gave itself up',
   identityGivenUp: 'a member whose identity was damaged gave itself up',

@@ -6,7 +6,12 @@ import type { SeedReport } from './scenario.ts';
 export const floors = { leaderChanges: 2, faults: 20, acknowledged: 200 } as const;
 
 /** What at least this share of the seeds has seen: what only few do is hardly tested. */
-const shares = { stateInstalled: 0.1, configurationChanged: 0.1, diskLost: 0.1 } as const;
+const shares = {
+  stateInstalled: 0.1,
+  configurationChanged: 0.1,
+  diskLost: 0.1,
+  diskDamaged: 0.1,
+} as const;
 
 /** From so many seeds on, too small a share is a failure. */
 const sharesDueFrom = 100;
@@ -65,7 +70,7 @@ export class Summary {
     const virtualHours = this.#reports.reduce((sum, { virtualMs }) => sum + virtualMs, 0) / 3.6e6;
     const lines = [
       `${this.count} seeds, ${this.events} events, ${virtualHours.toFixed(2)} virtual hours; ${this.rate()}`,
-      `States were installed in ${percent(this.#shareOf('stateInstalled'))} of the seeds, members changed in ${percent(this.#shareOf('configurationChanged'))}, disks lost in ${percent(this.#shareOf('diskLost'))}`,
+      `States were installed in ${percent(this.#shareOf('stateInstalled'))} of the seeds, members changed in ${percent(this.#shareOf('configurationChanged'))}, disks lost in ${percent(this.#shareOf('diskLost'))}, damaged in ${percent(this.#shareOf('diskDamaged'))}`,
       `Median seed: ${medians.leaderChanges} leader changes, ${medians.faults} faults, ${medians.acknowledged} acknowledged operations, ${this.#median(({ events }) => events)} events`,
       '',
       'Faults, and in how many seeds',
