@@ -1,5 +1,10 @@
 import { Command } from 'commander';
-import type { Client, ClusterMember, Membership } from '../client/index.ts';
+import {
+  type Client,
+  type ClusterMember,
+  type Membership,
+  RollcallError,
+} from '../client/index.ts';
 import {
   type ClientOptions,
   clientCommand,
@@ -85,8 +90,15 @@ function promoteCommand(run: Run): Command {
     .description('make a voter of a learner')
     .addHelpText('after', examples('member promote n4'))
     .action(async (member: string, options: ClientOptions) => {
-      const members = await withClient(options, (client) => client.cluster.promote(member));
-      showMembers(run, options, members);
+      await withClient(options, async ({ cluster }) => {
+        const promoted = await cluster.promote(member).catch(unlessVoter);
+        const members = promoted ?? (await cluster.members());
+        const voter = members.members.find(({ id, name }) => id === member || name === member);
+        if (promoted === null && !options.json) {
+          run.terminal.print(`${voter?.name ?? member} votes already\n`);
+        }
+        showMembers(run, options, members);
+      });
     });
 }
 
@@ -99,6 +111,14 @@ function removeCommand(run: Run): Command {
       const members = await withClient(options, (client) => client.cluster.remove(member));
       showMembers(run, options, members);
     });
+}
+
+/** What a command asks for may be there already: null then. */
+function unlessVoter(error: unknown): null {
+  const { reason } = error instanceof RollcallError ? error.details : {};
+  // Of all members only voters cannot be promoted for what they are.
+  if (reason === 'wrongRole') return null;
+  throw error;
 }
 
 /** Null when the wait was stopped; the node goes on to join all the same. */

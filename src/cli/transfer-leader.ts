@@ -17,9 +17,11 @@ export function transferLeaderCommand(run: Run): Command {
     .description('hand leadership over to another node, without a pause that clients would notice')
     .addHelpText('after', examples('transfer-leader', 'transfer-leader n2'))
     .action(async (node: string | undefined, options: ClientOptions) => {
-      const leader = await withClient(options, (client) =>
-        client.cluster.transferLeadership(node ?? null),
-      );
-      show(run, options, leader, `${leader.leaderName} leads\n`);
+      await withClient(options, async ({ cluster }) => {
+        const { members } = await cluster.members();
+        const leader = await cluster.transferLeadership(node ?? null);
+        const led = members.some(({ id, leads }) => leads && id === leader.leaderId);
+        show(run, options, leader, `${leader.leaderName} leads${led ? ' already' : ''}\n`);
+      });
     });
 }

@@ -57,7 +57,7 @@ export class ClusterControl {
   }
 
   /**
-   * Makes another voter the leader: `to`, or the most suitable one. Rejects with `transferFailed` when
+   * Makes a voter the leader: `to`, which may lead already, or the most suitable other one. Rejects with `transferFailed` when
    * it did not take over within an election timeout: usually the old leader goes on then, but the other
    * one may still take over (`definite` is false).
    */

@@ -166,16 +166,19 @@ export class Governance {
     }
     const targetId = target?.id ?? null;
     if (target?.id === status.id) {
-      const message = `"${target.name}" leads already`;
-      this.#later(reply, new RollcallError('transferFailed', message, { definite: true }));
+      const result = { leaderId: target.id, leaderName: target.name };
+      this.#later(reply, {
+        revision: this.#options.revision(),
+        result: { type: 'transferLeadership', ...result },
+      });
       return;
     }
     this.#handover.begin(targetId, reply);
     this.#options.step({ type: 'transferLeadership', to: targetId });
   }
 
-  #later(reply: Reply, error: RollcallError): void {
-    this.#options.clock.soon(() => reply(error));
+  #later(reply: Reply, outcome: Parameters<Reply>[0]): void {
+    this.#options.clock.soon(() => reply(outcome));
   }
 
   get #nowMs(): number {

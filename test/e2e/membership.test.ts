@@ -3,6 +3,7 @@ import { afterEach, expect, test } from 'vitest';
 import type { Client, ClusterMember } from '../../src/client/index.ts';
 import { eventually, readStatus, TestCluster, type TestNode } from './cluster.ts';
 import { Load } from './load.ts';
+import { type Ending, runProgram } from './program.ts';
 
 let cluster: TestCluster | null = null;
 let client: Client | null = null;
@@ -131,6 +132,18 @@ test('what would harm the cluster is refused', async () => {
   });
   const followers = cluster.nodes.filter((node) => node.name !== 'n1');
   const leader = await cluster.leader();
+  const asks = (...words: readonly string[]): Promise<Ending> =>
+    runProgram([...words, '--endpoints', cluster.endpoints.join(',')]);
+  expect(await asks('transfer-leader', leader.name)).toMatchObject({
+    ...{ code: 0, errors: '', output: `${leader.name} leads already\n` },
+  });
+  const transferred = await asks('transfer-leader', leader.name, '--json');
+  expect(JSON.parse(transferred.output)).toMatchObject({ leaderName: leader.name });
+  const promoted = await asks('member', 'promote', 'n1');
+  expect(promoted).toMatchObject({ code: 0, errors: '' });
+  expect(promoted.output).toMatch(/^n1 votes already\nNODE/);
+  const listed = JSON.parse((await asks('member', 'promote', 'n1', '--json')).output);
+  expect(listed).toHaveLength(3);
   const [silent, other] = followers.filter((node) => node !== leader);
   const dead = silent ?? (followers[0] as TestNode);
   await cluster.stopNode(dead);

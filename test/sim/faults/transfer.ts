@@ -13,7 +13,8 @@ export const transferFaults: FaultFamily = (random) => {
       if (leader === null || member === null) return null;
       const to = chance(world.random, 0.3) ? null : pick(world.random, world.nodes).name;
       member.submit({ type: 'transferLeadership', to }, (outcome) => {
-        if (!(outcome instanceof RollcallError)) world.hit('handedOver');
+        // Who leads already may be asked to lead as well.
+        if (!(outcome instanceof RollcallError) && to !== leader.name) world.hit('handedOver');
       });
       return { text: `${leader.name} to ${to ?? 'anybody'}`, lastsMs: 0, end: nothing };
     },
