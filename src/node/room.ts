@@ -11,7 +11,7 @@ import { RollcallError } from '../base/errors.ts';
 import type { SpaceReport } from '../format/node-message.ts';
 import type { Operation } from '../mvcc/types.ts';
 import { voteResult } from '../raft/quorum.ts';
-import type { NodeId, Status } from '../raft/types.ts';
+import type { Configuration, NodeId, Status } from '../raft/types.ts';
 import type { Storage } from '../storage/types.ts';
 import type { Request } from './types.ts';
 
@@ -36,6 +36,8 @@ export class Room {
   /** When each member that is short has last said so; without those that have fallen silent. */
   readonly #shortAtMs = new Map<NodeId, number>();
   #isShort = false;
+  /** Of this node's data directory, when it last looked. */
+  #freeBytes = 0;
   #lookedMs = Number.NEGATIVE_INFINITY;
   #isLooking = false;
 
@@ -77,13 +79,13 @@ export class Room {
     if (role !== 'leader' || !fills(request)) return null;
     const isSpacious = voteResult(configuration, (id) => !this.#isShortOf(id)) === 'won';
     if (isSpacious && !this.#isShort) return null;
-    const whose = this.#isShort ? 'The leader has' : 'Too many members have';
-    return new RollcallError('noSpace', `${whose} too little room left on the disk`);
+    return new RollcallError('noSpace', this.#shortage(configuration));
   }
 
   async #look(): Promise<void> {
     const { storage, reserveBytes, changed } = this.#options;
-    const isShort = storage.waitsForSpace || (await storage.freeBytes()) < reserveBytes;
+    this.#freeBytes = await storage.freeBytes();
+    const isShort = storage.waitsForSpace || this.#freeBytes < reserveBytes;
     const wasShort = this.#isShort;
     this.#isShort = isShort;
     if (isShort || wasShort) this.#tell();
@@ -97,10 +99,26 @@ export class Room {
     send({ type: 'spaceReport', from: id, to: leaderId, isShort: this.#isShort });
   }
 
+  #shortage({ members, voters, votersOutgoing }: Configuration): string {
+    const { id: ownId, reserveBytes } = this.#options;
+    const nameOf = (id: NodeId): string => members.find((one) => one.id === id)?.name ?? id;
+    if (this.#isShort) {
+      const free = `has ${mebibytes(this.#freeBytes)} left on the disk of its data directory`;
+      return `The leader "${nameOf(ownId)}" ${free} and keeps ${mebibytes(reserveBytes)} in reserve`;
+    }
+    const short = [...new Set([...voters, ...votersOutgoing])].filter((id) => this.#isShortOf(id));
+    const names = short.map(nameOf).sort().join(', ');
+    return `Too many voters have less room left on their disks than their reserve: ${names}`;
+  }
+
   #isShortOf(id: NodeId): boolean {
     if (id === this.#options.id) return this.#isShort;
     return this.#shortAtMs.has(id);
   }
+}
+
+function mebibytes(bytes: number): string {
+  return `${(bytes / (1024 * 1024)).toFixed(1)} MiB`;
 }
 
 /** Whether the request stores something that stays. */

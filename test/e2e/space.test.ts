@@ -3,12 +3,13 @@
  * itself. Needs disks of its own, which only root can mount.
  */
 import { spawnSync } from 'node:child_process';
-import { mkdir, rm, statfs, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rm, statfs, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Client, RollcallError } from '../../src/client/index.ts';
 import { eventually, readStatus, TestCluster, type TestNode } from './cluster.ts';
 import { agreement } from './load.ts';
+import { runProgram } from './program.ts';
 
 const mebi = 1024 * 1024;
 const disks: string[] = [];
@@ -125,5 +126,23 @@ test.skipIf(!mayMount)(
     await isShort(first, false);
     await agreement(cluster);
     for (const node of cluster.nodes) expect(node.process?.exitCode).toBeNull();
+  },
+);
+
+test.skipIf(!mayMount)(
+  'a backup that does not fit on a disk of the client leaves none',
+  async () => {
+    const disk = join(cluster.directory, 'disk');
+    await mkdir(disk);
+    mount(disk, 1);
+    const value = Buffer.alloc(500_000, 1);
+    for (let at = 0; at < 4; at++) await client.put(`large/${at}`, value);
+    const file = join(disk, 'backup');
+    const endpoints = ['--endpoints', cluster.endpoints.join(',')];
+    expect(await runProgram(['snapshot', 'save', file, ...endpoints])).toMatchObject({
+      code: 2,
+      errors: `error: invalidArgument: ${file} cannot be written: no space left on device\n`,
+    });
+    expect(await readdir(disk)).toEqual([]);
   },
 );

@@ -5,8 +5,14 @@ import { Room } from '../../src/node/room.ts';
 import type { Request } from '../../src/node/types.ts';
 import { VirtualClock } from '../sim/clock.ts';
 
+const mebi = 1024 * 1024;
 const put = { type: 'put', key: 'k', value: emptyBytes, leaseId: null, previous: false } as const;
 const del = { type: 'delete', key: 'k', rangeEnd: null, previous: false } as const;
+
+const members = ['a', 'b'].map((id, at) => ({
+  ...{ id, name: `n${at + 1}`, peerAddress: '', clientAddress: '', featureLevel: 1 },
+  ...{ replaces: null, autoPromote: false },
+}));
 
 class Node {
   readonly clock = new VirtualClock();
@@ -14,7 +20,7 @@ class Node {
   role: 'leader' | 'follower' = 'leader';
   voters = ['a', 'b', 'c'];
   votersOutgoing: string[] = [];
-  freeBytes = 1000;
+  freeBytes = 30 * mebi;
   waitsForSpace = false;
   changes = 0;
   readonly room: Room;
@@ -30,10 +36,10 @@ class Node {
         },
         freeBytes: () => Promise.resolve(this.freeBytes),
       },
-      reserveBytes: 100,
+      reserveBytes: 3 * mebi,
       status: () => {
         const { voters, votersOutgoing, role } = this;
-        const rest = { members: [], learners: [], learnersNext: [] };
+        const rest = { members, learners: [], learnersNext: [] };
         const leaderId = role === 'leader' ? 'a' : 'b';
         return { role, leaderId, configuration: { voters, votersOutgoing, ...rest } };
       },
@@ -55,6 +61,10 @@ class Node {
     for (const from of ids) this.room.heard({ type: 'spaceReport', from, to: 'a', isShort: true });
   }
 
+  get message(): string | undefined {
+    return this.room.refusal(put)?.message;
+  }
+
   refuses(request: Request = put): boolean {
     return this.room.refusal(request)?.code === 'noSpace';
   }
@@ -70,7 +80,7 @@ describe('a leader', () => {
 
   test('that is short itself refuses what stores something, and nothing else', async () => {
     const node = new Node();
-    node.freeBytes = 99;
+    node.freeBytes = 2.5 * mebi;
     await node.pass(1000);
     const txn = (...success: readonly (typeof put | typeof del)[]): Request => ({
       ...{ type: 'txn', compares: [], failure: [] },
@@ -95,7 +105,8 @@ describe('a leader', () => {
       { type: 'register', ...service, instance, leaseId: null, replace: false },
     ];
     expect(refused.filter((request) => !node.refuses(request))).toEqual([]);
-    node.freeBytes = 100;
+    expect(node.message).toMatch(/^The leader "n1" has 2.5 MiB left .* keeps 3.0 MiB in reserve$/);
+    node.freeBytes = 3 * mebi;
     await node.pass(1000);
     expect(node.refuses()).toBe(false);
     expect(node.changes).toBe(2);
@@ -108,6 +119,7 @@ describe('a leader', () => {
     expect(node.refuses()).toBe(false);
     node.hear('c');
     expect(node.refuses()).toBe(true);
+    expect(node.message).toMatch(/^Too many voters have less room .*: c, n2$/);
     node.voters = ['a', 'b', 'd', 'e'];
     expect(node.refuses()).toBe(false);
     node.votersOutgoing = ['a', 'b', 'c'];
