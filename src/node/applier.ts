@@ -10,6 +10,7 @@ import { levelOf } from '../state-machine/command-level.ts';
 import type { StateMachine } from '../state-machine/state-machine.ts';
 import type { Applied, Outcome, RevisionEvents } from '../state-machine/types.ts';
 import type { CheckpointHeader, Storage } from '../storage/types.ts';
+import { Backlog } from './backlog.ts';
 import type { ReachNodeFailpoint } from './failpoints.ts';
 
 export interface ApplyHandlers {
@@ -17,6 +18,10 @@ export interface ApplyHandlers {
   configured(entry: EntryId, configuration: Configuration): void;
   /** After each turn, with everything that it changed. */
   changed(revisions: readonly RevisionEvents[]): void;
+  /** There is more to apply: it had to be read from the log. */
+  refilled(): void;
+  /** The log could not be read. */
+  failed(error: unknown): void;
   readonly reach: ReachNodeFailpoint;
 }
 
@@ -36,25 +41,25 @@ interface Current {
 
 export class Applier {
   #machine: StateMachine;
-  readonly #storage: Pick<Storage, 'overlay' | 'applied'>;
+  readonly #storage: Pick<Storage, 'overlay' | 'applied' | 'readLog'>;
   readonly #cluster: ClusterIdentity;
   readonly #featureLevelMax: number;
   readonly #handlers: ApplyHandlers;
-  #queue: (readonly Entry[])[] = [];
-  /** The next entry is `#queue[0][#at]`. */
-  #at = 0;
+  readonly #backlog: Backlog;
   #current: Current | null = null;
   #last: EntryId;
   #configuration: Configuration;
 
   constructor(options: {
     readonly machine: StateMachine;
-    readonly storage: Pick<Storage, 'overlay' | 'applied'>;
+    readonly storage: Pick<Storage, 'overlay' | 'applied' | 'readLog'>;
     readonly cluster: ClusterIdentity;
     /** What is of a newer one stops the node, as what it cannot read does. */
     readonly featureLevelMax: number;
     readonly last: EntryId;
     readonly configuration: Configuration;
+    /** With so much in memory of what waits, the rest is left to be read from the log. */
+    readonly backlogBytesMax: number;
     readonly handlers: ApplyHandlers;
   }) {
     this.#machine = options.machine;
@@ -64,6 +69,12 @@ export class Applier {
     this.#last = options.last;
     this.#configuration = options.configuration;
     this.#handlers = options.handlers;
+    this.#backlog = new Backlog({
+      ...{ storage: options.storage, applied: options.last.index },
+      bytesMax: options.backlogBytesMax,
+      refilled: () => this.#handlers.refilled(),
+      failed: (error) => this.#handlers.failed(error),
+    });
   }
 
   /** The newest applied entry. */
@@ -78,30 +89,27 @@ export class Applier {
 
   /** The state machine is another one now, as of `header`; what was to be applied before is in it. */
   restore(machine: StateMachine, { applied, configuration }: CheckpointHeader): void {
-    const waiting = this.#queue.flat().slice(this.#at);
-    const later = waiting.filter(({ index }) => index > applied.index);
     this.#machine = machine;
-    this.#queue = later.length > 0 ? [later] : [];
-    this.#at = 0;
+    this.#backlog.restore(applied.index);
     this.#current = null;
     this.#last = applied;
     this.#configuration = configuration;
   }
 
   push(entries: readonly Entry[]): void {
-    if (entries.length > 0) this.#queue.push(entries);
+    this.#backlog.push(entries);
   }
 
   /**
    * Applies until `mayGoOn` says that the turn is over, if need be between two commands of an entry.
-   * Returns whether work is left.
+   * Returns whether work is left that waits for nothing but the next turn.
    */
   run(mayGoOn: () => boolean): boolean {
     const before = this.#last.index;
     const revisions: RevisionEvents[] = [];
     let isOver = false;
-    while (!isOver && (this.#current !== null || (this.#queue.length > 0 && !this.full))) {
-      this.#current ??= this.#begin(this.#next());
+    while (!isOver && (this.#current !== null || (!this.#backlog.isEmpty && !this.full))) {
+      this.#current ??= this.#begin(this.#backlog.next());
       const step = this.#current.steps.next();
       if (step.done) this.#finish(this.#current.entry, step.value, revisions);
       isOver = !mayGoOn();
@@ -114,17 +122,8 @@ export class Applier {
     if (this.#last.index > before && this.#current === null) {
       this.#storage.applied(() => this.#header());
     }
-    return this.#current !== null || this.#queue.length > 0;
-  }
-
-  #next(): Entry {
-    const entries = this.#queue[0] as readonly Entry[];
-    const entry = entries[this.#at++] as Entry;
-    if (this.#at === entries.length) {
-      this.#queue.shift();
-      this.#at = 0;
-    }
-    return entry;
+    if (!this.full) this.#backlog.refill();
+    return this.#current !== null || !this.#backlog.isEmpty;
   }
 
   #begin(entry: Entry): Current {

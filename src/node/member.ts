@@ -128,7 +128,7 @@ export class Member implements MemberApi {
       nextId: () => ++this.#requestId,
       stamp: (nowMs) => this.#logClock.stamp(nowMs),
     });
-    this.#applier = this.#createApplier(reach);
+    this.#applier = this.#createApplier(reach, failed);
     this.#loop = new ReadyLoop(this.#raft, storage, options.transport, clock, {
       beforeTurn: () => this.#beforeTurn(),
       ready: (ready) => this.#ready(ready),
@@ -252,10 +252,11 @@ export class Member implements MemberApi {
     await this.#options.storage.close();
   }
 
-  #createApplier(reach: ReachNodeFailpoint): Applier {
+  #createApplier(reach: ReachNodeFailpoint, failed: (error: unknown) => void): Applier {
     const { storage, machine, birth, transport, memberId, featureLevelMax, debug } = this.#options;
     return new Applier({
       ...{ machine, storage, ...storage.start, featureLevelMax },
+      backlogBytesMax: this.#bounds.backlogBytesMax,
       cluster: { clusterId: birth.clusterId, incarnation: birth.incarnation },
       handlers: {
         applied: (entry, outcomes) => {
@@ -269,7 +270,7 @@ export class Member implements MemberApi {
           this.#governance.applied(entry, configuration);
         },
         changed: (revisions) => this.#streams.applied(revisions),
-        reach,
+        ...{ refilled: () => this.#loop.schedule(), failed, reach },
       },
     });
   }

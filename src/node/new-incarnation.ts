@@ -31,6 +31,7 @@ import { replaceBirth } from '../storage/identity.ts';
 import type { Birth, CheckpointHeader, Files, Identity, Storage } from '../storage/types.ts';
 import { Applier } from './applier.ts';
 import { loadStoredMachine } from './load-machine.ts';
+import { bounds } from './timing.ts';
 
 export interface NewIncarnationOptions {
   readonly files: Files;
@@ -175,11 +176,13 @@ async function apply(work: {
   readonly entries: readonly Entry[];
 }): Promise<void> {
   const { storage, machine, birth, incarnation, last, configuration, entries } = work;
-  const handlers = { applied() {}, configured() {}, changed() {}, reach() {} };
+  // What is pushed at once is held at once: the log is not read.
+  const unread = { refilled() {}, failed() {} };
+  const handlers = { applied() {}, configured() {}, changed() {}, reach() {}, ...unread };
   const applier = new Applier({
     ...{ machine, storage, last, configuration, handlers },
     cluster: { clusterId: birth.clusterId, incarnation },
-    featureLevelMax: featureLevel,
+    ...{ featureLevelMax: featureLevel, backlogBytesMax: bounds.backlogBytesMax },
   });
   applier.push(entries);
   // It stops where the memory is full.

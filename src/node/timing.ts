@@ -56,6 +56,8 @@ export const bounds = {
   inflightBytesMax: 16 * 1024 * 1024,
   /** The log in memory is cut in steps of about this; what is older is read from the disk. */
   logBytesPerCut: 16 * 1024 * 1024,
+  /** So much of what waits to be applied is held in memory; the rest is read from the disk again. */
+  backlogBytesMax: 32 * 1024 * 1024,
   /** So much of the stored log stays for followers that come back. */
   logWindowBytes: 128 * 1024 * 1024,
   /** Beyond this the stored log is not kept for those who are behind: they get a state instead. */

@@ -22,9 +22,20 @@ function applied(featureLevelMax: number, commands: readonly Command[]): TestMac
   });
   const applier = new Applier({
     ...{ machine: tested.machine, configuration, featureLevelMax, last: { term: 1, index: 0 } },
-    storage: { overlay: { bytes: 0, read: () => null, write() {} }, applied() {} },
+    backlogBytesMax: 1000,
+    storage: {
+      ...{ overlay: { bytes: 0, read: () => null, write() {} }, applied() {} },
+      readLog: () => Promise.reject(new Error('All is in memory')),
+    },
     cluster: { clusterId: 'c'.repeat(16), incarnation: 'e'.repeat(16) },
-    handlers: { applied() {}, configured() {}, changed() {}, reach() {} },
+    handlers: {
+      applied() {},
+      configured() {},
+      changed() {},
+      reach() {},
+      refilled() {},
+      failed() {},
+    },
   });
   applier.push([{ type: 'command', term: 1, index: 1, command }]);
   try {

@@ -230,7 +230,8 @@ class Launch {
     };
     const readLog = storage.readLog.bind(storage);
     storage.readLog = (from, bytesMax) => {
-      world.hit('logReadFromDisk');
+      // What a member reads for itself, in pieces that fit its small memory, is not for a follower.
+      world.hit(bytesMax < 1024 * 1024 ? 'backlogRead' : 'logReadFromDisk');
       return readLog(from, bytesMax);
     };
     const restoreState = storage.restoreState.bind(storage);

@@ -18,6 +18,7 @@ const probeTexts = {
   followerFarBehind: 'a follower was 100 entries or more behind its leader',
   largeAppend: 'one append carried 20 entries or more',
   logReadFromDisk: 'a leader read from its disk what a follower was missing',
+  backlogRead: 'a node read from its disk again what waited to be applied',
   crashAtFailpoint: 'a node crashed at one of the named places of the storage',
   nodeTimedOut: 'a node gave up on a write that no majority confirmed',
   inFlightSurvived: 'an append that was being written survived a crash',

@@ -60,7 +60,11 @@ export function drawSwarm(seed: number): Swarm {
       : pick(random, [1, 2048, 65_536, 16 * 1024 * 1024]),
     generationAgeMsMax: pick(random, [20, 300, 5000]),
     valueCacheBytesMax: pick(random, [1, 1024, 1024 * 1024]),
-    bounds: { ...drawBounds(random), ...(isLogShort ? shortLog.bounds : {}) },
+    bounds: {
+      ...drawBounds(random),
+      ...(isLogShort ? shortLog.bounds : {}),
+      ...drawBacklog(stream(seed, 'backlog')),
+    },
     faultEveryMs: between(random, 100, 240),
     clients: pick(random, [2, 4, 6]),
     thinkMs: pick(random, [5, 15, 40]),
@@ -94,6 +98,11 @@ function drawBounds(random: Random): Partial<Bounds> {
     .filter(() => chance(random, 0.35))
     .map(([name, extremes]) => [name, pick(random, extremes)] as const);
   return Object.fromEntries(drawn);
+}
+
+/** What waits to be applied is often read from the log again. */
+function drawBacklog(random: Random): Partial<Bounds> {
+  return chance(random, 0.5) ? { backlogBytesMax: pick(random, [1, 3000]) } : {};
 }
 
 export function drawWeather(random: Random): Weather {
