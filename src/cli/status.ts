@@ -46,8 +46,9 @@ function statusDocument({ endpoint, status, error }: EndpointStatus): object {
 }
 
 /** A node that waits for its cluster to begin has no role in it yet. */
-export function roleOf({ clusterId, role }: NodeStatus): string {
-  return clusterId === '' ? 'unborn' : role;
+export function roleOf({ clusterId, role, standing }: NodeStatus): string {
+  if (clusterId === '') return 'unborn';
+  return standing === 'removed' || standing === 'learner' ? standing : role;
 }
 
 function statusTable(asked: readonly EndpointStatus[]): string {

@@ -418,6 +418,8 @@ export class Router implements CallOwner, ConnectionEvents {
         parts.push(`${connection.address} is silent`);
       } else if (status?.clusterId === '') {
         parts.push(`${connection.address} waits for its cluster to begin`);
+      } else if (status?.standing === 'removed') {
+        parts.push(`${connection.address} was removed from the cluster`);
       } else {
         const leader = status?.leaderName ?? status?.leaderId ?? null;
         parts.push(

@@ -466,6 +466,7 @@ export class Member implements MemberApi {
 
   #removed(): void {
     this.#streams.endAll(removedError());
+    this.#writes.removed(this.#raft.status().commitIndex);
     this.#statusChanged();
   }
 

@@ -171,6 +171,15 @@ export class Proposals {
     }
   }
 
+  /** Nobody will tell this node any more what is committed beyond `committed`. */
+  abandon(committed: Index, inDoubt: RollcallError): void {
+    for (const [index, batch] of this.#pending) {
+      if (index <= committed) continue;
+      this.#pending.delete(index);
+      this.#answerAll(batch, inDoubt);
+    }
+  }
+
   close(error: RollcallError, inDoubt: RollcallError): void {
     this.refuseGathered(error);
     for (const batch of [...this.#proposed.values(), ...this.#pending.values()]) {

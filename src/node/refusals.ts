@@ -42,6 +42,11 @@ export function removedError(): RollcallError {
   return new RollcallError('removed', 'This node was removed from its cluster');
 }
 
+export function removedInDoubtError(): RollcallError {
+  const message = 'This node was removed from its cluster before it knew what became of the write';
+  return new RollcallError('leadershipLost', message);
+}
+
 export function stateMissingError(): RollcallError {
   return new RollcallError('behind', 'This node lost its state and is fetching it from the others');
 }

@@ -14,7 +14,7 @@ import type { Command, Outcome } from '../state-machine/types.ts';
 import { commandBytes, commandOf } from './commands.ts';
 import type { Pace } from './pace.ts';
 import { Proposals } from './proposals.ts';
-import { levelTooLowError } from './refusals.ts';
+import { levelTooLowError, removedInDoubtError } from './refusals.ts';
 import { Renewals } from './renewals.ts';
 import { type Bounds, timing } from './timing.ts';
 import type { Reply, WriteRequest } from './types.ts';
@@ -124,6 +124,11 @@ export class Writes {
 
   expire(nowMs: number): void {
     this.#proposals.expire(nowMs);
+  }
+
+  /** This node was removed: nobody will tell it what is committed beyond `committed`. */
+  removed(committed: Index): void {
+    this.#proposals.abandon(committed, removedInDoubtError());
   }
 
   close(error: RollcallError, inDoubt: RollcallError): void {

@@ -81,4 +81,6 @@ export function advanceTransfer(core: Core, leadership: Leadership): void {
     to: transfer.to,
     term: core.currentTerm,
   });
+  // It will not lead again: those who wait for it are better told at once than when the transfer is over.
+  if (!isVoter(configuration, core.id)) core.becomeFollower(core.currentTerm, null);
 }

@@ -39,7 +39,9 @@ export function answerHttp(
 function whyNotReady({ member, waitsFor }: HttpState): string | null {
   if (member === null) return `The node waits for ${waitsFor()}`;
   if (member.ready()) return null;
-  return member.status().leaderId === null
+  const { standing, leaderId } = member.status();
+  if (standing === 'removed') return 'The node was removed from its cluster';
+  return leaderId === null
     ? 'The node knows no leader'
     : 'The node has not applied yet what is committed';
 }

@@ -132,3 +132,16 @@ test('a write that never gets its turn surely did not happen', () => {
   expect(answers.texts).toEqual(['a: timeout definite']);
   expect(proposals.gathered).toBe(0);
 });
+
+test('a node that was removed still answers what it knows to be committed, and leaves the rest in doubt', () => {
+  const { proposals, answers, add } = setUp();
+  for (const name of ['a', 'b', 'c', 'd']) add(name);
+  proposals.take(1, 0);
+  proposals.take(2, 0);
+  proposals.accepted({ id: 1, entry: { term: 3, index: 7 } });
+  proposals.accepted({ id: 2, entry: { term: 3, index: 8 } });
+  proposals.abandon(7, new RollcallError('leadershipLost', 'It was removed'));
+  expect(answers.texts).toEqual(['c: leadershipLost in doubt', 'd: leadershipLost in doubt']);
+  proposals.applied({ term: 3, index: 7 }, [done(5), done(6)]);
+  expect(answers.texts.slice(2)).toEqual(['a: revision 5', 'b: revision 6']);
+});
