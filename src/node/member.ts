@@ -489,8 +489,7 @@ export class Member implements MemberApi {
 
   /** Why nothing is served at all. */
   #refusal(): RollcallError | null {
-    const isClosed = this.#closing !== null && !this.#isHandingOver;
-    if (isClosed) return closedError();
+    if (this.#closing !== null && !this.#isHandingOver) return closedError();
     return this.#guard.isBroken ? stateMissingError() : this.#health.refusal();
   }
 
