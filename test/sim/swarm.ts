@@ -47,7 +47,7 @@ export function drawSwarm(seed: number): Swarm {
     nodes: pick(random, [3, 3, 3, 4, 5, 5]),
     older: pick(stream(seed, 'older'), [0, 0, 0, 0, 1, 2, 3]),
     // Some are long enough for a member to give up on what it waits for.
-    safetyMs: chance(random, 0.2) ? between(random, 7000, 9000) : between(random, 3500, 5500),
+    safetyMs: chance(random, 0.15) ? between(random, 5000, 7000) : between(random, 2200, 3600),
     weather: drawWeather(random),
     acrossLives: chance(random, 0.3),
     syncMsMin: pick(random, [0.05, 0.2, 2]),
