@@ -65,7 +65,7 @@ export function drawSwarm(seed: number): Swarm {
       ...(isLogShort ? shortLog.bounds : {}),
       ...drawBacklog(stream(seed, 'backlog')),
     },
-    faultEveryMs: between(random, 100, 240),
+    faultEveryMs: between(random, 80, 190),
     clients: pick(random, [2, 4, 6]),
     thinkMs: pick(random, [5, 15, 40]),
     requestTimeoutMs: pick(random, [300, 1000, 8000]),
