@@ -2,7 +2,7 @@
 import { RollcallError } from '../base/errors.ts';
 import { Connection } from '../client/connection.ts';
 import { realOutside } from '../client/outside.ts';
-import type { NodeStatus } from '../wire/methods.ts';
+import type { NodeStatus } from '../wire/results.ts';
 import type { DevNode } from './dev-node.ts';
 import { isUnborn, leaderOf, type NodeView, unbornNote } from './dev-table.ts';
 

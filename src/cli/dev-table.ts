@@ -1,6 +1,6 @@
 /** Where everything is, and what to try first. */
 import { relative } from 'node:path';
-import type { NodeStatus } from '../wire/methods.ts';
+import type { NodeStatus } from '../wire/results.ts';
 import type { PlannedNode } from './dev-plan.ts';
 import { defaultEndpoints } from './session.ts';
 import { roleOf } from './status.ts';

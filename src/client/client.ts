@@ -1,5 +1,6 @@
 import { RollcallError } from '../base/errors.ts';
-import type { Method, NodeStatus, Results } from '../wire/methods.ts';
+import type { Method } from '../wire/methods.ts';
+import type { NodeStatus, Results } from '../wire/results.ts';
 import type { CallOptions } from './call.ts';
 import { ClusterControl } from './cluster-control.ts';
 import { type Key, type KeySelector, keyAfter, keyRange, type Value } from './key.ts';

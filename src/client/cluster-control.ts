@@ -1,4 +1,4 @@
-import type { Results, WireApplicant, WireMember, WireMembership } from '../wire/methods.ts';
+import type { Results, WireApplicant, WireMember, WireMembership } from '../wire/results.ts';
 import type { CallOptions } from './call.ts';
 import type { Router } from './router.ts';
 import { Snapshot, type SnapshotOptions } from './snapshot.ts';

@@ -19,7 +19,8 @@ import {
   type ServerHeader,
   type ServerItem,
 } from '../wire/frame.ts';
-import type { Method, NodeStatus } from '../wire/methods.ts';
+import type { Method } from '../wire/methods.ts';
+import type { NodeStatus } from '../wire/results.ts';
 import { type Backoff, backoffMs } from './backoff.ts';
 import type { Exchange } from './exchange.ts';
 import type { Outside } from './outside.ts';

@@ -1,5 +1,5 @@
 import { RollcallError } from '../base/errors.ts';
-import type { NodeStatus } from '../wire/methods.ts';
+import type { NodeStatus } from '../wire/results.ts';
 import { checkEndpoints, checkTimeout } from './client.ts';
 import { Connection } from './connection.ts';
 import { realOutside } from './outside.ts';

@@ -15,7 +15,7 @@
  *     view.instances();
  */
 export { type ErrorCode, errorCodes, RollcallError } from '../base/errors.ts';
-export type { NodeStatus } from '../wire/methods.ts';
+export type { NodeStatus } from '../wire/results.ts';
 export type { CallOptions } from './call.ts';
 export {
   Client,

@@ -1,4 +1,4 @@
-import type { WireInstance } from '../wire/methods.ts';
+import type { WireInstance } from '../wire/results.ts';
 
 /** One running instance of a service. */
 export interface Instance {

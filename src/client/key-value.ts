@@ -1,5 +1,5 @@
 import { bytesFromBinary, utf8Decode } from '../base/bytes.ts';
-import type { WirePair } from '../wire/methods.ts';
+import type { WirePair } from '../wire/results.ts';
 
 /**
  * One key with its value at one revision. `key` and `value` are the exact bytes; `keyText` and

@@ -1,6 +1,6 @@
 import type { Clock, Timer } from '../base/clock.ts';
 import { RollcallError } from '../base/errors.ts';
-import type { Results } from '../wire/methods.ts';
+import type { Results } from '../wire/results.ts';
 import type { CallOptions } from './call.ts';
 import { Deferred } from './deferred.ts';
 import { LeaseSchedule } from './lease-schedule.ts';

@@ -1,6 +1,6 @@
 import { bytesFromBinary } from '../base/bytes.ts';
 import { RollcallError } from '../base/errors.ts';
-import type { Results } from '../wire/methods.ts';
+import type { Results } from '../wire/results.ts';
 import type { CallOptions } from './call.ts';
 import type { Lease, LeaseKeeper } from './lease.ts';
 import type { Router } from './router.ts';

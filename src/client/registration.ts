@@ -1,7 +1,8 @@
 import { EventEmitter } from 'node:events';
 import { RollcallError } from '../base/errors.ts';
 import { randomId } from '../base/prng.ts';
-import type { Parameters, Results } from '../wire/methods.ts';
+import type { Parameters } from '../wire/methods.ts';
+import type { Results } from '../wire/results.ts';
 import { backoffMs } from './backoff.ts';
 import type { CallOptions } from './call.ts';
 import { Deferred } from './deferred.ts';

@@ -1,6 +1,7 @@
 import { RollcallError } from '../base/errors.ts';
 import { randomId } from '../base/prng.ts';
-import type { Method, Results } from '../wire/methods.ts';
+import type { Method } from '../wire/methods.ts';
+import type { Results } from '../wire/results.ts';
 import type { CallOptions } from './call.ts';
 import { type Instance, instanceFromWire } from './instance.ts';
 import type { LeaseKeeper } from './lease.ts';

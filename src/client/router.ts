@@ -13,7 +13,8 @@
 import type { Clock, Timer } from '../base/clock.ts';
 import { type ErrorCode, RollcallError } from '../base/errors.ts';
 import type { Random } from '../base/prng.ts';
-import type { Method, NodeStatus } from '../wire/methods.ts';
+import type { Method } from '../wire/methods.ts';
+import type { NodeStatus } from '../wire/results.ts';
 import { Call, type CallOptions, type CallOwner } from './call.ts';
 import { Connection, type ConnectionEvents } from './connection.ts';
 import type { Exchange } from './exchange.ts';

@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events';
 import { RollcallError } from '../base/errors.ts';
-import type { Items } from '../wire/methods.ts';
+import type { Items } from '../wire/results.ts';
 import { Deferred } from './deferred.ts';
 import type { Instance } from './instance.ts';
 import type { Router } from './router.ts';

@@ -1,6 +1,6 @@
 import type { Timer } from '../base/clock.ts';
 import { RollcallError } from '../base/errors.ts';
-import type { Items } from '../wire/methods.ts';
+import type { Items } from '../wire/results.ts';
 import type { Connection } from './connection.ts';
 import type { Exchange } from './exchange.ts';
 import { mayResume } from './resend.ts';

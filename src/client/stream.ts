@@ -4,7 +4,8 @@
  */
 import type { Timer } from '../base/clock.ts';
 import type { RollcallError } from '../base/errors.ts';
-import type { Method, Parameters, StreamMethod } from '../wire/methods.ts';
+import type { Method, Parameters } from '../wire/methods.ts';
+import type { StreamMethod } from '../wire/results.ts';
 import { backoffMs } from './backoff.ts';
 import type { Connection } from './connection.ts';
 import type { Exchange } from './exchange.ts';

@@ -7,7 +7,7 @@
  * know each other. An endpoint that is disconnected, silent or has itself refused to lead that term is
  * no candidate, and then there is no leader until something changes.
  */
-import type { NodeStatus } from '../wire/methods.ts';
+import type { NodeStatus } from '../wire/results.ts';
 
 interface Endpoint {
   readonly address: string;

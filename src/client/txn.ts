@@ -1,11 +1,7 @@
 /** Transactions: small functions that build their parts, and their results. */
 import { RollcallError } from '../base/errors.ts';
-import type {
-  WireOperation,
-  WireOperationResult,
-  WireTxn,
-  WireTxnResult,
-} from '../wire/methods.ts';
+import type { WireOperation, WireTxn } from '../wire/methods.ts';
+import type { WireOperationResult, WireTxnResult } from '../wire/results.ts';
 import { type Key, type KeySelector, keyRange, type Value, valueBytes } from './key.ts';
 import { KeyValue, keyValueOrNull } from './key-value.ts';
 

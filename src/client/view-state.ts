@@ -5,7 +5,7 @@
  * connection safe even from a node that lags: its older view is passed over, and of the changes that
  * follow it those up to the known revision are passed over as well.
  */
-import type { Items } from '../wire/methods.ts';
+import type { Items } from '../wire/results.ts';
 import { type Instance, instanceFromWire, type RemovalReason } from './instance.ts';
 
 /** The step from one state of a view to the next. */

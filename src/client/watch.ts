@@ -1,5 +1,5 @@
 import { RollcallError } from '../base/errors.ts';
-import type { Items, WireEvent } from '../wire/methods.ts';
+import type { Items, WireEvent } from '../wire/results.ts';
 import { Deferred } from './deferred.ts';
 import { type KeySelector, keyRange, type WireKeyRange } from './key.ts';
 import { KeyValue, keyValueOrNull } from './key-value.ts';

@@ -15,11 +15,10 @@ import type {
   WatchedEvent,
 } from '../node/types.ts';
 import type { InstanceEvent, RegisteredInstance } from '../registry/types.ts';
+import type { Method, Parameters } from '../wire/methods.ts';
 import type {
   Items,
-  Method,
   NodeStatus,
-  Parameters,
   Results,
   StreamMethod,
   WireApplicant,
@@ -31,7 +30,7 @@ import type {
   WireOperationResult,
   WirePair,
   WireRange,
-} from '../wire/methods.ts';
+} from '../wire/results.ts';
 
 /** An event that is larger by itself comes alone, and still fits into a frame. */
 const fragmentBytesMax = 1024 * 1024;

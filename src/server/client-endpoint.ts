@@ -24,7 +24,7 @@ import {
   joinServerFrame,
   subprotocol,
 } from '../wire/frame.ts';
-import type { NodeStatus } from '../wire/methods.ts';
+import type { NodeStatus } from '../wire/results.ts';
 import { nodeStatusOf } from './answers.ts';
 import { ClientConnection } from './client-connection.ts';
 import {

@@ -1,7 +1,8 @@
 /** The open watches, service views and backups of one connection. */
 import { RollcallError } from '../base/errors.ts';
 import type { MemberApi, StreamHandle } from '../node/types.ts';
-import type { Items, Parameters, Results, StreamMethod } from '../wire/methods.ts';
+import type { Parameters } from '../wire/methods.ts';
+import type { Items, Results, StreamMethod } from '../wire/results.ts';
 import { changesOf, eventsOf, viewOf } from './answers.ts';
 
 export interface StreamOutput {

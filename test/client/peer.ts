@@ -16,7 +16,8 @@ import {
   subprotocol,
   type WireRequest,
 } from '../../src/wire/frame.ts';
-import { type Method, methods, type NodeStatus, type Parameters } from '../../src/wire/methods.ts';
+import { type Method, methods, type Parameters } from '../../src/wire/methods.ts';
+import type { NodeStatus } from '../../src/wire/results.ts';
 import { type InstanceBatch, type KeyBatch, Store, within } from './store.ts';
 
 const anywhere: ReadonlySet<string> = new Set(['status', 'watch', 'watchService', 'cancel']);

@@ -1,16 +1,14 @@
 /** A small replicated-state stand-in: one history of key events, leases and instances, in memory. */
 import { RollcallError } from '../../src/base/errors.ts';
+import type { Parameters, WireOperation, WireTxn } from '../../src/wire/methods.ts';
 import type {
-  Parameters,
   WireEvent,
   WireInstance,
   WireInstanceEvent,
-  WireOperation,
   WireOperationResult,
   WirePair,
-  WireTxn,
   WireTxnResult,
-} from '../../src/wire/methods.ts';
+} from '../../src/wire/results.ts';
 
 export interface KeyBatch {
   readonly revision: number;

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { Topology } from '../../src/client/topology.ts';
-import type { NodeStatus } from '../../src/wire/methods.ts';
+import type { NodeStatus } from '../../src/wire/results.ts';
 
 function status(member: number, term: number, leader: number | null): NodeStatus {
   return {

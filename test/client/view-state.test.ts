@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { ViewState } from '../../src/client/view-state.ts';
-import type { WireInstance } from '../../src/wire/methods.ts';
+import type { WireInstance } from '../../src/wire/results.ts';
 
 function instance(id: string, modRevision: number): WireInstance {
   return {

@@ -9,7 +9,7 @@ import {
   type ServerFrame,
   type ServerItem,
 } from '../../src/wire/frame.ts';
-import type { NodeStatus } from '../../src/wire/methods.ts';
+import type { NodeStatus } from '../../src/wire/results.ts';
 import { Inbox } from '../transport/inbox.ts';
 
 export class RawClient {
