@@ -65,6 +65,26 @@ export const errorCodes = {
   leadershipLost: { definite: false, advice: 'It may have happened: read before you write again' },
   timeout: { definite: false, advice: 'It may have happened: read before you write again' },
   connectionLost: { definite: false, advice: 'It may have happened: read before you write again' },
+  sessionExpired: {
+    definite: false,
+    advice: 'The session was away for too long; what was sent under it may have happened',
+  },
+  resultDropped: {
+    definite: false,
+    advice: 'The session has acknowledged this write, so that its result is no longer kept',
+  },
+  truncated: {
+    definite: false,
+    advice: 'It has happened, at the revision in the details; the result was too large to be kept',
+  },
+  tooManySessions: {
+    definite: true,
+    advice: 'Close clients that are not needed; sessions of dead ones end by themselves',
+  },
+  tooManyResults: {
+    definite: true,
+    advice: 'The session has too many writes whose results nobody has acknowledged; wait for them',
+  },
   incarnationChanged: {
     definite: false,
     advice: 'The cluster was restored from a backup; read everything anew',

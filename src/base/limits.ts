@@ -20,6 +20,16 @@ export const limits = {
   leaseTtlMsMin: 500,
   /** etcd's bound: 9,000,000,000 seconds. */
   leaseTtlMsMax: 9_000_000_000_000,
+  /** So long a session lives after the last that was heard of its client. */
+  sessionTtlMs: 60_000,
+  sessionsMax: 100_000,
+  /** Writes of one session that are not acknowledged. */
+  sessionResultsMax: 256,
+  /** Results that one session keeps, and all of them together. */
+  sessionBytesMax: mebi,
+  sessionsBytesMax: 256 * mebi,
+  /** Of a larger result only outcome and revision are kept. */
+  sessionResultBytesMax: 16 * kibi,
 } as const;
 
 /** Service, namespace, node and instance names: 1 to 128 of `a-z 0-9 . _ -`, first a letter or digit. */

@@ -5,7 +5,7 @@
  * are replaced one after the other, and nobody meets what it cannot read.
  *
  *     1   the first formats
- *     2   registry commands with a condition; a new incarnation; reports of full disks and of
+ *     2   registry commands with a condition; sessions; a new incarnation; reports of full disks and of
  *         states on their way between others; levels beyond 1
  *
  * Whoever adds a kind of command or of message, or a version of one, adds a level here, and says in

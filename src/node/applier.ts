@@ -6,7 +6,7 @@ import { assert } from '../base/assert.ts';
 import { expectFeatureLevel } from '../format/feature-level.ts';
 import type { Configuration, Entry, EntryId } from '../raft/types.ts';
 import { decodeCommandEntry } from '../state-machine/command-codec.ts';
-import { levelOf } from '../state-machine/command-level.ts';
+import { levelOfLogged } from '../state-machine/command-level.ts';
 import type { StateMachine } from '../state-machine/state-machine.ts';
 import type { Applied, Outcome, RevisionEvents } from '../state-machine/types.ts';
 import type { CheckpointHeader, Storage } from '../storage/types.ts';
@@ -139,8 +139,12 @@ export class Applier {
     if (entry.type === 'command') {
       const { index } = entry;
       const decoded = decodeCommandEntry(entry.command);
-      for (const { command } of decoded.commands) {
-        expectFeatureLevel(levelOf(command), this.#featureLevelMax, `Entry ${index} of the log`);
+      for (const logged of decoded.commands) {
+        expectFeatureLevel(
+          levelOfLogged(logged),
+          this.#featureLevelMax,
+          `Entry ${index} of the log`,
+        );
       }
       return yield* this.#machine.applySteps(index, decoded);
     }

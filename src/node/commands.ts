@@ -6,10 +6,12 @@ import type { WriteRequest } from './types.ts';
 
 /** The same, with everything decided that must be equal on all nodes. */
 export function commandOf(request: WriteRequest, random: Random): Command {
+  if (request.type === 'sessionOpen') return { ...request, sessionId: randomId(random) };
   if (request.type !== 'leaseGrant') return request;
   return { ...request, leaseId: request.leaseId ?? randomId(random) };
 }
 
+/** The header of a session included. */
 const overheadBytes = 64;
 
 /**

@@ -47,8 +47,6 @@ import type {
   BackupSink,
   MemberApi,
   MemberStatus,
-  Reply,
-  Request,
   ServiceWatchRequest,
   StreamHandle,
   ViewSink,
@@ -172,14 +170,14 @@ export class Member implements MemberApi {
     this.#loop.schedule();
   }
 
-  submit(request: Request, reply: Reply): void {
+  submit(...[request, reply, session = null]: Parameters<MemberApi['submit']>): void {
     const refusal = this.#refusal() ?? this.#room.refusal(request);
     if (refusal !== null) {
       this.#clock.soon(() => reply(refusal));
     } else if (isMembershipRequest(request)) {
       this.#governance.submit(request, reply);
     } else if (!isRead(request)) {
-      this.#writes.submit(request, reply);
+      this.#writes.submit(request, reply, session);
     } else {
       this.#reads.add(request, this.#queries.read(request, reply));
       this.#loop.schedule();

@@ -14,6 +14,7 @@
  *   `raiseFeatureLevel` all members that are left know what this program knows
  *   `beginIncarnation`  raises the revision above all that the lost members may have given
  *   `leaseRevoke` …     for every lease; keys beyond what one command may delete go later, as always
+ *   `sessionClose` …    for every session: what its client was told may not have happened
  *
  * Before it the directory gets the new incarnation, after it Level does. In between the directory is
  * of two incarnations: no member is opened on it, and doing all of this again finishes it.
@@ -64,8 +65,8 @@ export interface NewIncarnation {
   readonly lost: readonly string[];
 }
 
-/** So many leases are revoked by one entry. */
-const revokedAtOnce = 1024;
+/** So many leases are revoked, or sessions closed, by one entry. */
+const endedAtOnce = 1024;
 
 export function logExtentOf({ start, entries, hardState }: Storage): LogExtent {
   const configurations = entries.filter((entry) => entry.type === 'configuration');
@@ -205,10 +206,15 @@ function stepEntries(
     entries.push({ type: 'command', term, index: index + entries.length, command });
   };
   add([{ type: 'raiseFeatureLevel', level: featureLevel }, { type: 'beginIncarnation' }]);
-  const leases = machine.leaseList();
-  for (let at = 0; at < leases.length; at += revokedAtOnce) {
-    const page = leases.slice(at, at + revokedAtOnce);
-    add(page.map(({ leaseId }) => ({ type: 'leaseRevoke', leaseId })));
+  const endings: Command[] = [
+    ...machine.leaseList().map(({ leaseId }) => ({ type: 'leaseRevoke', leaseId }) as const),
+    ...Array.from(
+      machine.sessionIds,
+      (sessionId) => ({ type: 'sessionClose', sessionId }) as const,
+    ),
+  ];
+  for (let at = 0; at < endings.length; at += endedAtOnce) {
+    add(endings.slice(at, at + endedAtOnce));
   }
   return entries;
 }

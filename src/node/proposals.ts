@@ -12,12 +12,12 @@
 import { assert } from '../base/assert.ts';
 import { RollcallError } from '../base/errors.ts';
 import type { Accepted, EntryId, Index, RequestId } from '../raft/types.ts';
-import type { Command, Outcome } from '../state-machine/types.ts';
+import type { LoggedCommand, Outcome } from '../state-machine/types.ts';
 import { outcomeError } from './outcome.ts';
 import type { Reply } from './types.ts';
 
 interface Waiting {
-  readonly command: Command;
+  readonly command: LoggedCommand;
   readonly bytes: number;
   readonly reply: Reply;
   readonly sinceMs: number;
@@ -64,7 +64,7 @@ export class Proposals {
   }
 
   /** Null, or why nothing more can be taken at the moment. */
-  add(command: Command, bytes: number, reply: Reply, sinceMs: number): RollcallError | null {
+  add(command: LoggedCommand, bytes: number, reply: Reply, sinceMs: number): RollcallError | null {
     const { openCommandsMax, openBytesMax } = this.#limits;
     if (this.#openCommands >= openCommandsMax || this.#openBytes + bytes > openBytesMax) {
       return new RollcallError(
@@ -83,7 +83,11 @@ export class Proposals {
    * Takes the commands of the next entry under the name `id`: at most one entry's worth, and not more
    * than `bytesMax` unless it is one command.
    */
-  take(id: RequestId, nowMs: number, bytesMax = Number.POSITIVE_INFINITY): readonly Command[] {
+  take(
+    id: RequestId,
+    nowMs: number,
+    bytesMax = Number.POSITIVE_INFINITY,
+  ): readonly LoggedCommand[] {
     const count = this.#entrySize(bytesMax);
     const waiting = this.#gathered.slice(0, count);
     this.#gathered = this.#gathered.slice(count);

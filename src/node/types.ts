@@ -23,7 +23,7 @@ import type {
   RegisteredInstance,
   ServiceName,
 } from '../registry/types.ts';
-import type { CommandResult } from '../state-machine/types.ts';
+import type { CommandResult, SessionHeader, SessionId } from '../state-machine/types.ts';
 
 /** Serializable reads are answered from this node's own state once it has applied `minRevision`. */
 export interface Freshness {
@@ -59,7 +59,14 @@ export type WriteRequest =
       readonly type: 'deregister';
       readonly id: string;
       readonly leaseId: LeaseId | null;
-    });
+    })
+  | { readonly type: 'sessionOpen' }
+  | {
+      readonly type: 'sessionRenew';
+      readonly sessionId: SessionId;
+      readonly acknowledgedThrough: number;
+    }
+  | { readonly type: 'sessionClose'; readonly sessionId: SessionId };
 
 export type ReadRequest =
   | (RangeRequest & Freshness & { readonly type: 'range' })
@@ -230,7 +237,8 @@ export interface MemberStatus {
 }
 
 export interface MemberApi {
-  submit(request: Request, reply: Reply): void;
+  /** `session`: a write that is to be done once, however many copies of it come. Null for all else. */
+  submit(request: Request, reply: Reply, session?: SessionHeader | null): void;
   watch(request: WatchRequest, sink: WatchSink): StreamHandle;
   watchService(request: ServiceWatchRequest, sink: ViewSink): StreamHandle;
   backup(request: BackupRequest, sink: BackupSink): StreamHandle;

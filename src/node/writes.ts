@@ -8,9 +8,9 @@ import type { Random } from '../base/prng.ts';
 import { firstFeatureLevel } from '../format/feature-level.ts';
 import type { Accepted, EntryId, Index, RequestId } from '../raft/types.ts';
 import { encodeCommandEntry } from '../state-machine/command-codec.ts';
-import { levelOf } from '../state-machine/command-level.ts';
+import { levelOfLogged } from '../state-machine/command-level.ts';
 import { isTooDeep } from '../state-machine/operation-codec.ts';
-import type { Command, Outcome } from '../state-machine/types.ts';
+import type { Command, LoggedCommand, Outcome, SessionHeader } from '../state-machine/types.ts';
 import { commandBytes, commandOf } from './commands.ts';
 import type { Pace } from './pace.ts';
 import { Proposals } from './proposals.ts';
@@ -48,7 +48,7 @@ export class Writes {
     const { bounds } = options;
     this.#proposals = new Proposals({ ...bounds, timeoutMs: bounds.requestTimeoutMs });
     this.#renewals = new Renewals(options.clock, timing.renewalGatherMs, (leaseIds, reply) =>
-      this.#add({ type: 'leaseKeepAlive', leaseIds }, reply),
+      this.#add({ session: null, command: { type: 'leaseKeepAlive', leaseIds } }, reply),
     );
   }
 
@@ -82,9 +82,9 @@ export class Writes {
     return nowMs - this.#lastProposalMs;
   }
 
-  submit(request: WriteRequest, reply: Reply): void {
+  submit(request: WriteRequest, reply: Reply, session: SessionHeader | null): void {
     if (request.type === 'leaseKeepAlive') this.#renewals.add(request.leaseIds, reply);
-    else this.#add(commandOf(request, this.#options.random), reply);
+    else this.#add({ session, command: commandOf(request, this.#options.random) }, reply);
   }
 
   /** What has gathered, as one entry; with nothing gathered, an entry that only carries the time. */
@@ -97,7 +97,7 @@ export class Writes {
   /** An entry with this command alone, which no client waits for. */
   proposeOwn(command: Command): RequestId {
     const id = this.#options.nextId();
-    this.#propose(id, [command]);
+    this.#propose(id, [{ session: null, command }]);
     return id;
   }
 
@@ -136,32 +136,33 @@ export class Writes {
     this.#proposals.close(error, inDoubt);
   }
 
-  #propose(id: RequestId, commands: readonly Command[]): void {
+  #propose(id: RequestId, commands: readonly LoggedCommand[]): void {
     const { clock, stamp, step, pace } = this.#options;
     const nowMs = clock.monotonic();
     const entry = encodeCommandEntry({
       logTimeMs: stamp(nowMs),
       wallTimeMs: Math.floor(clock.wall()),
-      commands: commands.map((command) => ({ session: null, command })),
+      commands,
     });
     this.#lastProposalMs = nowMs;
     pace.proposed(entry.length, nowMs);
     step(id, entry);
   }
 
-  #add(command: Command, reply: Reply): void {
-    const refusal = this.#refusal(command) ?? this.#gather(command, reply);
+  #add(logged: LoggedCommand, reply: Reply): void {
+    const refusal = this.#refusal(logged) ?? this.#gather(logged, reply);
     if (refusal !== null) this.#options.clock.soon(() => reply(refusal));
     this.#options.schedule();
   }
 
-  #gather(command: Command, reply: Reply): RollcallError | null {
+  #gather(logged: LoggedCommand, reply: Reply): RollcallError | null {
     const nowMs = this.#options.clock.monotonic();
-    return this.#proposals.add(command, commandBytes(command), reply, nowMs);
+    return this.#proposals.add(logged, commandBytes(logged.command), reply, nowMs);
   }
 
-  #refusal(command: Command): RollcallError | null {
+  #refusal(logged: LoggedCommand): RollcallError | null {
     const { isFull, pace } = this.#options;
+    const { command } = logged;
     if (isFull() || pace.isStopped) {
       const details = { retryAfterMs: 100 };
       const why = isFull() ? 'The disk is' : 'A node that receives a state is too far';
@@ -171,7 +172,7 @@ export class Writes {
     if (command.type === 'txn' && isTooDeep(command)) {
       return new RollcallError('tooManyOperations', 'The transaction is nested too deeply');
     }
-    const level = levelOf(command);
+    const level = levelOfLogged(logged);
     if (level === firstFeatureLevel) return null;
     const allowed = this.#options.levelAllowed();
     return level <= allowed ? null : levelTooLowError(level, allowed);

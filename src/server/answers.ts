@@ -15,6 +15,7 @@ import type {
   WatchedEvent,
 } from '../node/types.ts';
 import type { InstanceEvent, RegisteredInstance } from '../registry/types.ts';
+import type { WireSession } from '../wire/frame.ts';
 import type { Method, Parameters } from '../wire/methods.ts';
 import type {
   Items,
@@ -51,6 +52,9 @@ const requests: { readonly [M in MemberMethod]: (params: Parameters<M>) => Reque
   leaseList: () => ({ type: 'leaseList' }),
   register: (params) => ({ type: 'register', ...params }),
   deregister: (params) => ({ type: 'deregister', ...params }),
+  sessionOpen: () => ({ type: 'sessionOpen' }),
+  sessionRenew: (params) => ({ type: 'sessionRenew', ...params }),
+  sessionClose: (params) => ({ type: 'sessionClose', ...params }),
   discover: (params) => ({ type: 'discover', ...params }),
   services: (params) => ({ type: 'services', ...params }),
   memberList: () => ({ type: 'memberList' }),
@@ -74,6 +78,23 @@ const reads: ReadonlySet<MemberMethod> = new Set([
   'services',
   'memberList',
 ]);
+
+/** The methods whose effect a repetition would have again. */
+const sessionMethods: ReadonlySet<Method> = new Set<Method>([
+  'put',
+  'delete',
+  'txn',
+  'leaseGrant',
+  'leaseRevoke',
+  'register',
+  'deregister',
+]);
+
+/** Throws `invalidArgument` for a session where none belongs. */
+export function checkSession(method: Method, session: WireSession | null): void {
+  if (session === null || sessionMethods.has(method)) return;
+  throw new RollcallError('invalidArgument', `A ${method} request has no session`);
+}
 
 const membershipChanges: ReadonlySet<MemberMethod> = new Set([
   'memberAdd',
@@ -121,8 +142,12 @@ export function resultOf(method: MemberMethod, response: Response): Results[Memb
       return { revision, ...membershipOf(result) };
     case 'transferLeadership':
       return { revision, leaderId: result.leaderId, leaderName: result.leaderName };
+    case 'sessionOpen':
+      return { revision, sessionId: result.sessionId, ttlMs: result.ttlMs };
     case 'leaseRevoke':
     case 'deregister':
+    case 'sessionRenew':
+    case 'sessionClose':
     case 'beginIncarnation':
     case 'raiseFeatureLevel':
       return { revision };

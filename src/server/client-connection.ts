@@ -7,7 +7,7 @@ import type { Duplex } from 'node:stream';
 import type { RawData, WebSocket } from 'ws';
 import { RollcallError } from '../base/errors.ts';
 import { limits } from '../base/limits.ts';
-import type { MemberApi } from '../node/types.ts';
+import type { MemberApi, Response } from '../node/types.ts';
 import { hangUp } from '../transport/hang-up.ts';
 import { errorBody } from '../wire/error-body.ts';
 import {
@@ -17,9 +17,17 @@ import {
   joinServerFrame,
   serverFrameOverhead,
   type WireRequest,
+  type WireSession,
 } from '../wire/frame.ts';
 import { type Method, methods, type Parameters } from '../wire/methods.ts';
-import { isRead, type MemberMethod, requestOf, resultOf, tooLarge } from './answers.ts';
+import {
+  checkSession,
+  isRead,
+  type MemberMethod,
+  requestOf,
+  resultOf,
+  tooLarge,
+} from './answers.ts';
 import { ClientStreams } from './client-streams.ts';
 import type { ConnectionContext } from './connection-context.ts';
 import { MessageProgress } from './message-progress.ts';
@@ -159,19 +167,20 @@ export class ClientConnection {
     }
   }
 
-  #dispatch({ id, method, params }: WireRequest): void {
+  #dispatch({ id, method, params, session }: WireRequest): void {
     if (this.#inFlight.has(id) || this.#streams.has(id)) {
       throw new RollcallError('malformedFrame', `The request id ${id} is in use`);
     }
     try {
-      this.#begin(id, knownMethod(method), params);
+      this.#begin(id, knownMethod(method), params, session);
     } catch (error) {
       if (!(error instanceof RollcallError)) throw error;
       this.#fail(id, error);
     }
   }
 
-  #begin(id: number, method: Method, params: unknown): void {
+  #begin(id: number, method: Method, params: unknown, session: WireSession | null): void {
+    checkSession(method, session);
     const checked: unknown = methods[method](params, '');
     switch (method) {
       case 'status':
@@ -199,17 +208,17 @@ export class ClientConnection {
         );
         return;
       default:
-        this.#submit(id, method, checked);
+        this.#submit(id, method, checked, session);
     }
   }
 
-  #submit(id: number, method: MemberMethod, params: unknown): void {
+  #submit(id: number, method: MemberMethod, params: unknown, session: WireSession | null): void {
     const member = this.#member();
     if (this.#inFlight.size >= this.#context.bounds.inFlightMax) {
       throw tooMany(`${this.#inFlight.size} requests of this connection are in flight`);
     }
     this.#inFlight.add(id);
-    member.submit(requestOf(method, params), (outcome) => {
+    const reply = (outcome: Response | RollcallError): void => {
       this.#inFlight.delete(id);
       if (this.#isOver) return;
       if (outcome instanceof RollcallError) {
@@ -224,7 +233,8 @@ export class ClientConnection {
         const { code, message } = error;
         this.#fail(id, new RollcallError(code, message, { definite: isRead(method) }));
       }
-    });
+    };
+    member.submit(requestOf(method, params), reply, session);
   }
 
   #member(): MemberApi {

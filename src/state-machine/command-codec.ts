@@ -35,6 +35,9 @@ const kinds = {
   deregister: 8,
   beginIncarnation: 9,
   raiseFeatureLevel: 10,
+  sessionOpen: 20,
+  sessionRenew: 21,
+  sessionClose: 22,
 } as const satisfies Record<Command['type'], number>;
 
 const sharedWriter = new ByteWriter(64 * 1024);
@@ -132,6 +135,13 @@ function writeCommand(writer: ByteWriter, command: Command): void {
       writer.text(command.namespace).text(command.service).text(command.id);
       if (command.leaseId !== null) writer.id(command.leaseId);
       return;
+    case 'sessionOpen':
+    case 'sessionClose':
+      writer.id(command.sessionId);
+      return;
+    case 'sessionRenew':
+      writer.id(command.sessionId).varint(command.acknowledgedThrough);
+      return;
     case 'beginIncarnation':
       return;
     case 'raiseFeatureLevel':
@@ -176,6 +186,16 @@ function readCommand(reader: ByteReader, kind: number, isConditional: boolean): 
         id: reader.text(),
         leaseId: isConditional ? reader.id() : null,
       };
+    case kinds.sessionOpen:
+      return { type: 'sessionOpen', sessionId: reader.id() };
+    case kinds.sessionRenew:
+      return {
+        type: 'sessionRenew',
+        sessionId: reader.id(),
+        acknowledgedThrough: reader.varint(),
+      };
+    case kinds.sessionClose:
+      return { type: 'sessionClose', sessionId: reader.id() };
     case kinds.beginIncarnation:
       return { type: 'beginIncarnation' };
     case kinds.raiseFeatureLevel:

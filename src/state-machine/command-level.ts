@@ -1,5 +1,5 @@
 /** From which feature level of the cluster on a command may be written to the log. */
-import type { Command } from './types.ts';
+import type { Command, LoggedCommand } from './types.ts';
 
 /** The commands of all levels; what they say may be newer still. */
 const kindLevels: { readonly [type in Command['type']]: number } = {
@@ -11,10 +11,20 @@ const kindLevels: { readonly [type in Command['type']]: number } = {
   leaseKeepAlive: 1,
   register: 1,
   deregister: 1,
+  sessionOpen: 2,
+  sessionRenew: 2,
+  sessionClose: 2,
   beginIncarnation: 2,
   raiseFeatureLevel: 2,
 };
 const conditionalLevel = 2;
+const sessionLevel = 2;
+
+/** A command that is written under a session says more than the command alone. */
+export function levelOfLogged({ session, command }: LoggedCommand): number {
+  const level = levelOf(command);
+  return session === null ? level : Math.max(level, sessionLevel);
+}
 
 /**
  * A raise is of the level that it raises to: whoever can read it knows what follows it. That makes it

@@ -6,6 +6,7 @@ import type { KeySpace } from '../mvcc/key-space.ts';
 import { leaseNotFound, type OperationContext, runOperation } from '../mvcc/operation.ts';
 import type { LeaseId } from '../mvcc/types.ts';
 import { deregister, register } from '../registry/registration.ts';
+import { SessionRunner } from './session-runner.ts';
 import type { State } from './state.ts';
 import type { Command, CommandResult, LoggedCommand, Outcome, RevisionEvents } from './types.ts';
 
@@ -17,9 +18,11 @@ const noLeaseId = '0000000000000000';
 export class CommandRunner {
   readonly #state: State;
   readonly #context: OperationContext;
+  readonly #sessions: SessionRunner;
 
   constructor(state: State) {
     this.#state = state;
+    this.#sessions = new SessionRunner(state);
     this.#context = {
       get revision() {
         return state.revision;
@@ -32,10 +35,12 @@ export class CommandRunner {
   }
 
   run({ session, command }: LoggedCommand, events: RevisionEvents[]): Outcome {
-    const result =
-      session === null
-        ? this.#run(command, events)
-        : new Refusal('invalidArgument', 'Sessions are not supported yet');
+    if (session === null) return this.#execute(command, events);
+    return this.#sessions.run(session, command, () => this.#execute(command, events));
+  }
+
+  #execute(command: Command, events: RevisionEvents[]): Outcome {
+    const result = this.#run(command, events);
     const { revision } = this.#state;
     if (!(result instanceof Refusal)) return { ok: true, revision, result };
     const { code, message, details } = result;
@@ -62,6 +67,12 @@ export class CommandRunner {
           events,
           (space) => deregister(space, command, command) ?? { type: 'deregister' },
         );
+      case 'sessionOpen':
+        return this.#sessions.open(command.sessionId);
+      case 'sessionRenew':
+        return this.#sessions.renew(command.sessionId, command.acknowledgedThrough);
+      case 'sessionClose':
+        return this.#sessions.close(command.sessionId);
       case 'beginIncarnation':
         this.#state.skipRevisions();
         return { type: 'beginIncarnation' };

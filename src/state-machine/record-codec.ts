@@ -2,6 +2,7 @@
  * The records that make up the state, in key order:
  *
  *   L <lease id>                   lease   version, flags, ttl, deadline
+ *   S <session id> …               sessions and their results: see session-codec
  *   k i <revision> <sub>           index   of the kv space: what was changed, without its value
  *   k v <revision> <sub>           value   of the kv space: version, bytes
  *   r i … , r v …                          the same of the registry space
@@ -18,6 +19,12 @@ import type { LeaseState } from '../lease/lessor.ts';
 import type { ChangeCause, Key, LeaseId, Revision } from '../mvcc/types.ts';
 import type { Version } from '../mvcc/version-table.ts';
 import { damagedStateUnless } from './damage.ts';
+import {
+  readSessionRecord,
+  type SessionRecord,
+  type SessionResultRecord,
+  sessionKind,
+} from './session-codec.ts';
 import type { KeySpaceName } from './types.ts';
 
 const indexVersion = 1;
@@ -48,6 +55,7 @@ export const keySpaces = [
 /** What is loaded at start, in this order: everything but the values. */
 export const loadedRanges: readonly { readonly from: string; readonly to: string }[] = [
   { from: String.fromCharCode(leaseKind), to: String.fromCharCode(leaseKind + 1) },
+  { from: String.fromCharCode(sessionKind), to: String.fromCharCode(sessionKind + 1) },
   ...keySpaces.map(({ code }) => ({
     from: String.fromCharCode(code, indexKind),
     to: String.fromCharCode(code, indexKind + 1),
@@ -141,10 +149,13 @@ export function decodeValueRecord(bytes: Uint8Array): Uint8Array {
   return bytes.subarray(1);
 }
 
+export type StateRecord = IndexRecord | LeaseRecord | SessionRecord | SessionResultRecord;
+
 /** Null for the record of a value. */
-export function decodeRecord(key: string, bytes: Uint8Array): IndexRecord | LeaseRecord | null {
+export function decodeRecord(key: string, bytes: Uint8Array): StateRecord | null {
   return damagedStateUnless('record', () => {
     if (key.charCodeAt(0) === leaseKind) return readLeaseRecord(key, bytes);
+    if (key.charCodeAt(0) === sessionKind) return readSessionRecord(key, bytes);
     const space = keySpaces.find(({ code }) => code === key.charCodeAt(0));
     const kind = key.charCodeAt(1);
     if (space === undefined || (kind !== indexKind && kind !== valueKind)) {

@@ -76,16 +76,40 @@ export class RecordStore {
     this.#write(key);
   }
 
+  /**
+   * Writes a record and returns its hash, by which it can be taken out of the digest again. Whoever
+   * writes it anew calls `forget` with the hash that it had.
+   */
+  write(key: string, fill: (writer: ByteWriter) => void): Hash64 {
+    this.#writer.rawBinary(key);
+    fill(this.#writer);
+    return this.#write(key);
+  }
+
+  /** Takes a record out of the digest that was written anew. */
+  forget(hash: Hash64): void {
+    this.#digest = subtractHash(this.#digest, hash);
+  }
+
+  delete(key: string, hash: Hash64): void {
+    this.forget(hash);
+    this.#records.write(key, null);
+  }
+
   /** Counts a stored record that was loaded. */
-  loaded(key: string, bytes: Uint8Array): void {
+  loaded(key: string, bytes: Uint8Array): Hash64 {
     const hashed = this.#writer.rawBinary(key).raw(bytes).finishView();
-    this.#digest = addHash(this.#digest, hash64(hashed, recordSeed));
+    const hash = hash64(hashed, recordSeed);
+    this.#digest = addHash(this.#digest, hash);
+    return hash;
   }
 
   /** Stores what the writer holds behind the key itself. */
-  #write(key: string): void {
+  #write(key: string): Hash64 {
     const hashed = this.#writer.finishView();
-    this.#digest = addHash(this.#digest, hash64(hashed, recordSeed));
+    const hash = hash64(hashed, recordSeed);
+    this.#digest = addHash(this.#digest, hash);
     this.#records.write(key, hashed.subarray(key.length));
+    return hash;
   }
 }

@@ -32,6 +32,7 @@ import type {
   Outcome,
   Records,
   RevisionEvents,
+  SessionId,
 } from './types.ts';
 
 /** What a pair's revisions, version, lease and framing add to its key and value on the wire. */
@@ -41,7 +42,8 @@ const pairOverheadBytes = 160;
  * The replicated state: two key spaces with one revision counter, leases and the time, as a function
  * of the log alone. Every node that applied the same entries has the same records and digest.
  *
- * An entry is applied in this order: its time; keys of ended leases, a bounded number; its commands.
+ * An entry is applied in this order: its time; keys of ended leases and ended sessions, a bounded number;
+ * its commands; the records of the sessions that had commands.
  *
  * To go on from stored records: `loadPage` for each page of `loadedRanges`, in order, then
  * `finishLoad`.
@@ -88,12 +90,18 @@ export class StateMachine {
 
   /** Whether log time must go on even without commands. */
   get deadlinesPending(): boolean {
-    return this.#state.lessor.size > 0;
+    return this.#state.lessor.size > 0 || this.#state.sessions.size > 0;
   }
 
-  /** Whether keys of ended leases wait for the next entry. */
+  /** Whether ended sessions or keys of ended leases wait for the next entry. */
   get expiryUnfinished(): boolean {
-    return this.#state.lessor.ended(this.#state.logTimeMs) !== null;
+    const { lessor, sessions, logTimeMs } = this.#state;
+    return lessor.ended(logTimeMs) !== null || sessions.ended(logTimeMs) !== null;
+  }
+
+  /** Those that have ended and are not removed yet included. */
+  get sessionIds(): Iterable<SessionId> {
+    return this.#state.sessions.ids;
   }
 
   /** Throws `dataDamaged` or `formatTooNew`. */
@@ -130,6 +138,7 @@ export class StateMachine {
       if (outcomes.length > 0) yield;
       outcomes.push(this.#runner.run(command, revisions));
     }
+    state.sessionRecords.write();
     return { outcomes, revisions };
   }
 
@@ -244,15 +253,23 @@ export class StateMachine {
     return services.sort((left, right) => (left.service < right.service ? -1 : 1));
   }
 
-  /** Ended leases lose their keys in turn, so many per entry; a lease without keys counts as one. */
+  /**
+   * Ended leases lose their keys in turn, so many per entry; a lease without keys counts as one, as does
+   * each record of an ended session.
+   */
   #expire(revisions: RevisionEvents[]): void {
-    const { lessor, logTimeMs } = this.#state;
+    const { lessor, sessions, sessionRecords, logTimeMs } = this.#state;
     let left: number = limits.commandKeysMax;
     while (left > 0) {
       const lease = lessor.ended(logTimeMs);
-      if (lease === null) return;
+      if (lease === null) break;
       const cause = lease.revoked ? 'leaseRevoked' : 'leaseExpired';
       left -= Math.max(1, this.#state.endLease(lease, left, cause, revisions));
+    }
+    while (left > 0) {
+      const session = sessions.ended(logTimeMs);
+      if (session === null) return;
+      left -= Math.max(1, sessionRecords.remove(session.id));
     }
   }
 

@@ -2,10 +2,12 @@ import { damagedState } from '../base/damage.ts';
 import { equalHash, formatHash, type Hash64 } from '../base/hash.ts';
 import { firstFeatureLevel } from '../format/feature-level.ts';
 import { type Lease, Lessor } from '../lease/lessor.ts';
+import { Sessions } from '../lease/sessions.ts';
 import { type Change, KeySpace } from '../mvcc/key-space.ts';
 import type { ChangeCause, Revision } from '../mvcc/types.ts';
 import { decodeRecord, type IndexRecord, keySpaces, type LeaseRecord } from './record-codec.ts';
 import { RecordStore } from './record-store.ts';
+import { SessionRecords } from './session-records.ts';
 import type { KeySpaceName, Records, RevisionEvents } from './types.ts';
 
 /** What must be known beside the records to go on from them; a CheckpointHeader has it. */
@@ -32,6 +34,8 @@ export class State {
   /** By number. */
   readonly spaces: readonly KeySpace[];
   readonly lessor = new Lessor();
+  readonly sessions = new Sessions();
+  readonly sessionRecords: SessionRecords;
   readonly store: RecordStore;
   featureLevel: number = firstFeatureLevel;
   /** As in etcd a store in which nothing was ever written is at 1: the first write makes 2. */
@@ -44,6 +48,7 @@ export class State {
   constructor(records: Records) {
     const store = new RecordStore(records);
     this.store = store;
+    this.sessionRecords = new SessionRecords(this.sessions, store);
     this.spaces = keySpaces.map(
       (_, space) => new KeySpace((revision, sub) => store.readValue(space, revision, sub)),
     );
@@ -107,9 +112,10 @@ export class State {
   load(key: string, bytes: Uint8Array): void {
     const record = decodeRecord(key, bytes);
     if (record === null) return;
-    this.store.loaded(key, bytes);
+    const hash = this.store.loaded(key, bytes);
     if (record.type === 'lease') this.#loadLease(record);
-    else this.#loadIndex(record);
+    else if (record.type === 'index') this.#loadIndex(record);
+    else this.sessionRecords.load(record, hash);
   }
 
   /** Takes in the header; throws `dataDamaged` when the records are not those that it was made of. */
@@ -120,6 +126,7 @@ export class State {
         `The stored state has digest ${formatHash(digest)}, its header says ${formatHash(header.digest)}`,
       );
     }
+    this.sessionRecords.finishLoad();
     this.appliedIndex = header.applied.index;
     this.featureLevel = header.featureLevel;
     this.revision = header.revision;

@@ -11,6 +11,9 @@ import type {
 } from '../mvcc/types.ts';
 import type { Instance, ServiceName } from '../registry/types.ts';
 
+/** 16 hexadecimal digits. */
+export type SessionId = string;
+
 export type Command =
   | PutOperation
   | DeleteOperation
@@ -34,6 +37,15 @@ export type Command =
       /** Given: refused with `instanceReplaced` unless the instance has this lease. */
       readonly leaseId: LeaseId | null;
     })
+  /** The proposer draws the id, which is never drawn again. */
+  | { readonly type: 'sessionOpen'; readonly sessionId: SessionId }
+  | {
+      readonly type: 'sessionRenew';
+      readonly sessionId: SessionId;
+      readonly acknowledgedThrough: number;
+    }
+  /** Of one that is gone already it does nothing. */
+  | { readonly type: 'sessionClose'; readonly sessionId: SessionId }
   /**
    * The first command of a cluster that goes on from a backup or from what was left of it: from here on
    * revisions are higher than any that was given before and is lost. No client can ask for it.
@@ -47,10 +59,10 @@ export type Command =
 
 /**
  * The session header of a command: `sequence` counts the session's writes from 1, results up to
- * `acknowledgedThrough` are no longer needed. Without a session all three are absent.
+ * `acknowledgedThrough`, which is less, are no longer needed. Without a session all three are absent.
  */
 export interface SessionHeader {
-  readonly sessionId: string;
+  readonly sessionId: SessionId;
   readonly sequence: number;
   readonly acknowledgedThrough: number;
 }
@@ -82,6 +94,9 @@ export type CommandResult =
     }
   | { readonly type: 'register'; readonly created: boolean }
   | { readonly type: 'deregister' }
+  | { readonly type: 'sessionOpen'; readonly sessionId: SessionId; readonly ttlMs: number }
+  | { readonly type: 'sessionRenew' }
+  | { readonly type: 'sessionClose' }
   | { readonly type: 'beginIncarnation' }
   | { readonly type: 'raiseFeatureLevel' };
 

@@ -1,13 +1,14 @@
 /**
  * The frames of `rollcall.v1`.
  *
- *     client → server   [[id, method, params?], …]
+ *     client → server   [[id, method, params?, [sessionId, sequence, acknowledgedThrough]?], …]
  *     server → client   [[clusterId, incarnation, memberId, term], [[id, kind, body], …]]
  *
  * Requests and items are encoded one by one and joined, so that a sender knows what fits into a frame
  * and can share the bytes of what it tells everybody. Whatever arrives malformed is a RollcallError:
  * `malformedFrame` or `frameTooLarge`; nothing else is ever thrown by the decoders.
  */
+import { isId } from '../base/bytes.ts';
 import { RollcallError } from '../base/errors.ts';
 import { limits } from '../base/limits.ts';
 import { pack, unpack } from './pack.ts';
@@ -27,6 +28,17 @@ export interface WireRequest {
   readonly method: string;
   /** Unchecked; an empty object when the client left it out. */
   readonly params: unknown;
+  /** Null when the client left it out. */
+  readonly session: WireSession | null;
+}
+
+/** Under which session of its client, and as the how manieth write of it, a write is to be done once. */
+export interface WireSession {
+  readonly sessionId: string;
+  /** From 1 on. */
+  readonly sequence: number;
+  /** The answers to all writes up to this one have arrived. Less than `sequence`. */
+  readonly acknowledgedThrough: number;
 }
 
 /** Stands in front of every server frame. Before the node's birth cluster id and incarnation are empty. */
@@ -54,8 +66,15 @@ export interface ServerFrame {
   readonly items: readonly ServerItem[];
 }
 
-export function encodeRequest(id: number, method: string, params?: unknown): Uint8Array {
-  return pack(params === undefined ? [id, method] : [id, method, params]);
+export function encodeRequest(
+  id: number,
+  method: string,
+  params?: unknown,
+  session: WireSession | null = null,
+): Uint8Array {
+  if (session === null) return pack(params === undefined ? [id, method] : [id, method, params]);
+  const { sessionId, sequence, acknowledgedThrough } = session;
+  return pack([id, method, params ?? {}, [sessionId, sequence, acknowledgedThrough]]);
 }
 
 /** One frame of encoded requests. */
@@ -95,14 +114,29 @@ export function decodeServerFrame(bytes: Uint8Array): ServerFrame {
 }
 
 function decodeRequest(value: unknown): WireRequest {
-  const [id, method, params = {}, ...rest] = elements(value, 'A request');
+  const [id, method, params = {}, session, ...rest] = elements(value, 'A request');
   if (!isWhole(id) || id < 1 || id > requestIdMax) {
     throw malformed(`A request's id is not a whole number from 1 to ${requestIdMax}`);
   }
   if (typeof method !== 'string' || rest.length > 0) {
-    throw malformed(`Request ${id} is not an id, a method and parameters`);
+    throw malformed(`Request ${id} is not an id, a method, parameters and a session`);
   }
-  return { id, method, params };
+  return { id, method, params, session: session === undefined ? null : decodeSession(session) };
+}
+
+function decodeSession(value: unknown): WireSession {
+  const [sessionId, sequence, acknowledgedThrough, ...rest] = elements(value, 'A session');
+  if (
+    typeof sessionId !== 'string' ||
+    !isId(sessionId) ||
+    !isWhole(sequence) ||
+    !isWhole(acknowledgedThrough) ||
+    acknowledgedThrough >= sequence ||
+    rest.length > 0
+  ) {
+    throw malformed('A session is not an id and two numbers, the second below the first');
+  }
+  return { sessionId, sequence, acknowledgedThrough };
 }
 
 function decodeHeader(value: unknown): ServerHeader {

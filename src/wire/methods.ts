@@ -163,6 +163,10 @@ export const methods = {
   }),
   /** With a lease it is refused unless the instance has this lease. */
   deregister: object({ ...serviceFields, id: name, leaseId: optional(nullable(id), null) }),
+  /** A session under which writes are done once, however often they are sent: see the frame's requests. */
+  sessionOpen: noParameters,
+  sessionRenew: object({ sessionId: id, acknowledgedThrough: integer(0) }),
+  sessionClose: object({ sessionId: id }),
   discover: object({ ...serviceFields, ...freshness }),
   services: object({ namespace: optional(name, 'default'), ...freshness }),
   memberList: noParameters,

@@ -161,6 +161,14 @@ export interface Results {
   };
   readonly register: { readonly revision: number; readonly created: boolean };
   readonly deregister: { readonly revision: number };
+  readonly sessionOpen: {
+    readonly revision: number;
+    readonly sessionId: string;
+    /** How long it lives after the last that was heard of its client. */
+    readonly ttlMs: number;
+  };
+  readonly sessionRenew: { readonly revision: number };
+  readonly sessionClose: { readonly revision: number };
   readonly discover: { readonly revision: number; readonly instances: readonly WireInstance[] };
   readonly services: {
     readonly revision: number;

@@ -70,13 +70,21 @@ const keepAlive = fc.record({
   type: fc.constant('leaseKeepAlive' as const),
   leaseIds: fc.array(leaseId, { maxLength: 50 }),
 });
+const session = fc.option(
+  fc.record({
+    sessionId: leaseId,
+    sequence: fc.nat(Number.MAX_SAFE_INTEGER),
+    acknowledgedThrough: fc.nat(Number.MAX_SAFE_INTEGER),
+  }),
+  { nil: null },
+);
 const command: fc.Arbitrary<Command> = fc.oneof(put, remove, txn, register, deregister, keepAlive);
 
 test('no command takes more bytes in an entry than it is counted for', () => {
   const empty = encodeCommandEntry({ logTimeMs: 0, wallTimeMs: 0, commands: [] }).length;
   fc.assert(
-    fc.property(command, (one) => {
-      const commands = [{ session: null, command: one }];
+    fc.property(command, session, (one, header) => {
+      const commands = [{ session: header, command: one }];
       const entry = encodeCommandEntry({ logTimeMs: 0, wallTimeMs: 0, commands });
       expect(commandBytes(one)).toBeGreaterThanOrEqual(entry.length - empty);
     }),

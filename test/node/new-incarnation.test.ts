@@ -55,7 +55,13 @@ const entries: Entry[] = [
   { type: 'configuration', term: 1, index: 1, configuration: crowd },
   commandEntry(2, 2, { type: 'leaseGrant', leaseId: lease, ttlMs: 60_000 }, put('kept', 'one')),
   commandEntry(2, 3, put('leased', 'x', { leaseId: lease })),
-  commandEntry(3, 4, put('uncommitted', 'x')),
+  commandEntry(
+    3,
+    4,
+    { type: 'sessionOpen', sessionId: leaseId(8) },
+    { type: 'sessionOpen', sessionId: leaseId(9) },
+    put('uncommitted', 'x'),
+  ),
 ];
 
 async function identityOf({ files }: Machine): Promise<Identity> {
@@ -132,10 +138,11 @@ describe('what is left of a cluster', () => {
     );
   });
 
-  test('has what its log has, committed or not, but no leases', async () => {
+  test('has what its log has, committed or not, but no leases and sessions', async () => {
     const { storage, state } = await opened(machine.cut('drop'));
     expect(keysOf(state)).toEqual(['kept', 'uncommitted']);
     expect(state.leaseList()).toEqual([]);
+    expect([...state.sessionIds]).toEqual([]);
     // The fourth put was at revision 4; the leased key went after the step.
     expect(begun.revision).toBe(4 + step + 1);
     expect(state.revision).toBe(begun.revision);

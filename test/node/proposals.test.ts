@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { RollcallError } from '../../src/base/errors.ts';
 import { Proposals } from '../../src/node/proposals.ts';
 import type { Reply } from '../../src/node/types.ts';
-import type { Command, Outcome } from '../../src/state-machine/types.ts';
+import type { LoggedCommand, Outcome } from '../../src/state-machine/types.ts';
 
 const limits = {
   entryCommandsMax: 2,
@@ -12,7 +12,10 @@ const limits = {
   timeoutMs: 100,
 };
 
-const command = (leaseId: string): Command => ({ type: 'leaseRevoke', leaseId });
+const command = (leaseId: string): LoggedCommand => ({
+  session: null,
+  command: { type: 'leaseRevoke', leaseId },
+});
 const done = (revision: number): Outcome => ({
   ok: true,
   revision,

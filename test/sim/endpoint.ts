@@ -4,8 +4,9 @@
  */
 import type { Clock } from '../../src/base/clock.ts';
 import { type ErrorCode, RollcallError } from '../../src/base/errors.ts';
-import type { MemberApi, Request } from '../../src/node/types.ts';
+import type { MemberApi, Request, Response } from '../../src/node/types.ts';
 import {
+  checkSession,
   isRead,
   type MemberMethod,
   nodeStatusOf,
@@ -20,6 +21,7 @@ import {
   encodeItem,
   itemKinds,
   joinServerFrame,
+  type WireSession,
 } from '../../src/wire/frame.ts';
 import { type Method, methods, type Parameters } from '../../src/wire/methods.ts';
 import type { ProbeName } from './probes.ts';
@@ -149,9 +151,9 @@ class Connection {
   }
 
   received(frame: Uint8Array): void {
-    for (const { id, method, params } of decodeRequests(frame)) {
+    for (const { id, method, params, session } of decodeRequests(frame)) {
       try {
-        this.#begin(id, method as Method, params);
+        this.#begin(id, method as Method, params, session);
       } catch (error) {
         if (!(error instanceof RollcallError)) throw error;
         this.#fail(id, error);
@@ -168,7 +170,8 @@ class Connection {
     this.#streams.close();
   }
 
-  #begin(id: number, method: Method, params: unknown): void {
+  #begin(id: number, method: Method, params: unknown, session: WireSession | null): void {
+    checkSession(method, session);
     const checked: unknown = methods[method](params, '');
     switch (method) {
       case 'status':
@@ -193,16 +196,17 @@ class Connection {
         this.#add(encodeItem(id, itemKinds.result, { revision: this.#status().revision }));
         return;
       default:
-        this.#submit(id, method, checked);
+        this.#submit(id, method, checked, session);
     }
   }
 
-  #submit(id: number, method: MemberMethod, params: unknown): void {
+  #submit(id: number, method: MemberMethod, params: unknown, session: WireSession | null): void {
     const request = requestOf(method, params);
-    this.#member().submit(request, (outcome) => {
+    const reply = (outcome: Response | RollcallError): void => {
       if (this.#isOver) return;
       if (outcome instanceof RollcallError) {
-        if (outcome.definite) this.#witness.refused(request, outcome.code);
+        // Of a write under a session another copy may still happen.
+        if (outcome.definite && session === null) this.#witness.refused(request, outcome.code);
         this.#fail(id, outcome);
         return;
       }
@@ -213,7 +217,8 @@ class Connection {
         const { code, message } = error;
         this.#fail(id, new RollcallError(code, message, { definite: isRead(method) }));
       }
-    });
+    };
+    this.#member().submit(request, reply, session);
   }
 
   #member(): MemberApi {

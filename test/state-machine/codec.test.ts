@@ -40,6 +40,12 @@ const anyRegistryCommand: fc.Arbitrary<Command> = fc.oneof(
     leaseId: fc.option(anyId),
   }),
   fc.constant({ type: 'beginIncarnation' as const }),
+  fc.record({ type: fc.constantFrom('sessionOpen', 'sessionClose'), sessionId: anyId }),
+  fc.record({
+    type: fc.constant('sessionRenew' as const),
+    sessionId: anyId,
+    acknowledgedThrough: fc.maxSafeNat(),
+  }),
 );
 const anyHostilePut = fc.constantFrom(...hostileKeys).map((key): Command => put(key, key));
 const anySession = fc.record({

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import { featureLevel } from '../../src/format/feature-level.ts';
 import { encodeCommandEntry } from '../../src/state-machine/command-codec.ts';
-import { levelOf } from '../../src/state-machine/command-level.ts';
+import { levelOf, levelOfLogged } from '../../src/state-machine/command-level.ts';
 import type { Command } from '../../src/state-machine/types.ts';
 import { leaseId, put, TestMachine } from './machine.ts';
 
@@ -25,6 +25,9 @@ const samples: { readonly [type in Command['type']]: readonly (readonly [number,
     [1, { type: 'deregister', ...service, id: 'one', leaseId: null }],
     [2, { type: 'deregister', ...service, id: 'one', leaseId: leaseId(1) }],
   ],
+  sessionOpen: [[2, { type: 'sessionOpen', sessionId: leaseId(1) }]],
+  sessionRenew: [[2, { type: 'sessionRenew', sessionId: leaseId(1), acknowledgedThrough: 7 }]],
+  sessionClose: [[2, { type: 'sessionClose', sessionId: leaseId(1) }]],
   beginIncarnation: [[2, { type: 'beginIncarnation' }]],
   raiseFeatureLevel: [
     [2, { type: 'raiseFeatureLevel', level: 1 }],
@@ -36,7 +39,7 @@ const samples: { readonly [type in Command['type']]: readonly (readonly [number,
 /** The kinds and versions that each level brought, as they stand in the bytes of an entry. */
 const formats: { readonly [level: number]: readonly string[] } = {
   1: ['1/1', '2/1', '3/1', '4/1', '5/1', '6/1', '7/1', '8/1'],
-  2: ['7/2', '8/2', '9/1', '10/1'],
+  2: ['7/2', '8/2', '9/1', '10/1', '20/1', '21/1', '22/1'],
 };
 
 test('every command has the level that brought its bytes', () => {
@@ -53,6 +56,12 @@ test('every command has the level that brought its bytes', () => {
   );
   expect(found).toEqual(new Map(expected));
   expect(Object.keys(formats).at(-1)).toBe(String(featureLevel));
+});
+
+test('whatever is written under a session came with the second level', () => {
+  const session = { sessionId: leaseId(1), sequence: 1, acknowledgedThrough: 0 };
+  expect(levelOfLogged({ session, command: put('a') })).toBe(2);
+  expect(levelOfLogged({ session: null, command: put('a') })).toBe(1);
 });
 
 test('the level only rises, changes nothing else, and comes back with the state', () => {

@@ -5,7 +5,13 @@ import type { PutOperation } from '../../src/mvcc/types.ts';
 import { decodeCommandEntry, encodeCommandEntry } from '../../src/state-machine/command-codec.ts';
 import { loadedRanges } from '../../src/state-machine/record-codec.ts';
 import { StateMachine } from '../../src/state-machine/state-machine.ts';
-import type { Applied, Command, Outcome, Records } from '../../src/state-machine/types.ts';
+import type {
+  Applied,
+  Command,
+  LoggedCommand,
+  Outcome,
+  Records,
+} from '../../src/state-machine/types.ts';
 
 export class MapRecords implements Records {
   readonly map = new Map<string, Uint8Array>();
@@ -38,11 +44,19 @@ export class TestMachine {
 
   /** Applies one entry, through its bytes. */
   apply(commands: readonly Command[], logTimeMs = this.logTimeMs): Applied {
+    return this.applyLogged(
+      commands.map((command) => ({ session: null, command })),
+      logTimeMs,
+    );
+  }
+
+  /** The same with commands that may be written under sessions. */
+  applyLogged(commands: readonly LoggedCommand[], logTimeMs = this.logTimeMs): Applied {
     this.logTimeMs = Math.max(this.logTimeMs, logTimeMs);
     const bytes = encodeCommandEntry({
       logTimeMs,
       wallTimeMs: 1_700_000_000_000 + logTimeMs,
-      commands: commands.map((command) => ({ session: null, command })),
+      commands,
     });
     return this.machine.apply(this.machine.appliedIndex + 1, decodeCommandEntry(bytes));
   }

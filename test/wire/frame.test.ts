@@ -22,6 +22,8 @@ const header = {
   term: 7,
 };
 
+const sessionId = 'fedcba9876543210';
+
 function codeOf(run: () => unknown): string {
   try {
     run();
@@ -42,7 +44,7 @@ describe('request frames', () => {
     expect(put).toMatchObject({ id: 1, method: 'put', params: { key: 'k\u00ff\u0000' } });
     const params = put?.params as { readonly value: Uint8Array };
     expect(Uint8Array.from(params.value)).toEqual(value);
-    expect(list).toEqual({ id: requestIdMax, method: 'leaseList', params: {} });
+    expect(list).toEqual({ id: requestIdMax, method: 'leaseList', params: {}, session: null });
     expect(rest).toEqual([]);
   });
 
@@ -73,7 +75,7 @@ describe('request frames', () => {
     ['a text as id', [['1', 'put', {}]]],
     ['no method', [[1]]],
     ['a number as method', [[1, 2, {}]]],
-    ['a fourth element', [[1, 'put', {}, 4]]],
+    ['a fifth element', [[1, 'put', {}, [sessionId, 1, 0], 5]]],
   ])('refuse %s', (_name, frame) => {
     expect(codeOf(() => decodeRequests(pack(frame)))).toBe('malformedFrame');
   });
@@ -98,7 +100,27 @@ describe('request frames', () => {
   test('read integers of 64 bits as numbers', () => {
     const long = [0xcf, 0, 0, 0, 1, 0, 0, 0, 0];
     const frame = Uint8Array.from([0x91, 0x93, 1, 0xa1, 109, ...long]);
-    expect(decodeRequests(frame)).toEqual([{ id: 1, method: 'm', params: 2 ** 32 }]);
+    expect(decodeRequests(frame)).toEqual([{ id: 1, method: 'm', params: 2 ** 32, session: null }]);
+  });
+});
+
+describe('sessions in request frames', () => {
+  test('name the session under which a write is to be done once', () => {
+    const session = { sessionId, sequence: 2 ** 53 - 1, acknowledgedThrough: 2 ** 53 - 2 };
+    const frame = joinRequests([encodeRequest(1, 'leaseRevoke', { leaseId: sessionId }, session)]);
+    expect(decodeRequests(frame)).toEqual([
+      { id: 1, method: 'leaseRevoke', params: { leaseId: sessionId }, session },
+    ]);
+  });
+
+  test.each<[string, unknown]>([
+    ['a session that is no array', [[1, 'put', {}, 4]]],
+    ['a session without an id', [[1, 'put', {}, ['1', 1, 0]]]],
+    ['a session that acknowledges the write itself', [[1, 'put', {}, [sessionId, 1, 1]]]],
+    ['a session with a number below 0', [[1, 'put', {}, [sessionId, 1, -1]]]],
+    ['a session with more than that', [[1, 'put', {}, [sessionId, 1, 0, 0]]]],
+  ])('refuse %s', (_name, frame) => {
+    expect(codeOf(() => decodeRequests(pack(frame)))).toBe('malformedFrame');
   });
 });
 
