@@ -131,9 +131,9 @@ export class Member implements MemberApi {
       beforeTurn: () => this.#beforeTurn(),
       ready: (ready) => this.#ready(ready),
       afterTurn: () => this.#afterTurn(),
-      ...{ failed, reach },
+      ...{ failed, reach, inflightBytesMax: bounds.inflightBytesMax },
     });
-    this.#ticker = new Ticker(clock, timing.tickMs, () => this.#tick());
+    this.#ticker = new Ticker(clock, timing.tickMs, this.#loop, () => this.#tick());
     this.#shared = {
       ...{ ...options, id: options.memberId, failed, reach },
       transfers: new TransferLog(options.log, clock, () => this.#raft.status().configuration),

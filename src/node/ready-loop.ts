@@ -27,6 +27,8 @@ export interface ReadyHandlers {
   /** The storage failed: the process must end. */
   failed(error: unknown): void;
   readonly reach: ReachNodeFailpoint;
+  /** More than this may not be on its way to a follower. */
+  readonly inflightBytesMax: number;
 }
 
 export class ReadyLoop {
@@ -65,13 +67,19 @@ export class ReadyLoop {
     this.#clock.soon(() => this.#turn());
   }
 
+  /** Does this, and takes the turn that it asks for at once: the sockets must have been read already. */
+  turnAfter(work: () => void): void {
+    work();
+    this.#turn();
+  }
+
   close(): void {
     this.#open = false;
   }
 
   #turn(): void {
+    if (!this.#scheduled || !this.#open) return;
     this.#scheduled = false;
-    if (!this.#open) return;
     this.#handlers.beforeTurn();
     for (let ready = this.#raft.ready(); ready !== null; ready = this.#raft.ready()) {
       if (ready.append !== null) this.#append(ready.append);
@@ -97,7 +105,8 @@ export class ReadyLoop {
   }
 
   #readLog({ peer, from }: LogRead): void {
-    this.#storage.readLog(from, logReadBytesMax).then(
+    const bytesMax = Math.min(logReadBytesMax, this.#handlers.inflightBytesMax);
+    this.#storage.readLog(from, bytesMax).then(
       ({ prev, entries }) => this.step({ type: 'logRead', peer, prev, entries }),
       (error: unknown) => this.#failed(error),
     );

@@ -1,4 +1,5 @@
 import type { Clock, Timer } from '../base/clock.ts';
+import type { ReadyLoop } from './ready-loop.ts';
 
 /**
  * Ticks come only once the sockets that are readable have been read: after a pause of the process, timers
@@ -8,19 +9,21 @@ import type { Clock, Timer } from '../base/clock.ts';
 export class Ticker {
   readonly #clock: Clock;
   readonly #tickMs: number;
+  readonly #loop: Pick<ReadyLoop, 'turnAfter'>;
   readonly #tick: () => void;
   #timer: Timer | null = null;
 
-  constructor(clock: Clock, tickMs: number, tick: () => void) {
+  constructor(clock: Clock, tickMs: number, loop: Pick<ReadyLoop, 'turnAfter'>, tick: () => void) {
     this.#clock = clock;
     this.#tickMs = tickMs;
+    this.#loop = loop;
     this.#tick = tick;
   }
 
   start(): void {
     this.#timer = this.#clock.after(this.#tickMs, () => {
       this.start();
-      this.#clock.soon(this.#tick);
+      this.#clock.soon(() => this.#loop.turnAfter(this.#tick));
     });
   }
 

@@ -21,7 +21,13 @@ class Waiting {
   readonly loop: ReadyLoop;
   fail: ((error: Error) => void) | null = null;
 
-  constructor() {
+  /** `tick` lets it take a turn. */
+  constructor(
+    tick = (loop: ReadyLoop, clock: VirtualClock): void => {
+      loop.step({ type: 'tick' });
+      clock.step(Number.MAX_VALUE);
+    },
+  ) {
     const clock = new VirtualClock();
     const hardState = { currentTerm: 0, votedFor: null, commitIndex: 0 };
     const raft = startRaft(id, () => 0, { hardState, start, entries: [] }, bounds, null);
@@ -36,11 +42,9 @@ class Waiting {
     this.loop = new ReadyLoop(raft, storage, transport, clock, {
       ...{ beforeTurn() {}, ready() {}, afterTurn() {}, reach() {} },
       failed: (error) => this.failures.push(error),
+      inflightBytesMax: bounds.inflightBytesMax,
     });
-    while (this.fail === null) {
-      this.loop.step({ type: 'tick' });
-      clock.step(Number.MAX_VALUE);
-    }
+    for (let ticks = 0; this.fail === null && ticks < 1000; ticks++) tick(this.loop, clock);
   }
 
   async failed(error: Error): Promise<readonly unknown[]> {
@@ -59,4 +63,9 @@ test('one that was given up because the member closes does not', async () => {
   const waiting = new Waiting();
   waiting.loop.close();
   expect(await waiting.failed(new Error('The storage was closed'))).toEqual([]);
+});
+
+test('what is done once the sockets have been read can have its turn at once', () => {
+  const waiting = new Waiting((loop) => loop.turnAfter(() => loop.step({ type: 'tick' })));
+  expect(waiting.fail).not.toBeNull();
 });

@@ -230,8 +230,10 @@ class Launch {
     };
     const readLog = storage.readLog.bind(storage);
     storage.readLog = (from, bytesMax) => {
-      // What a member reads for itself, in pieces that fit its small memory, is not for a follower.
-      world.hit(bytesMax < 1024 * 1024 ? 'backlogRead' : 'logReadFromDisk');
+      // What a member reads for itself, in pieces that fit its own memory, is not for a follower.
+      const { inflightBytesMax = Number.POSITIVE_INFINITY } = world.swarm.bounds;
+      const isForFollower = bytesMax === Math.min(1024 * 1024, inflightBytesMax);
+      world.hit(isForFollower ? 'logReadFromDisk' : 'backlogRead');
       return readLog(from, bytesMax);
     };
     const restoreState = storage.restoreState.bind(storage);

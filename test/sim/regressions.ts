@@ -35,6 +35,11 @@ export const regressions: readonly { readonly seed: number; readonly story: stri
       'a registration was said to be taken out, in an older cluster, when the end of its lease was in doubt',
   },
   {
+    seed: 4263825599,
+    story:
+      'the client that tries out a healed majority knew only of members that were about to be replaced',
+  },
+  {
     seed: 60,
     story:
       'a node whose disk was lost twice was taken in again under the id that it had in between',

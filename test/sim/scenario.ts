@@ -189,11 +189,13 @@ class Scenario {
         everybody.filter((party) => party !== node.name),
       ),
     );
-    for (const node of world.nodes) if (!broken.includes(node)) mend(world, node);
+    // Changes that were asked for earlier go on: who votes now may be replaced by others before long.
+    const healthy = world.nodes.filter((node) => !broken.includes(node));
+    for (const node of healthy) mend(world, node);
     const beganMs = world.clock.monotonic();
     const tester = await this.#open(
       'tester',
-      core.map(({ address }) => address),
+      healthy.map(({ address }) => address),
       1000,
     );
     const wrote = await this.#retry(() => put(tester, 'r/tester'), beganMs + firstWriteMsMax);
@@ -264,7 +266,7 @@ class Scenario {
       everybodyMsMax,
     );
     if (!caughtUp) world.violate(`Not all of the majority have applied ${target}`);
-    tester.isStopped = true;
+    tester.stop();
   }
 
   /** Everything is healed, and the clients finish what they are at. */
@@ -278,7 +280,7 @@ class Scenario {
       if (isWaiting || world.damages.isHurt(node)) world.crash(node, 'kill');
       mend(world, node);
     }
-    for (const session of this.#sessions) session.isStopped = true;
+    for (const session of this.#sessions) session.stop();
     world.trace.say('world', () => 'everything is healed');
     const archivist = await this.#open('archivist', undefined, 5000);
     this.#chronicle = Watcher.begin(archivist, archivist.random, 'start');

@@ -61,6 +61,7 @@ export function drawSwarm(seed: number): Swarm {
     generationAgeMsMax: pick(random, [20, 300, 5000]),
     valueCacheBytesMax: pick(random, [1, 1024, 1024 * 1024]),
     bounds: {
+      ...usualWindow,
       ...drawBounds(random),
       ...(isLogShort ? shortLog.bounds : {}),
       ...drawBacklog(stream(seed, 'backlog')),
@@ -85,6 +86,12 @@ const boundExtremes: { readonly [name in keyof Bounds]?: readonly number[] } = {
   logBytesPerCut: [1, 1000, 50_000],
   requestTimeoutMs: [250, 1000],
 };
+
+/**
+ * Messages overtake each other here, and all that were sent after one that came too early are sent once
+ * more: hundreds of them at once would drown everything else.
+ */
+const usualWindow = { inflightMessagesMax: 20 } as const;
 
 /** Log is given up soon, so that whoever is behind has to take over a state. */
 const shortLog = {

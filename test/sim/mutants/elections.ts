@@ -15,8 +15,7 @@ export const elections: readonly Mutant[] = [
     file: 'src/raft/raft.ts',
     find: 'const isVoteDurable = core.persistence.isDurable(core.currentTerm, core.id);',
     replace: 'const isVoteDurable = true;',
-    story:
-      'A candidate asks for votes as soon as any append is durable, its own vote or an older one.',
+    story: 'A candidate asks for votes as soon as an append is durable, whichever it is.',
     shownBy: ['slow disk', 'power cut'],
   },
   {

@@ -11,6 +11,7 @@ import type { Mutant } from '../mutants/mutant.ts';
 import { Results } from '../mutants/results.ts';
 import { MutantTree } from '../mutants/tree.ts';
 import { Progress } from '../progress.ts';
+import { run, whole } from './program.ts';
 
 const help = `Usage: npm run mutants -- [options]
 
@@ -162,18 +163,4 @@ function outcome({ mutant, seed, caughtBy, seconds }: HuntResult): string {
   return `${mutant.name}: caught by seed ${seed} (${time}): ${caughtBy}`;
 }
 
-function whole(text: string): number {
-  const number = Number(text);
-  if (Number.isSafeInteger(number) && number >= 0) return number;
-  throw new Error(`${text} is not a whole number`);
-}
-
-main().then(
-  (code) => {
-    process.exitCode = code;
-  },
-  (error: unknown) => {
-    console.error(`error: ${error instanceof Error ? error.message : String(error)}`);
-    process.exitCode = 2;
-  },
-);
+run(main);

@@ -8,6 +8,7 @@ import { Pool } from '../pool.ts';
 import { Progress } from '../progress.ts';
 import { runSeed, type SeedReport } from '../scenario.ts';
 import { failureText, freshSeed, Summary } from '../summary.ts';
+import { run, whole } from './program.ts';
 
 const help = `Usage: npm run sim -- [options]
 
@@ -114,18 +115,4 @@ function see(report: SeedReport, summary: Summary, progress: Progress): void {
   if (report.violation !== null) progress.say(failureText(report));
 }
 
-function whole(text: string): number {
-  const number = Number(text);
-  if (Number.isSafeInteger(number) && number >= 0) return number;
-  throw new Error(`${text} is not a whole number`);
-}
-
-main().then(
-  (code) => {
-    process.exitCode = code;
-  },
-  (error: unknown) => {
-    console.error(`error: ${error instanceof Error ? error.message : String(error)}`);
-    process.exitCode = 2;
-  },
-);
+run(main);

@@ -78,7 +78,7 @@ export class Leases {
     await this.#putUnder(session, leaseId);
     const firstLeader = world.leader();
     for (let left = randomBelow(random, 5); left > 0 && !session.isStopped; left--) {
-      await world.sleep(ttlMs * between(random, 0.2, 0.6));
+      await session.sleep(ttlMs * between(random, 0.2, 0.6));
       const renewed = await this.#renew(session, leaseId, held);
       if (!renewed) break;
       if (world.leader() !== firstLeader) world.hit('leaseOutlivedLeader');
@@ -180,15 +180,15 @@ export async function leasedKeys(session: Session): Promise<readonly string[] | 
  * longer than the lease lives: then it shows for how long its holder relies on it.
  */
 async function useBadLink(session: Session, ttlMs: number): Promise<void> {
-  const { world, random } = session;
+  const { random } = session;
   const isOfRenewal = chance(random, 0.5);
-  await world.sleep((isOfRenewal ? ttlMs / 3 : 0) + between(random, 1, 15));
+  await session.sleep((isOfRenewal ? ttlMs / 3 : 0) + between(random, 1, 15));
   const mend = session.cutOff();
-  await world.sleep(ttlMs * between(random, 0.15, isOfRenewal ? 0.35 : 0.8));
+  await session.sleep(ttlMs * between(random, 0.15, isOfRenewal ? 0.35 : 0.8));
   mend();
-  await world.sleep(between(random, 80, 160));
+  await session.sleep(between(random, 80, 160));
   const mendAgain = session.cutOff();
-  await world.sleep(ttlMs * between(random, 1, 1.5));
+  await session.sleep(ttlMs * between(random, 1, 1.5));
   mendAgain();
 }
 

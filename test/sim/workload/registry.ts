@@ -48,7 +48,7 @@ export class Instances {
       this.#present.add(id);
       world.trace.say(session.name, () => `registered ${id}`);
       if (chance(random, 0.4)) await loseAndReturn(session, ttlMs);
-      else await world.sleep(between(random, 200, 5000));
+      else await session.sleep(between(random, 200, 5000));
       // What is not taken back stays until the end.
       if (session.isStopped) return;
       this.#present.delete(id);
@@ -123,11 +123,11 @@ export class Instances {
 
 /** Out of reach until its lease has ended, or nearly; what happens then races with what follows. */
 async function loseAndReturn(session: Session, ttlMs: number): Promise<void> {
-  const { world, random } = session;
+  const { random } = session;
   const mend = session.cutOff();
-  await world.sleep(ttlMs * between(random, 0.8, 1.6));
+  await session.sleep(ttlMs * between(random, 0.8, 1.6));
   mend();
-  await world.sleep(between(random, 0, 300));
+  await session.sleep(between(random, 0, 300));
 }
 
 function idsOf(view: ServiceView): string {

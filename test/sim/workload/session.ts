@@ -18,7 +18,9 @@ export class Session {
   readonly clock: Clock;
   readonly #history: History;
   #marks = 0;
-  isStopped = false;
+  #isStopped = false;
+  /** Ends every wait. */
+  readonly #wakes = new Set<() => void>();
   /** The only machine that it ever asks; null when it follows the members wherever they go. */
   readonly #home: Party | null;
 
@@ -80,6 +82,30 @@ export class Session {
     }
   }
 
+  get isStopped(): boolean {
+    return this.#isStopped;
+  }
+
+  /** It is to come to an end with what it does, and waits for nothing more. */
+  stop(): void {
+    this.#isStopped = true;
+    for (const wake of this.#wakes) wake();
+  }
+
+  /** Shorter once it is to stop. */
+  sleep(ms: number): Promise<void> {
+    if (this.#isStopped) return Promise.resolve();
+    return new Promise((resolve) => {
+      const wake = (): void => {
+        timer.cancel();
+        this.#wakes.delete(wake);
+        resolve();
+      };
+      const timer = this.world.clock.after(ms, wake);
+      this.#wakes.add(wake);
+    });
+  }
+
   /** A value that nobody else ever writes. */
   mark(): string {
     return `${this.name}.${++this.#marks}`;
@@ -98,7 +124,7 @@ export class Session {
   }
 
   think(): Promise<void> {
-    return this.world.sleep(exponential(this.random, this.world.swarm.thinkMs));
+    return this.sleep(exponential(this.random, this.world.swarm.thinkMs));
   }
 
   /** Runs one operation and records it. An error of the cluster is part of the record. */
