@@ -77,6 +77,11 @@ export class SortedMap<V> {
     return true;
   }
 
+  /** The value of the greatest key that is less than `key`, or of the greatest of all for null. */
+  lastBefore(key: string | null): V | undefined {
+    return lastBefore(this.#root, key);
+  }
+
   /** How many keys are less than `key`. */
   rank(key: string): number {
     let rank = 0;
@@ -266,6 +271,20 @@ function share<V>(left: Node<V>, right: Node<V>): string {
   right.counts = left.counts.splice(middle);
   right.separators = left.separators.splice(middle);
   return left.separators.pop() as string;
+}
+
+/** Of nodes other than the root none is empty, so at most one level is looked at twice. */
+function lastBefore<V>(node: Node<V>, key: string | null): V | undefined {
+  if (node instanceof Leaf) {
+    const at = key === null ? node.keys.length : lowerBound(node.keys, key);
+    return node.values[at - 1];
+  }
+  // A separator may be greater than the keys to its left: there may be none before `key` in its child.
+  const at = key === null ? node.children.length - 1 : lowerBound(node.separators, key);
+  const found = lastBefore(node.children[at] as Node<V>, key);
+  return found !== undefined || at === 0
+    ? found
+    : lastBefore(node.children[at - 1] as Node<V>, null);
 }
 
 /** The index of the first key that is not less than `key`. */

@@ -57,6 +57,8 @@ export {
   type PutOptions,
   type Range,
   type ReadOptions,
+  type SortOrder,
+  type SortTarget,
   type Txn,
   type TxnResult,
 } from './txn.ts';

@@ -24,13 +24,30 @@ export interface PutOptions {
   readonly leaseId?: string | null;
   /** Answer with the pair before. */
   readonly previous?: boolean;
+  /** The key keeps the value that it has; the value that is given must be empty then. */
+  readonly ignoreValue?: boolean;
+  /** The key keeps its lease, or that it has none; there must be no `leaseId` then. */
+  readonly ignoreLease?: boolean;
 }
+
+export type SortTarget = 'key' | 'version' | 'createRevision' | 'modRevision' | 'value';
+export type SortOrder = 'ascend' | 'descend';
 
 export interface ReadOptions {
   /** Read the state as of this revision. */
   readonly revision?: number;
-  /** At most so many pairs. */
+  /** At most so many pairs: the first ones, after bounds and order. */
   readonly limit?: number;
+  /** By what to sort, by the key if this is absent. Those that are alike come in key order. */
+  readonly sortBy?: SortTarget;
+  /** Default `ascend`. */
+  readonly order?: SortOrder;
+  /** Only keys last changed at this revision or later; as with the other bounds, 0 is none. */
+  readonly minModRevision?: number;
+  readonly maxModRevision?: number;
+  /** Only keys created at this revision or later. */
+  readonly minCreateRevision?: number;
+  readonly maxCreateRevision?: number;
   /** Leave the values out. */
   readonly keysOnly?: boolean;
   /** Only the number of keys. */
@@ -43,11 +60,10 @@ export interface DeleteOptions {
 }
 
 export interface Range {
-  /** In key order. */
   readonly pairs: readonly KeyValue[];
-  /** How many keys there are, whatever the limit. */
+  /** How many keys there are, whatever the limit and the bounds on revisions. */
   readonly count: number;
-  /** There are more pairs than these. */
+  /** There are more pairs than these within the bounds. */
   readonly more: boolean;
 }
 
@@ -111,6 +127,8 @@ export function putParameters(key: Key, value: Value, options: PutOptions) {
     value: valueBytes(value),
     leaseId: options.leaseId ?? null,
     previous: options.previous ?? false,
+    ignoreValue: options.ignoreValue ?? false,
+    ignoreLease: options.ignoreLease ?? false,
   };
 }
 
@@ -121,6 +139,12 @@ export function rangeParameters(keys: KeySelector, options: ReadOptions) {
     limit: options.limit ?? 0,
     keysOnly: options.keysOnly ?? false,
     countOnly: options.countOnly ?? false,
+    sortBy: options.sortBy ?? 'key',
+    order: options.order ?? 'ascend',
+    minModRevision: options.minModRevision ?? 0,
+    maxModRevision: options.maxModRevision ?? 0,
+    minCreateRevision: options.minCreateRevision ?? 0,
+    maxCreateRevision: options.maxCreateRevision ?? 0,
   };
 }
 

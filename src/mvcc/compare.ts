@@ -1,11 +1,17 @@
 import { unreachable } from '../base/assert.ts';
 import { compareBytes, emptyBytes } from '../base/bytes.ts';
-import type { Refusal } from '../base/refusal.ts';
+import { Refusal } from '../base/refusal.ts';
 import type { Budget } from './budget.ts';
 import { boundsOf } from './key-range.ts';
 import type { KeySpace } from './key-space.ts';
 import { readRange } from './range.ts';
-import type { Compare, CompareOperator, KeyValue } from './types.ts';
+import {
+  type Compare,
+  type CompareOperator,
+  type KeyValue,
+  type LeaseId,
+  plainRange,
+} from './types.ts';
 
 /** What an absent key is compared as. */
 const absent: KeyValue = {
@@ -22,17 +28,13 @@ const noLease = '0000000000000000';
 export function holds(space: KeySpace, compare: Compare, budget: Budget): boolean | Refusal {
   const comparesValue = compare.target === 'value';
   const keys = compare.rangeEnd === null ? 1 : space.index.countPresent(boundsOf(compare));
-  let refusal = budget.visit(keys);
+  const refusal = budget.visit(keys);
   if (refusal !== null) return refusal;
-  const { pairs } = readRange(
-    space,
-    { ...compare, revision: 0, limit: 0, keysOnly: !comparesValue, countOnly: false },
-    (_keyLength, valueLength) => {
-      if (comparesValue) refusal = budget.read(valueLength);
-      return refusal === null;
-    },
-  );
-  if (refusal !== null) return refusal;
+  const { key, rangeEnd } = compare;
+  const request = { ...plainRange, key, rangeEnd, keysOnly: !comparesValue };
+  const range = readRange(space, request, { budget });
+  if (range instanceof Refusal) return range;
+  const { pairs } = range;
   if (pairs.length === 0) return !comparesValue && isTrue(compare, absent);
   return pairs.every((pair) => isTrue(compare, pair));
 }
@@ -42,13 +44,19 @@ function isTrue(compare: Compare, pair: KeyValue): boolean {
     case 'value':
       return satisfies(compare.operator, compareBytes(pair.value, compare.value));
     case 'lease': {
-      const own = pair.leaseId ?? noLease;
-      const given = compare.leaseId ?? noLease;
+      const own = signed(pair.leaseId ?? noLease);
+      const given = signed(compare.leaseId ?? noLease);
       return satisfies(compare.operator, own === given ? 0 : own < given ? -1 : 1);
     }
     default:
       return satisfies(compare.operator, pair[compare.target] - compare.number);
   }
+}
+
+/** As etcd has it an id is a signed number: those with the first bit come first. */
+function signed(leaseId: LeaseId): string {
+  const first = Number.parseInt(leaseId.charAt(0), 16) ^ 8;
+  return first.toString(16) + leaseId.slice(1);
 }
 
 function satisfies(operator: CompareOperator, order: number): boolean {

@@ -96,6 +96,16 @@ export class KeyIndex {
     return this.#past.cursor(from);
   }
 
+  /** The last key before `to` that exists now; the very last for null. */
+  presentBefore(to: Key | null): KeyHistory | null {
+    return this.#present.lastBefore(to) ?? null;
+  }
+
+  /** The last key before `to` that exists no more; the very last for null. */
+  pastBefore(to: Key | null): KeyHistory | null {
+    return this.#past.lastBefore(to) ?? null;
+  }
+
   /** The version of the key at the revision: its slot, or −1 when the key was absent. */
   visible(history: KeyHistory, revision: Revision): number {
     const slot = history.at(this.table, revision);

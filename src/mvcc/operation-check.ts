@@ -28,6 +28,12 @@ export function checkOperation(operation: Operation): Refusal | null {
 function checkSizes(operation: Operation): Refusal | null {
   if (operation.type === 'put') {
     const { length } = operation.value;
+    const isContradiction =
+      (operation.ignoreValue && length > 0) ||
+      (operation.ignoreLease && operation.leaseId !== null);
+    if (isContradiction) {
+      return new Refusal('invalidArgument', 'A put cannot both give and ignore a value or lease');
+    }
     if (length <= limits.valueBytesMax) return checkKey(operation.key);
     return new Refusal(
       'valueTooLarge',

@@ -1,7 +1,8 @@
 /**
  * Runs the operations of one command on a space with an open draft. Compares, also those of nested
- * transactions, are decided before anything changes; then the operations run in order and each sees
- * what those before it changed. A refusal leaves the draft to be rolled back.
+ * transactions, are decided before anything changes, and so is whether the leases, keys and revisions that
+ * operations speak of exist: first of all puts, then of all ranges, as etcd does. Then the operations run in
+ * order and each sees what those before it changed. A refusal leaves the draft to be rolled back.
  */
 import { unreachable } from '../base/assert.ts';
 import { Refusal } from '../base/refusal.ts';
@@ -10,8 +11,9 @@ import { holds } from './compare.ts';
 import { boundsOf } from './key-range.ts';
 import type { KeySpace } from './key-space.ts';
 import { checkOperation } from './operation-check.ts';
-import { presentKeys, readRange } from './range.ts';
+import { compacted, presentKeys, readRange } from './range.ts';
 import type {
+  Compare,
   DeleteOperation,
   KeyValue,
   LeaseId,
@@ -42,13 +44,7 @@ export function checkRevision(
     });
   }
   if (revision === 0 || revision >= context.compactRevision) return null;
-  return new Refusal(
-    'compacted',
-    `Revision ${context.compactRevision} is the oldest that is kept`,
-    {
-      compactRevision: context.compactRevision,
-    },
-  );
+  return compacted(context.compactRevision);
 }
 
 /** Runs a put, a delete or a transaction. */
@@ -67,6 +63,8 @@ class Runner {
   /** Which branch each transaction takes, in the order in which they run. */
   readonly #choices: boolean[] = [];
   #choice = 0;
+  /** What runs, in order, without the transactions around it. */
+  readonly #taken: Exclude<Operation, TxnOperation>[] = [];
 
   constructor(space: KeySpace, context: OperationContext) {
     this.#space = space;
@@ -74,8 +72,7 @@ class Runner {
   }
 
   run(operation: Operation): OperationResult | Refusal {
-    const refusal =
-      checkOperation(operation) ?? (operation.type === 'txn' ? this.#choose(operation) : null);
+    const refusal = checkOperation(operation) ?? this.#choose([operation]) ?? this.#check();
     return refusal ?? this.#run(operation);
   }
 
@@ -94,33 +91,69 @@ class Runner {
     }
   }
 
-  /** Decides the transaction and those nested in the branch that it takes. */
-  #choose(txn: TxnOperation): Refusal | null {
-    let succeeded = true;
-    for (const compare of txn.compares) {
-      const outcome = holds(this.#space, compare, this.#budget);
-      if (outcome instanceof Refusal) return outcome;
-      succeeded &&= outcome;
-      if (!succeeded) break;
-    }
-    this.#choices.push(succeeded);
-    for (const operation of succeeded ? txn.success : txn.failure) {
-      if (operation.type !== 'txn') continue;
-      const refusal = this.#choose(operation);
+  /** Decides the transactions and those nested in the branches that they take. */
+  #choose(operations: readonly Operation[]): Refusal | null {
+    for (const operation of operations) {
+      if (operation.type !== 'txn') {
+        this.#taken.push(operation);
+        continue;
+      }
+      const succeeded = this.#decide(operation.compares);
+      if (succeeded instanceof Refusal) return succeeded;
+      this.#choices.push(succeeded);
+      const refusal = this.#choose(succeeded ? operation.success : operation.failure);
       if (refusal !== null) return refusal;
     }
     return null;
   }
 
+  #decide(compares: readonly Compare[]): boolean | Refusal {
+    for (const compare of compares) {
+      const outcome = holds(this.#space, compare, this.#budget);
+      if (outcome !== true) return outcome;
+    }
+    return true;
+  }
+
+  /** What operations speak of, before any of them has changed anything. */
+  #check(): Refusal | null {
+    for (const operation of this.#taken) {
+      const refusal = operation.type === 'put' ? this.#checkPut(operation) : null;
+      if (refusal !== null) return refusal;
+    }
+    for (const operation of this.#taken) {
+      if (operation.type !== 'range') continue;
+      const refusal = checkRevision(operation.revision, this.#context);
+      if (refusal !== null) return refusal;
+    }
+    return null;
+  }
+
+  #checkPut({ key, leaseId, ignoreValue, ignoreLease }: PutOperation): Refusal | null {
+    if ((ignoreValue || ignoreLease) && this.#space.index.present(key) === undefined) {
+      return new Refusal('keyNotFound', 'There is no key whose value or lease could be kept');
+    }
+    if (leaseId === null || this.#context.isLeaseAlive(leaseId)) return null;
+    return leaseNotFound(leaseId);
+  }
+
   #put(operation: PutOperation): OperationResult | Refusal {
-    const { key, value, leaseId } = operation;
-    if (leaseId !== null && !this.#context.isLeaseAlive(leaseId)) return leaseNotFound(leaseId);
+    const { key } = operation;
+    const { index } = this.#space;
     const refusal = this.#budget.visit(1);
     if (refusal !== null) return refusal;
-    const previous = operation.previous ? this.#previous([key]) : [];
-    if (previous instanceof Refusal) return previous;
+    const reads = operation.previous || operation.ignoreValue;
+    const found = reads ? this.#previous([key]) : [];
+    if (found instanceof Refusal) return found;
+    const [before] = found;
+    let { value, leaseId } = operation;
+    const history = index.present(key);
+    if (history !== undefined) {
+      if (operation.ignoreValue && before !== undefined) value = before.value;
+      if (operation.ignoreLease) leaseId = index.table.leaseId(history.newest);
+    }
     this.#space.put(key, value, leaseId);
-    return { type: 'put', previous: previous[0] ?? null };
+    return { type: 'put', previous: (operation.previous ? before : null) ?? null };
   }
 
   #delete(operation: DeleteOperation): OperationResult | Refusal {
@@ -136,18 +169,13 @@ class Runner {
   }
 
   #range(operation: RangeOperation): OperationResult | Refusal {
-    const refusedRevision = checkRevision(operation.revision, this.#context);
-    if (refusedRevision !== null) return refusedRevision;
     const { index } = this.#space;
     const bounds = boundsOf(operation);
     const keys = operation.revision === 0 ? index.countPresent(bounds) : index.countAll(bounds);
-    let refusal = this.#budget.visit(Math.max(1, keys));
+    const refusal = this.#budget.visit(Math.max(1, keys));
     if (refusal !== null) return refusal;
-    const result = readRange(this.#space, operation, (_keyLength, valueLength) => {
-      if (!operation.keysOnly) refusal = this.#budget.read(valueLength);
-      return refusal === null;
-    });
-    return refusal ?? { type: 'range', ...result };
+    const result = readRange(this.#space, operation, { budget: this.#budget });
+    return result instanceof Refusal ? result : { type: 'range', ...result };
   }
 
   #txn(txn: TxnOperation): OperationResult | Refusal {

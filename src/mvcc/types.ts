@@ -25,7 +25,22 @@ export interface KeyValue {
   readonly leaseId: LeaseId | null;
 }
 
-export interface RangeRequest extends KeyRange {
+export type SortTarget = 'key' | 'version' | 'createRevision' | 'modRevision' | 'value';
+/** Either way, what the order does not tell apart comes in key order. */
+export type SortOrder = 'ascend' | 'descend';
+
+/** Which of the keys of a range are answered, and in which order: first the bounds, then the order, then the limit. */
+export interface Selection {
+  readonly sortBy: SortTarget;
+  readonly order: SortOrder;
+  /** Inclusive, as are the others; 0 is no bound. */
+  readonly minModRevision: Revision;
+  readonly maxModRevision: Revision;
+  readonly minCreateRevision: Revision;
+  readonly maxCreateRevision: Revision;
+}
+
+export interface RangeRequest extends KeyRange, Selection {
   /** 0 reads the newest revision. */
   readonly revision: Revision;
   /** 0 means no limit. */
@@ -34,20 +49,40 @@ export interface RangeRequest extends KeyRange {
   readonly countOnly: boolean;
 }
 
+/** A request without options: all of the newest revision, in key order. */
+export const plainRange = {
+  revision: 0,
+  limit: 0,
+  keysOnly: false,
+  countOnly: false,
+  sortBy: 'key',
+  order: 'ascend',
+  minModRevision: 0,
+  maxModRevision: 0,
+  minCreateRevision: 0,
+  maxCreateRevision: 0,
+} as const satisfies Omit<RangeRequest, keyof KeyRange>;
+
 export interface RangeResult {
-  /** In key order. */
   readonly pairs: readonly KeyValue[];
-  /** How many keys the range holds, whatever the limit. */
+  /** How many keys the range holds, whatever the limit and the bounds on revisions. */
   readonly count: number;
+  /** The selection holds more pairs than these. */
   readonly more: boolean;
 }
 
 export interface PutOperation {
   readonly type: 'put';
   readonly key: Key;
+  /** Empty with `ignoreValue`. */
   readonly value: Uint8Array;
+  /** Null with `ignoreLease`. */
   readonly leaseId: LeaseId | null;
   readonly previous: boolean;
+  /** The key keeps its value; refused with `keyNotFound` where there is none, as is the next. */
+  readonly ignoreValue: boolean;
+  /** The key keeps its lease, or that it has none. */
+  readonly ignoreLease: boolean;
 }
 export interface DeleteOperation extends KeyRange {
   readonly type: 'delete';

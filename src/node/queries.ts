@@ -117,13 +117,17 @@ export class Queries implements WatchSource {
   }
 
   *#steps(request: ReadRequest): Generator<undefined, Answer> {
-    // That of the moment in which the read begins: whatever comes after it is not in the answer.
-    const { revision } = this;
-    if (request.type !== 'range') return { revision, result: this.#run(request) };
-    const limit = Math.min(request.limit || pagePairsMax, pagePairsMax);
-    const steps = this.#machine.rangeSteps('kv', { ...request, limit }, pageBytesMax);
-    const result = yield* steps;
-    return { revision, result: result instanceof Refusal ? result : { type: 'range', ...result } };
+    for (;;) {
+      // That of the moment in which the read begins: whatever comes after it is not in the answer.
+      const { revision } = this;
+      if (request.type !== 'range') return { revision, result: this.#run(request) };
+      const limit = Math.min(request.limit || pagePairsMax, pagePairsMax);
+      const page = { bytesMax: pageBytesMax, counted: request.counted };
+      const result = yield* this.#machine.rangeSteps('kv', { ...request, limit }, page);
+      if (!(result instanceof Refusal)) return { revision, result: { type: 'range', ...result } };
+      // A compaction has passed what was the newest revision: there is a newer one to read.
+      if (request.revision !== 0 || result.code !== 'compacted') return { revision, result };
+    }
   }
 
   #run(request: Exclude<ReadRequest, { type: 'range' }>): ReadResult | Refusal {

@@ -69,7 +69,12 @@ export type WriteRequest =
   | { readonly type: 'sessionClose'; readonly sessionId: SessionId };
 
 export type ReadRequest =
-  | (RangeRequest & Freshness & { readonly type: 'range' })
+  | (RangeRequest &
+      Freshness & {
+        readonly type: 'range';
+        /** False: `count` may end with the answer, which a page of an old revision is cheaper without. */
+        readonly counted: boolean;
+      })
   | { readonly type: 'leaseTimeToLive'; readonly leaseId: LeaseId; readonly keys: boolean }
   | { readonly type: 'leaseList' }
   | { readonly type: 'memberList' }

@@ -13,16 +13,19 @@ import { ByteReader, ByteWriter } from '../base/bytes.ts';
 import { RollcallError } from '../base/errors.ts';
 import { expectVersion } from '../format/configuration.ts';
 import { readInstance, writeInstance } from '../registry/instance-codec.ts';
-import { isConditional } from './command-level.ts';
+import { needsSecondVersion } from './command-level.ts';
 import { damagedUnless } from './damage.ts';
 import { isTooDeep, readOperation, writeOperation } from './operation-codec.ts';
 import type { Command, CommandEntry, LoggedCommand, SessionHeader } from './types.ts';
 
 const entryVersion = 1;
-/** Of all commands but those that say a condition. */
-const plainVersion = 1;
-/** Of `register` without `replace`, and of `deregister` with a lease. */
-const conditionalVersion = 2;
+/** Of all commands but those that need the second one. */
+const firstVersion = 1;
+/**
+ * Of `register` without `replace` and `deregister` with a lease; of a put that keeps value or lease, and of
+ * a transaction with such puts, or with ranges that have an order or bounds.
+ */
+const secondVersion = 2;
 
 const kinds = {
   put: 1,
@@ -39,6 +42,13 @@ const kinds = {
   sessionRenew: 21,
   sessionClose: 22,
 } as const satisfies Record<Command['type'], number>;
+
+const twoVersions: ReadonlySet<number> = new Set([
+  kinds.put,
+  kinds.txn,
+  kinds.register,
+  kinds.deregister,
+]);
 
 const sharedWriter = new ByteWriter(64 * 1024);
 
@@ -83,7 +93,7 @@ export function logTimeOf(bytes: Uint8Array): number {
 function writeLogged(writer: ByteWriter, { session, command }: LoggedCommand): void {
   writer
     .u8(kinds[command.type])
-    .u8(isConditional(command) ? conditionalVersion : plainVersion)
+    .u8(needsSecondVersion(command) ? secondVersion : firstVersion)
     .boolean(session !== null);
   if (session !== null) {
     writer.id(session.sessionId).varint(session.sequence).varint(session.acknowledgedThrough);
@@ -94,11 +104,10 @@ function writeLogged(writer: ByteWriter, { session, command }: LoggedCommand): v
 function readLogged(reader: ByteReader): LoggedCommand {
   const kind = reader.u8();
   const version = reader.u8();
-  const mayBeConditional = kind === kinds.register || kind === kinds.deregister;
-  const isConditional = mayBeConditional && version === conditionalVersion;
-  if (!isConditional) expectVersion(version, plainVersion, `command of kind ${kind}`);
+  const isSecond = version === secondVersion && twoVersions.has(kind);
+  if (!isSecond) expectVersion(version, firstVersion, `command of kind ${kind}`);
   const session = reader.boolean() ? readSession(reader) : null;
-  return { session, command: readCommand(reader, kind, isConditional) };
+  return { session, command: readCommand(reader, kind, isSecond) };
 }
 
 function readSession(reader: ByteReader): SessionHeader {
@@ -152,7 +161,7 @@ function writeCommand(writer: ByteWriter, command: Command): void {
   }
 }
 
-function readCommand(reader: ByteReader, kind: number, isConditional: boolean): Command {
+function readCommand(reader: ByteReader, kind: number, isSecond: boolean): Command {
   switch (kind) {
     case kinds.put:
       return readOperation(reader, 'put');
@@ -176,7 +185,7 @@ function readCommand(reader: ByteReader, kind: number, isConditional: boolean): 
         service: reader.text(),
         instance: readInstance(reader),
         leaseId: readLease(reader),
-        replace: !isConditional,
+        replace: !isSecond,
       };
     case kinds.deregister:
       return {
@@ -184,7 +193,7 @@ function readCommand(reader: ByteReader, kind: number, isConditional: boolean): 
         namespace: reader.text(),
         service: reader.text(),
         id: reader.text(),
-        leaseId: isConditional ? reader.id() : null,
+        leaseId: isSecond ? reader.id() : null,
       };
     case kinds.sessionOpen:
       return { type: 'sessionOpen', sessionId: reader.id() };

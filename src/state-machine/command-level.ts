@@ -1,4 +1,5 @@
 /** From which feature level of the cluster on a command may be written to the log. */
+import { isSecondVersion } from './operation-codec.ts';
 import type { Command, LoggedCommand } from './types.ts';
 
 /** The commands of all levels; what they say may be newer still. */
@@ -17,7 +18,7 @@ const kindLevels: { readonly [type in Command['type']]: number } = {
   beginIncarnation: 2,
   raiseFeatureLevel: 2,
 };
-const conditionalLevel = 2;
+const secondVersionLevel = 2;
 const sessionLevel = 2;
 
 /** A command that is written under a session says more than the command alone. */
@@ -33,12 +34,18 @@ export function levelOfLogged({ session, command }: LoggedCommand): number {
 export function levelOf(command: Command): number {
   const level = kindLevels[command.type];
   if (command.type === 'raiseFeatureLevel') return Math.max(level, command.level);
-  return isConditional(command) ? conditionalLevel : level;
+  return needsSecondVersion(command) ? Math.max(level, secondVersionLevel) : level;
 }
 
-/** A registration or its end that depends on whose instance stands there. */
-export function isConditional(command: Command): boolean {
+/**
+ * A registration or its end that depends on whose instance stands there; a put that keeps value or lease,
+ * or a range with an order or bounds, be it inside a transaction.
+ */
+export function needsSecondVersion(command: Command): boolean {
   switch (command.type) {
+    case 'put':
+    case 'txn':
+      return isSecondVersion(command);
     case 'register':
       return !command.replace;
     case 'deregister':

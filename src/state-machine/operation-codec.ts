@@ -6,7 +6,15 @@ import { unreachable } from '../base/assert.ts';
 import type { ByteReader, ByteWriter } from '../base/bytes.ts';
 import { RollcallError } from '../base/errors.ts';
 import { limits } from '../base/limits.ts';
-import type { Compare, CompareOperator, KeyRange, Operation, TxnOperation } from '../mvcc/types.ts';
+import type {
+  Compare,
+  CompareOperator,
+  KeyRange,
+  Operation,
+  Selection,
+  SortTarget,
+  TxnOperation,
+} from '../mvcc/types.ts';
 
 type OperationType = Operation['type'];
 
@@ -28,6 +36,26 @@ const leaseFlag = 2;
 const rangeEndFlag = 4;
 const keysOnlyFlag = 8;
 const countOnlyFlag = 16;
+const ignoreValueFlag = 32;
+const ignoreLeaseFlag = 64;
+/** A selection follows, other than everything in key order. */
+const selectionFlag = 128;
+
+const sortTargets: readonly SortTarget[] = [
+  'key',
+  'version',
+  'createRevision',
+  'modRevision',
+  'value',
+];
+const everything: Selection = {
+  sortBy: 'key',
+  order: 'ascend',
+  minModRevision: 0,
+  maxModRevision: 0,
+  minCreateRevision: 0,
+  maxCreateRevision: 0,
+};
 
 const depthMax = limits.transactionOperationsMax;
 
@@ -43,11 +71,41 @@ export function isTooDeep(txn: TxnOperation): boolean {
   return false;
 }
 
+/** Whether the operation, or one inside it, says what only feature level 2 can. */
+export function isSecondVersion(operation: Operation): boolean {
+  switch (operation.type) {
+    case 'put':
+      return operation.ignoreValue || operation.ignoreLease;
+    case 'delete':
+      return false;
+    case 'range':
+      return selects(operation);
+    case 'txn':
+      return [...operation.success, ...operation.failure].some(isSecondVersion);
+  }
+}
+
+function selects(selection: Selection): boolean {
+  return (
+    selection.sortBy !== 'key' ||
+    selection.order !== 'ascend' ||
+    selection.minModRevision !== 0 ||
+    selection.maxModRevision !== 0 ||
+    selection.minCreateRevision !== 0 ||
+    selection.maxCreateRevision !== 0
+  );
+}
+
 export function writeOperation(writer: ByteWriter, operation: Operation): void {
   switch (operation.type) {
     case 'put': {
       const { leaseId } = operation;
-      writer.u8((operation.previous ? previousFlag : 0) | (leaseId === null ? 0 : leaseFlag));
+      writer.u8(
+        (operation.previous ? previousFlag : 0) |
+          (leaseId === null ? 0 : leaseFlag) |
+          (operation.ignoreValue ? ignoreValueFlag : 0) |
+          (operation.ignoreLease ? ignoreLeaseFlag : 0),
+      );
       if (leaseId !== null) writer.id(leaseId);
       writer.binary(operation.key).blob(operation.value);
       return;
@@ -57,8 +115,14 @@ export function writeOperation(writer: ByteWriter, operation: Operation): void {
       return;
     case 'range': {
       const keysOnly = operation.keysOnly ? keysOnlyFlag : 0;
-      writeRange(writer, operation, keysOnly | (operation.countOnly ? countOnlyFlag : 0));
+      const selection = selects(operation) ? selectionFlag : 0;
+      writeRange(
+        writer,
+        operation,
+        keysOnly | (operation.countOnly ? countOnlyFlag : 0) | selection,
+      );
       writer.varint(operation.revision).varint(operation.limit);
+      if (selection !== 0) writeSelection(writer, operation);
       return;
     }
     case 'txn':
@@ -81,18 +145,27 @@ export function readOperation<T extends OperationType>(
 export function readOperation(reader: ByteReader, type: OperationType, depth = 0): Operation {
   switch (type) {
     case 'put': {
-      const flags = readFlags(reader, previousFlag | leaseFlag);
+      const known = previousFlag | leaseFlag | ignoreValueFlag | ignoreLeaseFlag;
+      const flags = readFlags(reader, known);
       const leaseId = flags & leaseFlag ? reader.id() : null;
       const key = reader.binary();
       const value = reader.blob();
-      return { type, key, value, leaseId, previous: (flags & previousFlag) !== 0 };
+      return {
+        type,
+        key,
+        value,
+        leaseId,
+        previous: (flags & previousFlag) !== 0,
+        ignoreValue: (flags & ignoreValueFlag) !== 0,
+        ignoreLease: (flags & ignoreLeaseFlag) !== 0,
+      };
     }
     case 'delete': {
       const { range, flags } = readRange(reader, previousFlag);
       return { type, ...range, previous: (flags & previousFlag) !== 0 };
     }
     case 'range': {
-      const { range, flags } = readRange(reader, keysOnlyFlag | countOnlyFlag);
+      const { range, flags } = readRange(reader, keysOnlyFlag | countOnlyFlag | selectionFlag);
       return {
         type,
         ...range,
@@ -100,6 +173,7 @@ export function readOperation(reader: ByteReader, type: OperationType, depth = 0
         limit: reader.varint(),
         keysOnly: (flags & keysOnlyFlag) !== 0,
         countOnly: (flags & countOnlyFlag) !== 0,
+        ...(flags & selectionFlag ? readSelection(reader) : everything),
       };
     }
     case 'txn':
@@ -175,6 +249,27 @@ function readCompare(reader: ByteReader): Compare {
     default:
       return { ...range, operator, target, number: reader.varint() };
   }
+}
+
+function writeSelection(writer: ByteWriter, selection: Selection): void {
+  writer.u8(sortTargets.indexOf(selection.sortBy)).boolean(selection.order === 'descend');
+  writer.varint(selection.minModRevision).varint(selection.maxModRevision);
+  writer.varint(selection.minCreateRevision).varint(selection.maxCreateRevision);
+}
+
+function readSelection(reader: ByteReader): Selection {
+  const sortBy = sortTargets[reader.u8()];
+  if (sortBy === undefined) {
+    throw new RollcallError('formatTooNew', 'The range has an unknown order');
+  }
+  return {
+    sortBy,
+    order: reader.boolean() ? 'descend' : 'ascend',
+    minModRevision: reader.varint(),
+    maxModRevision: reader.varint(),
+    minCreateRevision: reader.varint(),
+    maxCreateRevision: reader.varint(),
+  };
 }
 
 function writeRange(writer: ByteWriter, { key, rangeEnd }: KeyRange, flags: number): void {

@@ -1,20 +1,21 @@
 import { assert } from '../base/assert.ts';
 import type { Hash64 } from '../base/hash.ts';
 import { limits } from '../base/limits.ts';
-import type { Refusal } from '../base/refusal.ts';
+import { Refusal } from '../base/refusal.ts';
 import { boundsOf } from '../mvcc/key-range.ts';
 import type { KeySpace } from '../mvcc/key-space.ts';
 import { checkRevision } from '../mvcc/operation.ts';
 import { checkRange } from '../mvcc/operation-check.ts';
-import { rangeSteps, readRange } from '../mvcc/range.ts';
-import type {
-  Key,
-  KeyRange,
-  KeyValue,
-  LeaseId,
-  RangeRequest,
-  RangeResult,
-  Revision,
+import { type Reading, rangeSteps, readRange } from '../mvcc/range.ts';
+import {
+  type Key,
+  type KeyRange,
+  type KeyValue,
+  type LeaseId,
+  plainRange,
+  type RangeRequest,
+  type RangeResult,
+  type Revision,
 } from '../mvcc/types.ts';
 import {
   instanceRange,
@@ -35,8 +36,7 @@ import type {
   SessionId,
 } from './types.ts';
 
-/** What a pair's revisions, version, lease and framing add to its key and value on the wire. */
-const pairOverheadBytes = 160;
+const wholePage = { bytesMax: Number.POSITIVE_INFINITY, counted: true };
 
 /**
  * The replicated state: two key spaces with one revision counter, leases and the time, as a function
@@ -143,14 +143,14 @@ export class StateMachine {
   }
 
   /**
-   * Reads at one revision, with pauses between which entries may be applied; refused are revisions
-   * that do not exist yet or are compacted. The answer ends (`more`) before its keys and values, each
-   * pair with `pairOverheadBytes` on top, exceed `bytesMax`, but not before the first pair.
+   * Reads at one revision, with pauses between which entries may be applied; refused are revisions that
+   * do not exist yet or are compacted, be it while this reads. The answer ends (`more`) before its keys and
+   * values, with what the wire adds to them, exceed `bytesMax`, but not before the first pair.
    */
   *rangeSteps(
     space: KeySpaceName,
     request: RangeRequest,
-    bytesMax = Number.POSITIVE_INFINITY,
+    page: Pick<Reading, 'bytesMax' | 'counted'> = wholePage,
   ): Generator<undefined, RangeResult | Refusal> {
     const refusal =
       checkRange(request) ??
@@ -159,11 +159,11 @@ export class StateMachine {
         compactRevision: this.compactRevision(space),
       });
     if (refusal !== null) return refusal;
-    let bytes = 0;
-    return yield* rangeSteps(this.#space(space), request, (keyLength, valueLength) => {
-      const isFirst = bytes === 0;
-      bytes += keyLength + valueLength + pairOverheadBytes;
-      return isFirst || bytes <= bytesMax;
+    const compactRevision = () => this.compactRevision(space);
+    return yield* rangeSteps(this.#space(space), request, {
+      ...page,
+      budget: null,
+      compactRevision,
     });
   }
 
@@ -228,12 +228,9 @@ export class StateMachine {
 
   /** The instances of a service, by id. */
   discover(service: ServiceName): readonly RegisteredInstance[] {
-    const request = { revision: 0, limit: 0, keysOnly: false, countOnly: false };
-    const { pairs } = readRange(
-      this.#space('registry'),
-      { ...request, ...instanceRange(service) },
-      () => true,
-    );
+    const range = readRange(this.#space('registry'), { ...plainRange, ...instanceRange(service) });
+    assert(!(range instanceof Refusal), 'Nothing bounds this reading');
+    const { pairs } = range;
     return pairs.map(registeredInstance);
   }
 

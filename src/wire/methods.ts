@@ -64,9 +64,12 @@ const rangeEnd = optional(nullable(key), null);
 
 const putFields = {
   key,
+  /** Empty with `ignoreValue`, as the lease is null with `ignoreLease`. */
   value,
   leaseId: optional(nullable(id), null),
   previous: optional(boolean, false),
+  ignoreValue: optional(boolean, false),
+  ignoreLease: optional(boolean, false),
 };
 const deleteFields = { key, rangeEnd, previous: optional(boolean, false) };
 const rangeFields = {
@@ -76,6 +79,12 @@ const rangeFields = {
   limit: optional(integer(0), 0),
   keysOnly: optional(boolean, false),
   countOnly: optional(boolean, false),
+  sortBy: optional(oneOf('key', 'version', 'createRevision', 'modRevision', 'value'), 'key'),
+  order: optional(oneOf('ascend', 'descend'), 'ascend'),
+  minModRevision: revision,
+  maxModRevision: revision,
+  minCreateRevision: revision,
+  maxCreateRevision: revision,
 };
 
 const compareFields = { key, rangeEnd, operator: oneOf('equal', 'notEqual', 'less', 'greater') };
@@ -148,7 +157,8 @@ export const methods = {
   put,
   delete: deleteRange,
   txn,
-  range: object({ ...rangeFields, ...freshness }),
+  /** With `counted` false the `count` may end with the answer. */
+  range: object({ ...rangeFields, ...freshness, counted: optional(boolean, true) }),
   leaseGrant: object({ leaseId: optional(nullable(id), null), ttlMs }),
   leaseRevoke: object({ leaseId: id }),
   leaseKeepAlive: object({ leaseIds: array(id, 10_000) }),

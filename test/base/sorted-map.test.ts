@@ -9,11 +9,14 @@ function expectSame(map: SortedMap<number>, model: ReadonlyMap<string, number>, 
   const keys = sorted.map(([key]) => key);
   expect([...map.entries()]).toEqual(sorted);
   expect(map.size).toBe(sorted.length);
+  expect(map.lastBefore(null)).toBe(sorted.at(-1)?.[1]);
   for (const from of probes) {
     expect(map.get(from)).toBe(model.get(from));
     expect(map.has(from)).toBe(model.has(from));
     expect(map.rank(from)).toBe(keys.filter((key) => key < from).length);
     expect(map.cursor(from).key).toBe(keys.find((key) => key >= from));
+    const before = keys.filter((key) => key < from).at(-1);
+    expect(map.lastBefore(from)).toBe(before === undefined ? undefined : model.get(before));
     expect(map.count(from, null)).toBe(keys.filter((key) => key >= from).length);
     for (const to of probes.slice(0, 5)) {
       expect(map.count(from, to)).toBe(keys.filter((key) => key >= from && key < to).length);

@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { RollcallError } from '../../src/base/errors.ts';
 import { limits } from '../../src/base/limits.ts';
 import { main } from '../../src/cli/program.ts';
+import { operation } from '../../src/client/index.ts';
 import { PeerCluster } from '../client/peer.ts';
 import { FakeTerminal } from './fake-terminal.ts';
 
@@ -112,7 +113,7 @@ describe('del --prefix --chunked', () => {
   function fill(prefix: string, count: number): void {
     const success = Array.from({ length: count }, (_, at) => {
       const key = prefix + String(at).padStart(5, '0');
-      return { type: 'put', key, value: Buffer.from(''), leaseId: null, previous: false } as const;
+      return operation.put(key, '');
     });
     cluster.store.txn({ compares: [], success, failure: [] });
   }

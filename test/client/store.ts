@@ -21,6 +21,8 @@ export interface InstanceBatch {
   readonly events: readonly WireInstanceEvent[];
 }
 
+type Put = Pick<Parameters<'put'>, 'key' | 'value' | 'leaseId' | 'previous'>;
+
 interface Range {
   readonly key: string;
   readonly rangeEnd: string | null;
@@ -73,7 +75,7 @@ export class Store {
     return result;
   }
 
-  put(parameters: Parameters<'put'>): { readonly previous: WirePair | null } {
+  put(parameters: Put): { readonly previous: WirePair | null } {
     const events: WireEvent[] = [];
     const result = this.#put(parameters, events);
     this.#commit(events);
@@ -182,7 +184,7 @@ export class Store {
     }
   }
 
-  #put(parameters: Parameters<'put'>, events: WireEvent[]) {
+  #put(parameters: Put, events: WireEvent[]) {
     const { key, value, leaseId } = parameters;
     if (leaseId !== null && !this.leases.has(leaseId)) {
       throw new RollcallError('leaseNotFound', `Lease ${leaseId} does not exist`);

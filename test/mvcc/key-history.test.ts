@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { readRange } from '../../src/mvcc/range.ts';
-import { TestSpace } from './space.ts';
+import { plainRange } from '../../src/mvcc/types.ts';
+import { rangeOf, TestSpace } from './space.ts';
 
 test('the worked example of KeyHistory', () => {
   const tested = new TestSpace();
@@ -46,9 +46,9 @@ test('a refused draft leaves no trace', () => {
   space.put('gone', Buffer.from('x'), null);
   space.put('new', Buffer.from('x'), null);
   space.rollback();
-  const all = { key: '\0', rangeEnd: '\0', limit: 0, keysOnly: false, countOnly: false };
+  const all = { ...plainRange, key: '\0', rangeEnd: '\0' };
   const read = (revision: number) =>
-    readRange(space, { ...all, revision }, () => true).pairs.map(
+    rangeOf(space, { ...all, revision }).pairs.map(
       ({ key, value }) => `${key}=${Buffer.from(value)}`,
     );
   expect(read(0)).toEqual(['kept=1']);

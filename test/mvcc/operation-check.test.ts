@@ -1,17 +1,24 @@
 import { describe, expect, test } from 'vitest';
 import { checkOperation } from '../../src/mvcc/operation-check.ts';
-import type { Operation, TxnOperation } from '../../src/mvcc/types.ts';
+import { type Operation, plainRange, type TxnOperation } from '../../src/mvcc/types.ts';
 
 const none = new Uint8Array(0);
 function put(key: string): Operation {
-  return { type: 'put', key, value: none, leaseId: null, previous: false };
+  return {
+    type: 'put',
+    key,
+    value: none,
+    leaseId: null,
+    previous: false,
+    ignoreValue: false,
+    ignoreLease: false,
+  };
 }
 function del(key: string, rangeEnd: string | null = null): Operation {
   return { type: 'delete', key, rangeEnd, previous: false };
 }
 function range(key: string): Operation {
-  const options = { revision: 0, limit: 0, keysOnly: false, countOnly: false };
-  return { type: 'range', key, rangeEnd: null, ...options };
+  return { type: 'range', key, rangeEnd: null, ...plainRange };
 }
 function txn(success: Operation[], failure: Operation[] = []): TxnOperation {
   return { type: 'txn', compares: [], success, failure };

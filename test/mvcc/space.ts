@@ -3,7 +3,31 @@
 import { Refusal } from '../../src/base/refusal.ts';
 import { KeySpace } from '../../src/mvcc/key-space.ts';
 import { runOperation } from '../../src/mvcc/operation.ts';
-import type { Operation, OperationResult } from '../../src/mvcc/types.ts';
+import { type Reading, readRange } from '../../src/mvcc/range.ts';
+import type {
+  Operation,
+  OperationResult,
+  RangeRequest,
+  RangeResult,
+} from '../../src/mvcc/types.ts';
+
+export const reading: Reading = {
+  bytesMax: Number.POSITIVE_INFINITY,
+  counted: true,
+  budget: null,
+  compactRevision: () => 0,
+};
+
+/** Of a range that is not refused. */
+export function rangeOf(
+  space: KeySpace,
+  request: RangeRequest,
+  bounds: Partial<Reading> = {},
+): RangeResult {
+  const result = readRange(space, request, bounds);
+  if (result instanceof Refusal) throw result.toError();
+  return result;
+}
 
 export class TestSpace {
   readonly values = new Map<string, Uint8Array>();
@@ -28,7 +52,15 @@ export class TestSpace {
   }
 
   put(key: string, value = ''): void {
-    this.run({ type: 'put', key, value: Buffer.from(value), leaseId: null, previous: false });
+    this.run({
+      type: 'put',
+      key,
+      value: Buffer.from(value),
+      leaseId: null,
+      previous: false,
+      ignoreValue: false,
+      ignoreLease: false,
+    });
   }
 
   delete(key: string): void {

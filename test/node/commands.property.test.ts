@@ -16,7 +16,10 @@ const put = fc.record({
   value,
   leaseId,
   previous: fc.boolean(),
+  ignoreValue: fc.boolean(),
+  ignoreLease: fc.boolean(),
 });
+const anyNumber = fc.nat(Number.MAX_SAFE_INTEGER);
 const remove = fc.record({
   type: fc.constant('delete' as const),
   key,
@@ -27,10 +30,16 @@ const range = fc.record({
   type: fc.constant('range' as const),
   key,
   rangeEnd,
-  revision: fc.nat(Number.MAX_SAFE_INTEGER),
-  limit: fc.nat(Number.MAX_SAFE_INTEGER),
+  revision: anyNumber,
+  limit: anyNumber,
   keysOnly: fc.boolean(),
   countOnly: fc.boolean(),
+  sortBy: fc.constantFrom('key', 'value', 'modRevision'),
+  order: fc.constantFrom('ascend', 'descend'),
+  minModRevision: anyNumber,
+  maxModRevision: anyNumber,
+  minCreateRevision: anyNumber,
+  maxCreateRevision: anyNumber,
 });
 const compare = fc.record({
   key,

@@ -2,6 +2,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { createPrng } from '../../src/base/prng.ts';
 import { featureLevel } from '../../src/format/feature-level.ts';
 import type { Configuration, Entry, Member } from '../../src/format/types.ts';
+import { plainRange } from '../../src/mvcc/types.ts';
 import { loadStoredMachine } from '../../src/node/load-machine.ts';
 import {
   beginIncarnation,
@@ -99,8 +100,8 @@ async function opened(machine: Machine): Promise<{ storage: Storage; state: Stat
 }
 
 function keysOf(state: StateMachine): string[] {
-  const request = { key: '\0', rangeEnd: '\0', revision: 0, limit: 0 };
-  const steps = state.rangeSteps('kv', { ...request, keysOnly: true, countOnly: false });
+  const request = { ...plainRange, key: '\0', rangeEnd: '\0', keysOnly: true };
+  const steps = state.rangeSteps('kv', request);
   for (;;) {
     const next = steps.next();
     if (next.done !== true) continue;

@@ -6,7 +6,15 @@ import type { Request } from '../../src/node/types.ts';
 import { VirtualClock } from '../sim/clock.ts';
 
 const mebi = 1024 * 1024;
-const put = { type: 'put', key: 'k', value: emptyBytes, leaseId: null, previous: false } as const;
+const put = {
+  type: 'put',
+  key: 'k',
+  value: emptyBytes,
+  leaseId: null,
+  previous: false,
+  ignoreValue: false,
+  ignoreLease: false,
+} as const;
 const del = { type: 'delete', key: 'k', rangeEnd: null, previous: false } as const;
 
 const members = ['a', 'b'].map((id, at) => ({

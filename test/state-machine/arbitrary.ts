@@ -22,13 +22,24 @@ export const anyRange: fc.Arbitrary<KeyRange> = fc.record({
   rangeEnd: fc.option(fc.oneof(anyKey, fc.constant('\0'))),
 });
 
-const anyPut: fc.Arbitrary<PutOperation> = fc.record({
-  type: fc.constant('put' as const),
-  key: anyKey,
-  value: anyValue,
-  leaseId: anyLeaseOrNone,
-  previous: fc.boolean(),
-});
+const rarely = fc.oneof({ arbitrary: fc.constant(false), weight: 5 }, fc.constant(true));
+
+const anyPut: fc.Arbitrary<PutOperation> = fc
+  .record({
+    type: fc.constant('put' as const),
+    key: anyKey,
+    value: anyValue,
+    leaseId: anyLeaseOrNone,
+    previous: fc.boolean(),
+    ignoreValue: rarely,
+    ignoreLease: rarely,
+  })
+  .map((put) => ({
+    ...put,
+    value: put.ignoreValue ? new Uint8Array(0) : put.value,
+    leaseId: put.ignoreLease ? null : put.leaseId,
+  }));
+const anyBound = fc.oneof({ arbitrary: fc.constant(0), weight: 3 }, fc.nat({ max: 30 }));
 const anyDelete: fc.Arbitrary<DeleteOperation> = fc
   .record({ range: anyRange, previous: fc.boolean() })
   .map(({ range, previous }) => ({ type: 'delete', ...range, previous }));
@@ -39,7 +50,13 @@ export const anyRangeOperation: fc.Arbitrary<RangeOperation> = fc
     revision: fc.oneof(fc.constant(0), fc.nat({ max: 30 })),
     limit: fc.nat({ max: 3 }),
     keysOnly: fc.boolean(),
-    countOnly: fc.boolean(),
+    countOnly: rarely,
+    sortBy: fc.constantFrom('key', 'version', 'createRevision', 'modRevision', 'value'),
+    order: fc.constantFrom('ascend', 'descend'),
+    minModRevision: anyBound,
+    maxModRevision: anyBound,
+    minCreateRevision: anyBound,
+    maxCreateRevision: anyBound,
   })
   .map(({ range, ...options }) => ({ type: 'range', ...range, ...options }));
 

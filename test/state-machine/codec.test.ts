@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { RollcallError } from '../../src/base/errors.ts';
-import type { TxnOperation } from '../../src/mvcc/types.ts';
+import { plainRange, type TxnOperation } from '../../src/mvcc/types.ts';
 import {
   decodeCommandEntry,
   encodeCommandEntry,
@@ -171,7 +171,9 @@ test('commands of the registry keep their first version for what that can say', 
     ]
   `);
   // A version that a kind does not have is not known, also where another kind has it.
-  const bytes = encodeCommandEntry(entryOf(put('a')));
+  const bytes = encodeCommandEntry(
+    entryOf({ type: 'delete', key: 'a', rangeEnd: null, previous: false }),
+  );
   bytes[5] = 2;
   expect(() => decodeCommandEntry(bytes)).toThrow(
     expect.objectContaining({ code: 'formatTooNew' }),
@@ -191,14 +193,7 @@ describe('records', () => {
     const tested = filled();
     tested.reload();
     for (const key of hostileKeys) {
-      const range = {
-        key,
-        rangeEnd: null,
-        revision: 7,
-        limit: 0,
-        keysOnly: false,
-        countOnly: false,
-      };
+      const range = { ...plainRange, key, rangeEnd: null, revision: 7 };
       const found = readRange(tested.machine, 'kv', range);
       expect(found).toMatchObject({ pairs: [{ key, version: 1, leaseId: leaseId(255) }] });
       expect('pairs' in found && Buffer.from(found.pairs[0]?.value ?? '')).toEqual(

@@ -1,6 +1,7 @@
 /** What may be written at which feature level, and the level as part of the state. */
 import { expect, test } from 'vitest';
 import { featureLevel } from '../../src/format/feature-level.ts';
+import { type Operation, plainRange, type TxnOperation } from '../../src/mvcc/types.ts';
 import { encodeCommandEntry } from '../../src/state-machine/command-codec.ts';
 import { levelOf, levelOfLogged } from '../../src/state-machine/command-level.ts';
 import type { Command } from '../../src/state-machine/types.ts';
@@ -9,11 +10,26 @@ import { leaseId, put, TestMachine } from './machine.ts';
 const service = { namespace: 'default', service: 'orders' };
 const instance = { id: 'one', address: '127.0.0.1:80', tags: [], metadata: [] };
 
+const range: Operation = { type: 'range', ...plainRange, key: 'a', rangeEnd: null };
+function txn(...success: readonly Operation[]): TxnOperation {
+  return { type: 'txn', compares: [], success, failure: [] };
+}
+
 /** Whoever adds a kind adds it here, with the level at which it came. */
 const samples: { readonly [type in Command['type']]: readonly (readonly [number, Command])[] } = {
-  put: [[1, put('a')]],
+  put: [
+    [1, put('a')],
+    [2, put('a', '', { ignoreValue: true })],
+    [2, put('a', '', { ignoreLease: true })],
+  ],
   delete: [[1, { type: 'delete', key: 'a', rangeEnd: null, previous: false }]],
-  txn: [[1, { type: 'txn', compares: [], success: [put('a')], failure: [] }]],
+  txn: [
+    [1, txn(put('a'), range)],
+    [2, txn(txn(put('a', '', { ignoreLease: true })))],
+    [2, txn({ ...range, order: 'descend' })],
+    [2, txn({ ...range, sortBy: 'value' })],
+    [2, txn(txn({ ...range, minCreateRevision: 1 }))],
+  ],
   leaseGrant: [[1, { type: 'leaseGrant', leaseId: leaseId(1), ttlMs: 500 }]],
   leaseRevoke: [[1, { type: 'leaseRevoke', leaseId: leaseId(1) }]],
   leaseKeepAlive: [[1, { type: 'leaseKeepAlive', leaseIds: [leaseId(1)] }]],
@@ -39,7 +55,7 @@ const samples: { readonly [type in Command['type']]: readonly (readonly [number,
 /** The kinds and versions that each level brought, as they stand in the bytes of an entry. */
 const formats: { readonly [level: number]: readonly string[] } = {
   1: ['1/1', '2/1', '3/1', '4/1', '5/1', '6/1', '7/1', '8/1'],
-  2: ['7/2', '8/2', '9/1', '10/1', '20/1', '21/1', '22/1'],
+  2: ['1/2', '3/2', '7/2', '8/2', '9/1', '10/1', '20/1', '21/1', '22/1'],
 };
 
 test('every command has the level that brought its bytes', () => {

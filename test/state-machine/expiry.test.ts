@@ -1,9 +1,10 @@
 import { describe, expect, test } from 'vitest';
+import { plainRange } from '../../src/mvcc/types.ts';
 import type { Command } from '../../src/state-machine/types.ts';
 import { leaseId, put, TestMachine } from './machine.ts';
 import { readRange } from './read-range.ts';
 
-const all = { key: '\0', rangeEnd: '\0', revision: 0, limit: 0, keysOnly: true, countOnly: true };
+const all = { ...plainRange, key: '\0', rangeEnd: '\0', keysOnly: true, countOnly: true };
 
 function grant(number: number, ttlMs: number): Command {
   return { type: 'leaseGrant', leaseId: leaseId(number), ttlMs };

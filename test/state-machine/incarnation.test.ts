@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { utf8Decode } from '../../src/base/bytes.ts';
+import { plainRange } from '../../src/mvcc/types.ts';
 import { leaseId, put, TestMachine } from './machine.ts';
 import { readRange } from './read-range.ts';
 
@@ -24,7 +25,7 @@ test('a new incarnation goes on 2^32 revisions higher, with all that was there b
   expect(revisions.map(({ revision }) => revision)).toEqual([2 ** 32 + 4, 2 ** 32 + 5]);
   machine.reload();
   const values = (revision: number): string[] => {
-    const request = { ...all, revision, limit: 0, keysOnly: false, countOnly: false };
+    const request = { ...plainRange, ...all, revision };
     const result = readRange(machine.machine, 'kv', request);
     if (!('pairs' in result)) return [result.code];
     return result.pairs.map(({ key, value }) => `${key}=${utf8Decode(value)}`);

@@ -90,10 +90,19 @@ export class TestMachine {
 export function put(
   key: string,
   value: string | Uint8Array = '',
-  options: Partial<Pick<PutOperation, 'leaseId' | 'previous'>> = {},
+  options: Partial<Pick<PutOperation, 'leaseId' | 'previous' | 'ignoreValue' | 'ignoreLease'>> = {},
 ): PutOperation {
   const bytes = typeof value === 'string' ? utf8Encode(value) : value;
-  return { type: 'put', key, value: bytes, leaseId: null, previous: false, ...options };
+  return {
+    type: 'put',
+    key,
+    value: bytes,
+    leaseId: null,
+    previous: false,
+    ignoreValue: false,
+    ignoreLease: false,
+    ...options,
+  };
 }
 
 export function leaseId(number: number): string {

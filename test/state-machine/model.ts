@@ -51,11 +51,13 @@ export class Model {
   range(request: RangeRequest, now: number): Extract<OperationResult, { type: 'range' }> {
     if (request.revision > this.revision) throw new ModelRefusal('futureRevision');
     const all = this.pairs(request, request.revision || now);
-    const limited = request.limit ? all.slice(0, request.limit) : all;
+    const within = all.filter((pair) => isSelected(request, pair));
+    const sorted = sort(within, request);
+    const limited = request.limit ? sorted.slice(0, request.limit) : sorted;
     const pairs = request.countOnly
       ? []
       : limited.map((pair) => (request.keysOnly ? { ...pair, value: absent.value } : pair));
-    const more = !request.countOnly && all.length > pairs.length;
+    const more = !request.countOnly && within.length > pairs.length;
     return { type: 'range', pairs, count: all.length, more };
   }
 
@@ -68,7 +70,9 @@ export class Model {
         throw new ModelRefusal('duplicateKey');
       }
       const next = this.revision + 1;
-      const result = this.#run(operation, next, this.#choose(operation));
+      const choices = this.#choose(operation);
+      this.#check(operation, choices);
+      const result = this.#run(operation, next, choices);
       if (this.versions.length > versions.length) this.revision = next;
       return result;
     } catch (error) {
@@ -105,6 +109,23 @@ export class Model {
     return [succeeded, ...taken.flatMap((nested) => this.#choose(nested))];
   }
 
+  /** What operations speak of has to exist before the command: first what all puts, then what all ranges do. */
+  #check(operation: Operation, choices: readonly boolean[]): void {
+    const taken = [...takenOf(operation, [...choices])];
+    const before = this.state(this.revision);
+    for (const put of taken) {
+      if (put.type !== 'put') continue;
+      const keeps = put.ignoreValue || put.ignoreLease;
+      if (keeps && !before.has(put.key)) throw new ModelRefusal('keyNotFound');
+      const isGone = put.leaseId !== null && !this.leases.has(put.leaseId);
+      if (isGone) throw new ModelRefusal('leaseNotFound');
+    }
+    for (const range of taken) {
+      const isFuture = range.type === 'range' && range.revision > this.revision;
+      if (isFuture) throw new ModelRefusal('futureRevision');
+    }
+  }
+
   #holds(compare: Compare): boolean {
     const pairs = this.pairs(compare, this.revision);
     if (pairs.length > 0) return pairs.every((pair) => compares(compare, pair));
@@ -114,9 +135,10 @@ export class Model {
   #run(operation: Operation, revision: number, choices: boolean[]): OperationResult {
     switch (operation.type) {
       case 'put': {
-        const { key, value, leaseId } = operation;
-        if (leaseId !== null && !this.leases.has(leaseId)) throw new ModelRefusal('leaseNotFound');
+        const { key } = operation;
         const before = this.state(revision).get(key) ?? null;
+        const value = operation.ignoreValue && before ? before.value : operation.value;
+        const leaseId = operation.ignoreLease && before ? before.leaseId : operation.leaseId;
         const createRevision = before?.createRevision ?? revision;
         const version = (before?.version ?? 0) + 1;
         const pair = { key, value, createRevision, modRevision: revision, version, leaseId };
@@ -141,11 +163,44 @@ export class Model {
   }
 }
 
+/** The operations of the branches that are taken, without the transactions around them. */
+function* takenOf(
+  operation: Operation,
+  choices: boolean[],
+): Generator<Exclude<Operation, TxnOperation>> {
+  if (operation.type !== 'txn') {
+    yield operation;
+    return;
+  }
+  const taken = choices.shift() === true ? operation.success : operation.failure;
+  for (const nested of taken) yield* takenOf(nested, choices);
+}
+
 const everything: KeyRange = { key: '\0', rangeEnd: '\0' };
 
 export function contains({ key: from, rangeEnd }: KeyRange, key: string): boolean {
   if (rangeEnd === null) return key === from;
   return key >= from && (rangeEnd === '\0' || key < rangeEnd);
+}
+
+function isSelected(request: RangeRequest, pair: KeyValue): boolean {
+  if (pair.modRevision < request.minModRevision) return false;
+  if (pair.createRevision < request.minCreateRevision) return false;
+  if (request.maxModRevision !== 0 && pair.modRevision > request.maxModRevision) return false;
+  return request.maxCreateRevision === 0 || pair.createRevision <= request.maxCreateRevision;
+}
+
+/** Those that are alike stay in key order, whichever way the others are turned. */
+function sort(pairs: readonly KeyValue[], { sortBy, order }: RangeRequest): KeyValue[] {
+  return pairs.toSorted((left, right) => {
+    const ascending =
+      sortBy === 'key'
+        ? Buffer.compare(Buffer.from(left.key, 'latin1'), Buffer.from(right.key, 'latin1'))
+        : sortBy === 'value'
+          ? Buffer.compare(left.value, right.value)
+          : left[sortBy] - right[sortBy];
+    return order === 'ascend' ? ascending : -ascending;
+  });
 }
 
 function compares(compare: Compare, pair: KeyValue): boolean {
@@ -165,8 +220,8 @@ function compares(compare: Compare, pair: KeyValue): boolean {
 function orderOf(compare: Compare, pair: KeyValue): number {
   if (compare.target === 'value') return Buffer.compare(pair.value, compare.value);
   if (compare.target === 'lease') {
-    const own = BigInt(`0x${pair.leaseId ?? '0'}`);
-    const given = BigInt(`0x${compare.leaseId ?? '0'}`);
+    const own = BigInt.asIntN(64, BigInt(`0x${pair.leaseId ?? '0'}`));
+    const given = BigInt.asIntN(64, BigInt(`0x${compare.leaseId ?? '0'}`));
     return own < given ? -1 : own > given ? 1 : 0;
   }
   return pair[compare.target] - compare.number;

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { plainRange } from '../../src/mvcc/types.ts';
 import type { Command } from '../../src/state-machine/types.ts';
 import { leaseId, put, TestMachine } from './machine.ts';
 import { readRange } from './read-range.ts';
@@ -155,14 +156,7 @@ test('the registry finds instances and counts services, apart from the kv space'
     expect(machine.services('none')).toEqual([]);
     expect(machine.discover({ namespace: 'default', service: 'db' })).toEqual([]);
   }
-  const all = {
-    key: '\0',
-    rangeEnd: '\0',
-    revision: 0,
-    limit: 0,
-    keysOnly: true,
-    countOnly: false,
-  };
+  const all = { ...plainRange, key: '\0', rangeEnd: '\0', keysOnly: true };
   expect(readRange(tested.machine, 'kv', all)).toMatchObject({ count: 1 });
   expect(readRange(tested.machine, 'registry', all)).toMatchObject({ count: 4 });
 });
