@@ -5,6 +5,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { utf8Encode } from '../../src/base/bytes.ts';
+import { plainRange } from '../../src/mvcc/types.ts';
 import type { Command, LoggedCommand, Outcome } from '../../src/state-machine/types.ts';
 import { anyCommand } from './arbitrary.ts';
 import { leaseId as id, put, TestMachine } from './machine.ts';
@@ -139,10 +140,7 @@ test('copies of writes are done once and answered alike, through restarts at any
   const all = {
     key: '\0',
     rangeEnd: '\0',
-    revision: 0,
-    limit: 0,
-    keysOnly: false,
-    countOnly: false,
+    ...plainRange,
   };
   fc.assert(
     fc.property(anySteps, (steps) => {

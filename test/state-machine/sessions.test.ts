@@ -1,6 +1,7 @@
 /** The bounds of sessions, what is kept of their writes, and for how long. */
 import { expect, test } from 'vitest';
 import { limits } from '../../src/base/limits.ts';
+import { plainRange } from '../../src/mvcc/types.ts';
 import type { Command, LoggedCommand, Outcome } from '../../src/state-machine/types.ts';
 import { leaseId as id, put, TestMachine } from './machine.ts';
 
@@ -79,9 +80,7 @@ test('at most a mebibyte is kept of a session; what found no room was not done, 
         type: 'range',
         key: 'large',
         rangeEnd: null,
-        ...{ revision: 0, limit: 0 },
-        keysOnly: false,
-        countOnly: false,
+        ...plainRange,
       },
       put('count'),
     ],
