@@ -57,6 +57,10 @@ export const errorCodes = {
   noLeader: { definite: true, advice: 'The cluster has no majority at the moment; try again' },
   behind: { definite: true, advice: 'This node has not yet seen the revision; ask another one' },
   tooManyRequests: { definite: true, advice: 'The node is overloaded; slow down and try again' },
+  tooManyStreams: {
+    definite: true,
+    advice: 'So many streams are open on this connection or node; close some, or open another one',
+  },
   noSpace: {
     definite: true,
     advice: 'The leader or a majority is short of disk space; make room, and it clears by itself',

@@ -17,6 +17,9 @@ export const limits = {
   commandValuesMax: 1000,
   commandValueBytesMax: 2 * mebi,
   nameLengthMax: 128,
+  /** How often a watch may ask for bookmarks. */
+  watchProgressMsMin: 1000,
+  watchProgressMsMax: 24 * 60 * 60 * 1000,
   leaseTtlMsMin: 500,
   /** etcd's bound: 9,000,000,000 seconds. */
   leaseTtlMsMax: 9_000_000_000_000,

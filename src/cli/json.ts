@@ -31,7 +31,12 @@ export function pairDocument(pair: KeyValue): object {
   };
 }
 
-export function batchDocument(batch: WatchBatch): object {
-  const events = batch.events.map(({ type, pair }) => ({ type, ...pairDocument(pair) }));
+/** With `withPrevious` each event tells what there was before, or null. */
+export function batchDocument(batch: WatchBatch, withPrevious = false): object {
+  const events = batch.events.map(({ type, pair, previous }) => {
+    const event = { type, ...pairDocument(pair) };
+    if (!withPrevious) return event;
+    return { ...event, previous: previous === null ? null : pairDocument(previous) };
+  });
   return { revision: batch.revision, events };
 }

@@ -335,6 +335,7 @@ const uncounted: ReadonlySet<Method> = new Set<Method>([
   'watch',
   'watchService',
   'snapshot',
+  'watchProgress',
   'permit',
   'cancel',
   'status',

@@ -13,6 +13,7 @@ import { mayResume } from './resend.ts';
 import type { Router, Waiter } from './router.ts';
 
 const resumeBackoff = { minMs: 20, maxMs: 1000 };
+const crowdedAttemptsMax = 3;
 
 export interface StreamConsumer {
   /** What to ask for now: everything after what was taken so far. */
@@ -33,6 +34,7 @@ export class Stream implements Exchange, Waiter {
   /** Where it last failed: asked again only if nobody else is there. */
   #avoided: Connection | null = null;
   #attempts = 0;
+  #wasServed = false;
   #retry: Timer | null = null;
 
   constructor(router: Router, method: StreamMethod, consumer: StreamConsumer) {
@@ -67,12 +69,20 @@ export class Stream implements Exchange, Waiter {
     if (sentAtMs !== null && connection.usable) connection.send(new Word('cancel', { id }));
   }
 
+  /** Tells the node that serves it something about it; nothing while none does. */
+  say(method: 'watchProgress'): void {
+    const connection = this.#connection;
+    if (connection === null || this.id === 0 || !connection.usable) return;
+    connection.send(new Word(method, { id: this.id }));
+  }
+
   connectionUsable(): void {
     this.#open();
   }
 
   item(body: unknown, connection: Connection): void {
     this.#attempts = 0;
+    this.#wasServed = true;
     this.#avoided = null;
     this.#consumer.item(body, connection.header.incarnation);
   }
@@ -85,12 +95,20 @@ export class Stream implements Exchange, Waiter {
   failed(error: RollcallError, connection: Connection): void {
     this.#connection = null;
     if (!this.#running) return;
-    if (mayResume(error)) {
+    if (mayResume(error) || this.#mayCrowd(error)) {
       this.#resumeLater(connection);
     } else {
       this.#running = false;
       this.#consumer.ended(error, connection.header.incarnation);
     }
+  }
+
+  /**
+   * Where nodes have no room for a stream, one that was served waits for it, as others may have gone only for
+   * a while; a new one asks around and then fails.
+   */
+  #mayCrowd({ code }: RollcallError): boolean {
+    return code === 'tooManyStreams' && (this.#wasServed || this.#attempts < crowdedAttemptsMax);
   }
 
   #resumeLater(from: Connection | null): void {
@@ -115,6 +133,8 @@ export class Stream implements Exchange, Waiter {
   }
 }
 
+type WordMethod = 'watchProgress' | 'cancel' | 'permit';
+
 /** Said to the node about a stream of its. Whatever it answers says nothing. */
 export class Word implements Exchange {
   readonly method: Method;
@@ -122,7 +142,7 @@ export class Word implements Exchange {
   sentAtMs: number | null = null;
   id = 0;
 
-  constructor(method: 'cancel' | 'permit', parameters: Parameters<'cancel' | 'permit'>) {
+  constructor(method: WordMethod, parameters: Parameters<WordMethod>) {
     this.method = method;
     this.parameters = parameters;
   }

@@ -3,7 +3,8 @@
  *
  * `position` is the revision up to which everything was taken. It makes the watch resumable (asking
  * again from the next revision misses nothing) and unique (whatever is at or below it was seen).
- * Invariant: positions only grow, and every batch in the buffer is at or below the position.
+ * `handed` is the same for the consumer: where another watch may begin once this one is gone.
+ * Invariant: both only grow, and `handed` is never above the position.
  */
 import type { KeyValue } from './key-value.ts';
 
@@ -15,15 +16,22 @@ export interface WatchEvent {
   readonly previous: KeyValue | null;
 }
 
-/** Everything that one revision changed among the watched keys. */
+/**
+ * Everything that one revision changed among the watched keys. Without events it is a bookmark (`progress`):
+ * nothing was changed up to this revision since the batch before.
+ */
 export interface WatchBatch {
   readonly revision: number;
   readonly events: readonly WatchEvent[];
+  /** With `fragments`: the rest of this revision follows. */
+  readonly more: boolean;
 }
 
 interface Buffered {
   readonly batch: WatchBatch;
   readonly bytes: number;
+  /** What is handed out with it: everything up to this revision. */
+  upTo: number;
 }
 
 /** What an event costs besides its keys and values, roughly. */
@@ -36,6 +44,7 @@ export class WatchBuffer {
   #head = 0;
   #bytes = 0;
   #position: number | null;
+  #handed: number | null;
   readonly #floor: number;
 
   /**
@@ -44,6 +53,7 @@ export class WatchBuffer {
    */
   constructor(startRevision: number, floor: number, bytesMax: number) {
     this.#position = startRevision === 0 ? null : startRevision - 1;
+    this.#handed = this.#position;
     this.#floor = floor;
     this.#bytesMax = bytesMax;
   }
@@ -51,6 +61,11 @@ export class WatchBuffer {
   /** From where the watch is to be asked for, now or again. */
   get startRevision(): number {
     return this.#position === null ? 0 : this.#position + 1;
+  }
+
+  /** The consumer has had everything up to here; null before a watch "from now on" has begun. */
+  get handed(): number | null {
+    return this.#handed;
   }
 
   /** Too much is waiting: stop taking until `drained`. A single batch always fits. */
@@ -65,6 +80,7 @@ export class WatchBuffer {
   /** The node began to watch after `revision`. Matters only the first time, and only for "from now on". */
   created(revision: number): void {
     this.#position ??= Math.max(revision, this.#floor);
+    this.#handed ??= this.#position;
   }
 
   /** Whether a batch of `revision` is news; it is to be added then. */
@@ -73,13 +89,23 @@ export class WatchBuffer {
   }
 
   add(batch: WatchBatch): void {
-    let bytes = 0;
+    let bytes = batch.events.length === 0 ? eventBytes : 0;
     for (const { pair, previous } of batch.events) {
       bytes += eventBytes + pair.size + (previous?.size ?? 0);
     }
-    this.#position = batch.revision;
+    const upTo = batch.more ? batch.revision - 1 : batch.revision;
+    if (!batch.more) this.#position = batch.revision;
     this.#bytes += bytes;
-    this.#batches.push({ batch, bytes });
+    this.#batches.push({ batch, bytes, upTo });
+  }
+
+  /** Nothing more is to come up to this revision. */
+  reached(revision: number): void {
+    if (!this.accepts(revision)) return;
+    this.#position = revision;
+    const last = this.#batches.at(-1);
+    if (last === undefined) this.#handed = revision;
+    else last.upTo = revision;
   }
 
   take(): WatchBatch | null {
@@ -94,6 +120,7 @@ export class WatchBuffer {
       this.#head = 0;
     }
     this.#bytes -= first.bytes;
+    this.#handed = first.upTo;
     return first.batch;
   }
 

@@ -1,11 +1,11 @@
 import { RollcallError } from '../base/errors.ts';
-import type { Items, WireEvent } from '../wire/results.ts';
+import type { Items } from '../wire/results.ts';
 import { Deferred } from './deferred.ts';
 import { type KeySelector, keyRange, type WireKeyRange } from './key.ts';
-import { KeyValue, keyValueOrNull } from './key-value.ts';
 import type { Router } from './router.ts';
 import { Stream } from './stream.ts';
-import { type WatchBatch, WatchBuffer, type WatchEvent } from './watch-buffer.ts';
+import { type WatchBatch, WatchBuffer } from './watch-buffer.ts';
+import { WatchParts } from './watch-parts.ts';
 
 export interface WatchOptions {
   /** The first revision of interest; may lie in the past or the future. Left out: from now on. */
@@ -17,11 +17,24 @@ export interface WatchOptions {
   readonly incarnation?: string;
   /** Ask for the pair before each change as well. */
   readonly previous?: boolean;
+  /** Only puts or only deletions. Left out: both. */
+  readonly only?: 'put' | 'delete';
+  /** Hand out bookmarks, too: batches without events. Without it they are only seen by `revision`. */
+  readonly progress?: boolean;
+  /** After how long without an event the node says how far it is. From 1 s on; default 10 s. */
+  readonly progressMs?: number;
+  /**
+   * Hand out a revision that is too large for a frame in parts of about 1 MiB, all but the last with `more`,
+   * instead of holding all of it at once.
+   */
+  readonly fragments?: boolean;
   /** Ends the iteration, as `close()` does. */
   readonly signal?: AbortSignal;
   /** How much may wait for a slow consumer before the node is told to stop. Default 4 MiB. */
   readonly bufferBytes?: number;
 }
+
+const progressMsUsual = 10_000;
 
 interface Pending {
   readonly resolve: (result: IteratorResult<WatchBatch, undefined>) => void;
@@ -32,7 +45,8 @@ interface Pending {
  * The changes of some keys, in order, each exactly once: iterate it with `for await`. One batch holds
  * everything that one revision changed. It goes on over lost connections and changes of leaders, and
  * ends with an error where it cannot go on without a gap: `compacted` when the history it needs is
- * gone, `incarnationChanged` when the cluster was restored from a backup.
+ * gone (`details.compactRevision` is the oldest that is left), `incarnationChanged` when the cluster was
+ * restored from a backup and everything has to be read anew. `revision` says how far it came.
  *
  * A consumer may take its time: beyond `bufferBytes` the watch is cancelled at the node and resumed
  * once the buffer has been read. Iterate a watch once; leaving the loop closes it.
@@ -40,15 +54,16 @@ interface Pending {
 export class Watch implements AsyncIterableIterator<WatchBatch, undefined> {
   readonly #router: Router;
   readonly #range: WireKeyRange;
-  readonly #previous: boolean;
+  readonly #options: WatchOptions;
   readonly #buffer: WatchBuffer;
   readonly #stream: Stream;
   readonly #signal: AbortSignal | null;
   readonly #ready = new Deferred<number>();
   readonly #stopListening: () => void;
   #incarnation: string | null;
-  /** The events of a revision of which more are to come. */
-  #parts: WatchEvent[] = [];
+  readonly #parts: WatchParts;
+  /** Those who asked for a bookmark. */
+  #asking: Deferred<number>[] = [];
   readonly #pending: Pending[] = [];
   #error: RollcallError | null = null;
   #over = false;
@@ -57,7 +72,8 @@ export class Watch implements AsyncIterableIterator<WatchBatch, undefined> {
   constructor(router: Router, selector: KeySelector, options: WatchOptions) {
     this.#router = router;
     this.#range = keyRange(selector);
-    this.#previous = options.previous ?? false;
+    this.#options = options;
+    this.#parts = new WatchParts(options.fragments ?? false);
     this.#incarnation = options.incarnation ?? null;
     this.#buffer = new WatchBuffer(
       options.startRevision ?? 0,
@@ -80,6 +96,28 @@ export class Watch implements AsyncIterableIterator<WatchBatch, undefined> {
   /** Resolves once a node watches, with the revision after which changes are reported. */
   ready(): Promise<number> {
     return this.#ready.promise;
+  }
+
+  /**
+   * Everything up to this revision has been handed out: a watch from the next one on would go on where this
+   * one is. It grows with bookmarks also while nothing changes. Null before a watch "from now on" has begun.
+   */
+  get revision(): number | null {
+    return this.#buffer.handed;
+  }
+
+  /**
+   * Asks the node how far it is: resolves with the revision up to which all changes have arrived here, once
+   * there is nothing in between. They may still wait to be iterated.
+   */
+  requestProgress(): Promise<number> {
+    const asking = new Deferred<number>();
+    if (this.#over) asking.reject(closed());
+    else {
+      this.#asking.push(asking);
+      this.#stream.say('watchProgress');
+    }
+    return asking.promise;
   }
 
   next(): Promise<IteratorResult<WatchBatch, undefined>> {
@@ -115,8 +153,15 @@ export class Watch implements AsyncIterableIterator<WatchBatch, undefined> {
   }
 
   #parameters(): object {
-    const startRevision = this.#buffer.startRevision;
-    return { ...this.#range, startRevision, previous: this.#previous };
+    const { previous = false, only, progressMs = progressMsUsual } = this.#options;
+    // What was seen of another incarnation says nothing to a node of this one, nor the other way round.
+    const isSame = this.#incarnation === null || this.#incarnation === this.#router.incarnation;
+    return {
+      ...this.#range,
+      ...{ startRevision: this.#buffer.startRevision, previous, progressMs },
+      ...{ noPut: only === 'delete', noDelete: only === 'put' },
+      ...{ minRevision: isSame ? this.#router.revision : 0, incarnation: this.#incarnation },
+    };
   }
 
   #item(item: Items['watch'], incarnation: string): void {
@@ -126,22 +171,33 @@ export class Watch implements AsyncIterableIterator<WatchBatch, undefined> {
       this.#end(incarnationChanged());
       return;
     }
-    if (item.type === 'created') {
-      // What a lost connection left in the middle of a revision comes again as a whole.
-      this.#parts = [];
+    this.#router.sawRevision(item.revision);
+    if (item.type === 'events') {
+      if (this.#buffer.accepts(item.revision)) this.#add(this.#parts.take(item));
+    } else if (item.type === 'progress') {
+      this.#reached(item.revision);
+    } else {
+      this.#parts.begin();
       this.#buffer.created(item.revision);
       this.#ready.resolve(this.#buffer.startRevision - 1);
-      return;
+      if (this.#asking.length > 0) this.#stream.say('watchProgress');
     }
-    if (!this.#buffer.accepts(item.revision)) return;
-    for (const event of item.events) this.#parts.push(watchEvent(event));
-    if (item.more === true) return;
-    const events = this.#parts;
-    this.#parts = [];
-    this.#router.sawRevision(item.revision);
-    this.#buffer.add({ revision: item.revision, events });
+  }
+
+  #add(batch: WatchBatch | null): void {
+    if (batch === null) return;
+    this.#buffer.add(batch);
     this.#deliver();
     if (this.#buffer.full) this.#stream.stop();
+  }
+
+  #reached(revision: number): void {
+    const isNews = this.#buffer.accepts(revision);
+    if (this.#options.progress === true && isNews) this.#add({ revision, events: [], more: false });
+    else this.#buffer.reached(revision);
+    const asking = this.#asking;
+    this.#asking = [];
+    for (const one of asking) one.resolve(revision);
   }
 
   #streamEnded(error: RollcallError, incarnation: string): void {
@@ -166,7 +222,8 @@ export class Watch implements AsyncIterableIterator<WatchBatch, undefined> {
     this.#stream.stop();
     this.#stopListening();
     this.#signal?.removeEventListener('abort', this.#abort);
-    this.#ready.reject(error ?? new RollcallError('closed', 'The watch was closed'));
+    this.#ready.reject(error ?? closed());
+    for (const one of this.#asking.splice(0)) one.reject(error ?? closed());
     // Whoever waits has seen the buffer empty: the first learns of the error, the others of the end.
     for (const { resolve, reject } of this.#pending.splice(0)) {
       if (this.#error === null) {
@@ -174,17 +231,13 @@ export class Watch implements AsyncIterableIterator<WatchBatch, undefined> {
         continue;
       }
       this.#error = null;
-      reject(error ?? new RollcallError('closed', 'The watch was closed'));
+      reject(error ?? closed());
     }
   }
 }
 
-function watchEvent(event: WireEvent): WatchEvent {
-  return {
-    type: event.type,
-    pair: new KeyValue(event.pair),
-    previous: keyValueOrNull(event.previous),
-  };
+function closed(): RollcallError {
+  return new RollcallError('closed', 'The watch was closed');
 }
 
 function incarnationChanged(): RollcallError {

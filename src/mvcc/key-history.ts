@@ -47,8 +47,18 @@ export class KeyHistory {
     return slot;
   }
 
+  /** The slots of the first versions from `revision` on, tombstones included, at most so many. */
+  from(table: VersionTable, revision: Revision, countMax: number): readonly number[] {
+    const start = this.#countUpTo(table, revision - 1);
+    return this.#slots.slice(start, start + countMax);
+  }
+
   /** The slot of the last version at or below `revision`, maybe a tombstone; −1 when there is none. */
   at(table: VersionTable, revision: Revision): number {
+    return this.#slots[this.#countUpTo(table, revision) - 1] ?? -1;
+  }
+
+  #countUpTo(table: VersionTable, revision: Revision): number {
     const slots = this.#slots;
     let low = 0;
     let high = slots.length;
@@ -59,6 +69,6 @@ export class KeyHistory {
       if (table.revision(slots[middle] as number) <= revision) low = middle + 1;
       else high = middle;
     }
-    return low === 0 ? -1 : (slots[low - 1] as number);
+    return low;
   }
 }

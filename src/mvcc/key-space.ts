@@ -186,6 +186,7 @@ export class KeySpace {
     from: Revision,
     revisionsMax: number,
   ): { readonly revisions: readonly RevisionChanges[]; readonly next: Revision | null } {
+    if (range.rangeEnd === null) return this.#keyHistory(range.key, from, revisionsMax);
     const { log, table } = this.index;
     const revisions: { revision: Revision; events: KeyEvent[] }[] = [];
     let visited = 0;
@@ -223,6 +224,27 @@ export class KeySpace {
         hash: table.valueHash(slot),
       };
     }
+  }
+
+  /** Of one key its own versions are read, not all that happened meanwhile. */
+  #keyHistory(
+    key: Key,
+    from: Revision,
+    revisionsMax: number,
+  ): { readonly revisions: readonly RevisionChanges[]; readonly next: Revision | null } {
+    const { table } = this.index;
+    const history = this.index.find(key);
+    const slots = history?.from(table, from, revisionsMax + 1) ?? [];
+    const revisions: RevisionChanges[] = [];
+    let valueBytes = 0;
+    for (const slot of slots) {
+      const revision = table.revision(slot);
+      const isFull = valueBytes >= valueBytesPerPageMax || revisions.length >= revisionsMax;
+      if (isFull) return { revisions, next: revision };
+      revisions.push({ revision, events: [this.#event(history as KeyHistory, slot)] });
+      valueBytes += table.valueLength(slot);
+    }
+    return { revisions, next: null };
   }
 
   #event(history: KeyHistory, slot: number): KeyEvent {

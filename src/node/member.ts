@@ -36,6 +36,7 @@ import type { ReceivedState } from './snapshot-fetch.ts';
 import { startRaft } from './start-raft.ts';
 import { StateExchange } from './state-exchange.ts';
 import { StateGuard } from './state-guard.ts';
+import { StatusListeners } from './status-listeners.ts';
 import { Streams } from './streams.ts';
 import { Takeover } from './takeover.ts';
 import { Ticker } from './ticker.ts';
@@ -50,6 +51,7 @@ import type {
   ServiceWatchRequest,
   StreamHandle,
   ViewSink,
+  WatchHandle,
   WatchRequest,
   WatchSink,
 } from './types.ts';
@@ -79,7 +81,7 @@ export class Member implements MemberApi {
   readonly #levels: FeatureLevels;
   readonly #ticker: Ticker;
   readonly #shared: SharedParts;
-  readonly #listeners = new Set<() => void>();
+  readonly #listeners = new StatusListeners();
   #requestId: RequestId = 0;
   #lastSweepMs = 0;
   #closing: Promise<void> | null = null;
@@ -110,8 +112,8 @@ export class Member implements MemberApi {
     this.#reads = new Reads(clock, { timeoutMs, behindMs: timing.behindMs });
     this.#streams = new Streams({
       ...{ name: options.name, storage, clock, queries: this.#queries, reads: this.#reads, failed },
+      incarnation: options.birth.incarnation,
       guarded: this.#guard.clock(clock),
-      revision: () => this.#machine.revision,
       appliedIndex: () => this.#applier.last.index,
       refusal: () => this.#refusal(),
       streamRefusal: () => this.#refusal() ?? (this.#leaderless() ? noLeaderError() : null),
@@ -184,7 +186,8 @@ export class Member implements MemberApi {
     }
   }
 
-  watch(request: WatchRequest, sink: WatchSink): StreamHandle {
+  watch(request: WatchRequest, sink: WatchSink): WatchHandle {
+    this.#loop.schedule();
     return this.#streams.watch(request, sink);
   }
 
@@ -225,8 +228,7 @@ export class Member implements MemberApi {
   }
 
   onStatusChange(listener: () => void): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+    return this.#listeners.add(listener);
   }
 
   /** Ends every wait and stream, writes out what is in memory, and closes the storage. */
@@ -280,7 +282,7 @@ export class Member implements MemberApi {
       propose: (command) => this.#writes.proposeOwn(command),
       reached: (level) => {
         this.#options.transport.setFeatureLevel(level);
-        this.#statusChanged();
+        this.#listeners.tell();
       },
     });
   }
@@ -333,7 +335,7 @@ export class Member implements MemberApi {
     return new Room({
       ...this.#shared,
       reserveBytes: this.#bounds.diskReserveBytes,
-      changed: () => this.#statusChanged(),
+      changed: () => this.#listeners.tell(),
     });
   }
 
@@ -382,11 +384,7 @@ export class Member implements MemberApi {
     this.#logClock.lead(softState.role === 'leader', nowMs);
     this.#governance.led(softState.leaderId);
     if (softState.leaderId !== null) this.#health.heeded();
-    this.#statusChanged();
-  }
-
-  #statusChanged(): void {
-    for (const listener of this.#listeners) listener();
+    this.#listeners.tell();
   }
 
   #notLeader(): RollcallError {
@@ -465,7 +463,7 @@ export class Member implements MemberApi {
   #removed(): void {
     this.#streams.endAll(removedError());
     this.#writes.removed(this.#raft.status().commitIndex);
-    this.#statusChanged();
+    this.#listeners.tell();
   }
 
   /** The storage and the core stand on this state now. */

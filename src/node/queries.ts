@@ -12,7 +12,7 @@ import type { Read } from './reads.ts';
 import { stateMissingError } from './refusals.ts';
 import { isOfState } from './state-guard.ts';
 import type { MembershipReport, ReadRequest, ReadResult, Reply, Request } from './types.ts';
-import type { WatchSource } from './watch-hub.ts';
+import type { WatchSource } from './watcher.ts';
 
 /** A page of a range: as much as fits into a server frame. */
 const pageBytesMax = limits.serverFrameBytesMax - 4096;

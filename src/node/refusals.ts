@@ -2,15 +2,15 @@
 import type { Clock } from '../base/clock.ts';
 import { damagedState } from '../base/damage.ts';
 import { RollcallError } from '../base/errors.ts';
-import type { StreamHandle, WatchSink } from './types.ts';
+import type { WatchHandle, WatchSink } from './types.ts';
 
 export function refuseStream(
   clock: Clock,
   sink: Pick<WatchSink, 'end'>,
   refusal: RollcallError,
-): StreamHandle {
+): WatchHandle {
   clock.soon(() => sink.end(refusal));
-  return { resume() {}, cancel() {} };
+  return { resume() {}, cancel() {}, requestProgress() {} };
 }
 
 export function noLeaderError(): RollcallError {

@@ -154,16 +154,29 @@ export interface WatchRequest extends KeyRange {
   /** 0: from the next revision on. May lie in the future. */
   readonly startRevision: Revision;
   readonly previous: boolean;
+  /** Kinds of changes that are left out. */
+  readonly noPut: boolean;
+  readonly noDelete: boolean;
+  /** A bookmark whenever nothing was told for so long; 0: only when asked. */
+  readonly progressMs: number;
+  /** The watch waits, for a bounded time, until this node has seen the revision. */
+  readonly minRevision: Revision;
+  /** That in which the revisions were seen; the watch is refused in another one. Null where none was. */
+  readonly incarnation: string | null;
 }
 
 export interface WatchedEvent extends KeyEvent {
   readonly previous: KeyValue | null;
 }
 
+/**
+ * What a revision changed among the watched keys: everything, or, where that is too much for a frame, a
+ * part of it, with more of the same revision to follow at once.
+ */
 export interface WatchBatch {
   readonly revision: Revision;
-  /** Everything that this revision changed among the watched keys. */
   readonly events: readonly WatchedEvent[];
+  readonly more: boolean;
 }
 
 export interface ViewBatch {
@@ -184,9 +197,13 @@ export type BackupRequest = Freshness;
  * its handle; meanwhile nothing is buffered for it: it reads on from history.
  */
 export interface WatchSink {
+  /** The newest revision of this node when it began to watch. */
   created(revision: Revision): void;
+  /** The same batch object goes to all who watch alike. */
   send(batch: WatchBatch): boolean;
-  /** The stream's end; nothing follows. */
+  /** Everything up to the revision has been told. Not while paused. */
+  progress(revision: Revision): void;
+  /** The stream's end; nothing follows. `details.resumeRevision` is where another watch is to begin. */
   end(error: RollcallError): void;
 }
 
@@ -208,6 +225,11 @@ export interface StreamHandle {
   resume(): void;
   /** Ends the stream silently; idempotent. */
   cancel(): void;
+}
+
+export interface WatchHandle extends StreamHandle {
+  /** A bookmark comes as soon as everything that there is has been told. */
+  requestProgress(): void;
 }
 
 /**
@@ -244,7 +266,7 @@ export interface MemberStatus {
 export interface MemberApi {
   /** `session`: a write that is to be done once, however many copies of it come. Null for all else. */
   submit(request: Request, reply: Reply, session?: SessionHeader | null): void;
-  watch(request: WatchRequest, sink: WatchSink): StreamHandle;
+  watch(request: WatchRequest, sink: WatchSink): WatchHandle;
   watchService(request: ServiceWatchRequest, sink: ViewSink): StreamHandle;
   backup(request: BackupRequest, sink: BackupSink): StreamHandle;
   status(): MemberStatus;

@@ -1,10 +1,26 @@
 /** Live views of a service: the instances at one revision, then what each later revision changed. */
-import type { RollcallError } from '../base/errors.ts';
+import type { KeyEvent } from '../mvcc/types.ts';
 import { instanceEvents, instanceRange } from '../registry/instances.ts';
+import { awaitRevision } from './awaited-stream.ts';
 import type { Queries } from './queries.ts';
 import type { Reads } from './reads.ts';
-import type { ServiceWatchRequest, StreamHandle, ViewSink, WatchBatch } from './types.ts';
+import type {
+  ServiceWatchRequest,
+  StreamHandle,
+  ViewSink,
+  WatchBatch,
+  WatchHandle,
+} from './types.ts';
 import type { WatchHub } from './watch-hub.ts';
+
+/** All that the hub is told of a view beside its keys. */
+const everyChange = {
+  space: 'registry',
+  previous: false,
+  noPut: false,
+  noDelete: false,
+  progressMs: 0,
+} as const;
 
 export class ViewStreams {
   readonly #hub: WatchHub;
@@ -18,34 +34,31 @@ export class ViewStreams {
   }
 
   open(request: ServiceWatchRequest, sink: ViewSink): StreamHandle {
-    let stream: StreamHandle | null = null;
-    let cancelled = false;
-    this.#reads.addSerializable(request.minRevision, {
-      run: () => {
-        if (!cancelled) stream = this.#begin(request, sink);
-      },
-      fail: (error: RollcallError) => {
-        if (!cancelled) sink.end(error);
-      },
-    });
-    return {
-      resume: () => stream?.resume(),
-      cancel: () => {
-        cancelled = true;
-        stream?.cancel();
-      },
-    };
+    return awaitRevision(
+      this.#reads,
+      request.minRevision,
+      () => this.#begin(request, sink),
+      (error) => sink.end(error),
+    );
   }
 
   /** The view and the stream begin in one step, so nothing can come between them. */
-  #begin(request: ServiceWatchRequest, sink: ViewSink): StreamHandle {
+  #begin(request: ServiceWatchRequest, sink: ViewSink): WatchHandle {
     const revision = this.#queries.revision;
     sink.view(revision, this.#queries.instances(request));
+    // The parts of a revision whose end is yet to come.
+    let parts: KeyEvent[] = [];
     return this.#hub.watch(
-      { space: 'registry', ...instanceRange(request), from: revision + 1, previous: false },
+      { ...everyChange, ...instanceRange(request), from: revision + 1 },
       {
-        send: ({ revision: at, events }: WatchBatch) =>
-          sink.send({ revision: at, events: instanceEvents(events) }),
+        send: ({ revision: at, events, more }: WatchBatch) => {
+          parts.push(...events);
+          if (more) return true;
+          const whole = parts;
+          parts = [];
+          return sink.send({ revision: at, events: instanceEvents(whole) });
+        },
+        progress: () => {},
         end: (error) => sink.end(error),
       },
     );

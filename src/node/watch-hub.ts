@@ -1,108 +1,112 @@
 /**
- * Streams of changes: ordered, unique, reliable, atomic, resumable (etcd's words).
+ * Streams of changes: ordered, unique, reliable, atomic, resumable, bookmarkable (etcd's words).
  *
- * Each watcher has the next revision that it must see. A **synced** watcher has seen everything and is
- * handed each revision as it is applied; any other reads history in pages until it has caught up. A
- * sink that is full pauses its watcher, which keeps nothing but its revision meanwhile, so a slow
- * consumer costs no memory and delays nobody.
+ * Each watcher has the next revision that it must see. A **live** watcher has been told everything and is
+ * handed each revision as it is applied; one that is **behind** reads history until it has caught up
+ * (watch-catch-up.ts). A sink that is full **pauses** its watcher, which keeps nothing but its place
+ * meanwhile, so a slow consumer costs no memory and delays nobody.
  *
- * Invariant: a watcher in `#synced` has been handed everything up to the state's revision and is neither
- * paused nor cancelled. It is never in `#behind` as well: events reach it through one way only.
+ * Watchers of the same keys form a group: a change finds groups, not watchers, and all of a group are
+ * told the same batch object, so that whoever encodes it does so once.
+ *
+ * Invariant: a live watcher has been handed everything up to `#toldRevision` that it is to see, and
+ * changes reach a watcher through one way only, that of its place.
  */
 import type { Clock } from '../base/clock.ts';
 import { RollcallError } from '../base/errors.ts';
-import type { KeyEvent, KeyRange, KeyValue, Revision } from '../mvcc/types.ts';
-import type { KeySpaceName, RevisionEvents } from '../state-machine/types.ts';
-import { SyncedWatchers } from './synced-watchers.ts';
-import type { StreamHandle, WatchBatch, WatchedEvent, WatchSink } from './types.ts';
+import type { KeyEvent, Revision } from '../mvcc/types.ts';
+import type { RevisionEvents } from '../state-machine/types.ts';
+import type { WatchBatch, WatchHandle } from './types.ts';
+import { WatchCatchUp } from './watch-catch-up.ts';
+import { fragmentsOf } from './watch-fragments.ts';
+import { WatchGroups } from './watch-groups.ts';
+import { WatchProgress } from './watch-progress.ts';
+import type { HubSink, Watched, Watcher, WatchGroup, WatchSource } from './watcher.ts';
 
-/** What the hub reads of the state. */
-export interface WatchSource {
-  readonly revision: Revision;
-  compactRevision(space: KeySpaceName): Revision;
-  /**
-   * Batches of up to `revisionsMax` revisions from `from` on that touch the range, and the first
-   * revision that was not looked at.
-   */
-  history(
-    space: KeySpaceName,
-    range: KeyRange,
-    from: Revision,
-    revisionsMax: number,
-  ): { readonly revisions: readonly RevisionEvents[]; readonly next: Revision };
-  /** The pair as it was before `revision`. */
-  before(space: KeySpaceName, key: string, revision: Revision): KeyValue | null;
-}
-
-export interface Watcher extends StreamHandle {
-  readonly space: KeySpaceName;
-  readonly range: KeyRange;
-  readonly previous: boolean;
-  readonly sink: Pick<WatchSink, 'send' | 'end'>;
-  next: Revision;
-  paused: boolean;
-  open: boolean;
-}
-
-export interface WatchOptions extends KeyRange {
-  readonly space: KeySpaceName;
+export interface WatchOptions extends Watched {
   /** The first revision to see. */
   readonly from: Revision;
-  readonly previous: boolean;
+  /** Milliseconds; 0: bookmarks only when asked for. */
+  readonly progressMs: number;
 }
 
-const revisionsPerPage = 64;
+/** What telling live watchers may take at once; the rest of them read it from history. */
 const turnMs = 8;
+const watchersPerLook = 256;
 
 export class WatchHub {
   readonly #source: WatchSource;
   readonly #clock: Clock;
   readonly #watchers = new Set<Watcher>();
-  readonly #synced = new SyncedWatchers();
-  /** Those with history to read, in turn. */
-  readonly #behind = new Set<Watcher>();
-  #scheduled = false;
+  readonly #groups = new WatchGroups();
+  readonly #catchUp: WatchCatchUp;
+  readonly #progress: WatchProgress;
+  /** Live watchers have been told up to here. The state may be ahead of it, within an entry. */
+  #toldRevision: Revision;
 
   constructor(source: WatchSource, clock: Clock) {
     this.#source = source;
     this.#clock = clock;
+    this.#toldRevision = source.revision;
+    this.#catchUp = new WatchCatchUp(source, clock, {
+      deliver: (watcher, batch) => this.#deliver(watcher, batch),
+      end: (watcher, error) => this.#end(watcher, error),
+      caughtUp: (watcher) => this.#enliven(watcher),
+    });
+    this.#progress = new WatchProgress(clock, (watcher) => this.#bookmark(watcher));
   }
 
-  watch(options: WatchOptions, sink: Pick<WatchSink, 'send' | 'end'>): StreamHandle {
+  get size(): number {
+    return this.#watchers.size;
+  }
+
+  watch(options: WatchOptions, sink: HubSink): WatchHandle {
+    const { from, progressMs, ...watched } = options;
     const watcher: Watcher = {
-      space: options.space,
-      range: { key: options.key, rangeEnd: options.rangeEnd },
-      previous: options.previous,
+      group: this.#groups.join(watched),
       sink,
-      next: options.from,
-      paused: false,
-      open: true,
+      place: 'paused',
+      cohort: null,
+      next: from,
+      offset: 0,
+      progressMs,
+      wasTold: false,
+      owesProgress: false,
       resume: () => this.#resume(watcher),
       cancel: () => this.#remove(watcher),
     };
     this.#watchers.add(watcher);
+    if (progressMs > 0) this.#progress.add(watcher);
     this.#place(watcher);
-    return watcher;
+    return {
+      resume: watcher.resume,
+      cancel: watcher.cancel,
+      requestProgress: () => this.#requestProgress(watcher),
+    };
   }
 
-  /** A batch of entries was applied; `revisions` are what it changed, in order. */
+  /** Entries were applied; `revisions` are what they changed, in order. */
   applied(revisions: readonly RevisionEvents[]): void {
-    for (const { space, revision, events } of revisions) {
-      const matched = this.#synced.match(space, events);
-      for (const [watcher, matching] of matched) {
-        if (revision < watcher.next) continue;
-        this.#deliver(watcher, { space, revision, events: matching });
-        if (watcher.paused) this.#synced.delete(watcher);
-      }
+    const startMs = this.#clock.monotonic();
+    const isLate = (): boolean => this.#clock.monotonic() - startMs > turnMs;
+    for (const changes of revisions) {
+      this.#groups.match(changes, (group, events) => {
+        this.#tell(group, changes.revision, events, isLate);
+      });
+      this.#toldRevision = changes.revision;
     }
   }
 
   /** The source has another, newer state now: everybody reads on from its history. */
   restored(): void {
+    const seen = this.#toldRevision;
+    this.#toldRevision = this.#source.revision;
     for (const watcher of this.#watchers) {
-      this.#synced.delete(watcher);
-      this.#behind.delete(watcher);
-      if (!watcher.paused) this.#place(watcher);
+      const wasLive = watcher.place === 'live';
+      if (wasLive) watcher.next = Math.max(watcher.next, seen + 1);
+      if (watcher.place === 'paused') continue;
+      this.#displace(watcher);
+      this.#place(watcher);
     }
   }
 
@@ -111,88 +115,95 @@ export class WatchHub {
     for (const watcher of [...this.#watchers]) this.#end(watcher, error);
   }
 
-  #resume(watcher: Watcher): void {
-    if (!watcher.open || !watcher.paused) return;
-    watcher.paused = false;
-    this.#place(watcher);
-  }
-
-  #place(watcher: Watcher): void {
-    if (watcher.next > this.#source.revision) {
-      this.#synced.add(watcher);
-      return;
-    }
-    this.#behind.add(watcher);
-    this.#schedule();
-  }
-
-  #schedule(): void {
-    if (this.#scheduled) return;
-    this.#scheduled = true;
-    this.#clock.soon(() => {
-      this.#scheduled = false;
-      this.#catchUp();
-    });
-  }
-
-  /** One page for each watcher in turn, until the turn is over. */
-  #catchUp(): void {
-    const startMs = this.#clock.monotonic();
-    for (const watcher of this.#behind) {
-      this.#behind.delete(watcher);
-      if (!watcher.open || watcher.paused) continue;
-      this.#readPage(watcher);
-      if (watcher.open && !watcher.paused) this.#place(watcher);
-      if (this.#clock.monotonic() - startMs > turnMs) break;
-    }
-    if (this.#behind.size > 0) this.#schedule();
-  }
-
-  #readPage(watcher: Watcher): void {
-    const compacted = this.#source.compactRevision(watcher.space);
-    if (watcher.next <= compacted) {
-      const message = `Revision ${watcher.next} is compacted; the history begins after ${compacted}`;
-      const details = { compactRevision: compacted };
-      this.#end(watcher, new RollcallError('compacted', message, { details }));
-      return;
-    }
-    const { space, range, next } = watcher;
-    const page = this.#source.history(space, range, next, revisionsPerPage);
-    for (const revision of page.revisions) {
-      this.#deliver(watcher, revision);
-      if (watcher.paused || !watcher.open) return;
-    }
-    watcher.next = page.next;
-  }
-
-  #deliver(watcher: Watcher, { space, revision, events }: RevisionEvents): void {
-    watcher.next = revision + 1;
-    const batch: WatchBatch = {
-      revision,
-      events: events.map((event) => this.#withPrevious(watcher, space, revision, event)),
-    };
-    if (!watcher.sink.send(batch)) watcher.paused = true;
-  }
-
-  #withPrevious(
-    watcher: Watcher,
-    space: KeySpaceName,
+  /** Hands the changes of a revision to the live watchers of a group. */
+  #tell(
+    group: WatchGroup,
     revision: Revision,
-    event: KeyEvent,
-  ): WatchedEvent {
-    const previous = watcher.previous ? this.#source.before(space, event.pair.key, revision) : null;
-    return { ...event, previous };
+    events: readonly KeyEvent[],
+    isLate: () => boolean,
+  ): void {
+    let count = 0;
+    let late = false;
+    for (const batch of fragmentsOf(this.#source, group, revision, events, 0)) {
+      for (const watcher of group.live) {
+        if (revision < watcher.next) continue;
+        if (++count % watchersPerLook === 0) late ||= isLate();
+        if (!late) {
+          this.#deliver(watcher, batch);
+          continue;
+        }
+        watcher.next = revision;
+        this.#displace(watcher);
+        this.#catchUp.add(watcher);
+      }
+    }
   }
 
-  #end(watcher: Watcher, error: RollcallError): void {
+  /** Hands over a batch. A watcher that is full, or has ended by it, is in no other set afterwards. */
+  #deliver(watcher: Watcher, batch: WatchBatch): void {
+    const { revision, events, more } = batch;
+    watcher.next = more ? revision : revision + 1;
+    watcher.offset = more ? watcher.offset + events.length : 0;
+    watcher.wasTold = true;
+    if (watcher.sink.send(batch) || watcher.place === 'over') return;
+    this.#displace(watcher);
+  }
+
+  #resume(watcher: Watcher): void {
+    if (watcher.place === 'paused') this.#place(watcher);
+  }
+
+  /** Only for watchers that are in no set. */
+  #place(watcher: Watcher): void {
+    if (watcher.next > this.#source.revision) this.#enliven(watcher);
+    else this.#catchUp.add(watcher);
+  }
+
+  #enliven(watcher: Watcher): void {
+    watcher.place = 'live';
+    this.#groups.addLive(watcher);
+    if (watcher.owesProgress) this.#bookmark(watcher);
+  }
+
+  /** Takes a watcher out of where it is; it is paused then. */
+  #displace(watcher: Watcher): void {
+    if (watcher.place === 'live') this.#groups.removeLive(watcher);
+    if (watcher.place === 'behind') this.#catchUp.remove(watcher);
+    watcher.place = 'paused';
+  }
+
+  #requestProgress(watcher: Watcher): void {
+    watcher.owesProgress = true;
+    if (watcher.place === 'live') this.#bookmark(watcher);
+  }
+
+  /** Says up to where the watcher has been told everything, unless it cannot take anything now. */
+  #bookmark(watcher: Watcher): void {
+    if (watcher.place === 'paused' || watcher.place === 'over') return;
+    const isLive = watcher.place === 'live';
+    const told = isLive ? Math.max(this.#toldRevision, watcher.next - 1) : watcher.next - 1;
+    if (isLive) watcher.owesProgress = false;
+    // One that waits for a revision to come has been told of nothing that does not exist yet.
+    watcher.sink.progress(Math.min(told, this.#source.revision));
+  }
+
+  /** The error says where a watch that takes this one's place is to begin. */
+  #end(watcher: Watcher, { code, message, definite, details, cause }: RollcallError): void {
+    const { place, next } = watcher;
+    const { compactRevision = 0 } = details;
+    const told = place === 'live' ? Math.max(next, this.#toldRevision + 1) : next;
+    const resumeRevision = Math.max(told, Number(compactRevision));
     this.#remove(watcher);
-    watcher.sink.end(error);
+    const options = { definite, cause, details: { ...details, resumeRevision } };
+    watcher.sink.end(new RollcallError(code, message, options));
   }
 
   #remove(watcher: Watcher): void {
-    watcher.open = false;
+    if (watcher.place === 'over') return;
+    this.#displace(watcher);
+    watcher.place = 'over';
     this.#watchers.delete(watcher);
-    this.#synced.delete(watcher);
-    this.#behind.delete(watcher);
+    if (watcher.progressMs > 0) this.#progress.remove(watcher);
+    this.#groups.leave(watcher.group);
   }
 }

@@ -33,12 +33,11 @@ import type {
   WireRange,
 } from '../wire/results.ts';
 
-/** An event that is larger by itself comes alone, and still fits into a frame. */
-const fragmentBytesMax = 1024 * 1024;
-const eventOverheadBytes = 320;
-
 /** The methods that the member answers once. */
-export type MemberMethod = Exclude<Method, StreamMethod | 'status' | 'permit' | 'cancel'>;
+export type MemberMethod = Exclude<
+  Method,
+  StreamMethod | 'status' | 'watchProgress' | 'permit' | 'cancel'
+>;
 
 const requests: { readonly [M in MemberMethod]: (params: Parameters<M>) => Request } = {
   put: (params) => ({ type: 'put', ...params }),
@@ -154,27 +153,9 @@ export function resultOf(method: MemberMethod, response: Response): Results[Memb
   }
 }
 
-/** The items of one revision: one, but for what is too large for a frame. */
-export function eventsOf({ revision, events }: WatchBatch): Items['watch'][] {
-  const items: Items['watch'][] = [];
-  let part: WireEvent[] = [];
-  let bytes = 0;
-  for (const event of events) {
-    const size = eventOverheadBytes + pairBytes(event.pair) + pairBytes(event.previous);
-    if (part.length > 0 && bytes + size > fragmentBytesMax) {
-      items.push({ type: 'events', revision, events: part, more: true });
-      part = [];
-      bytes = 0;
-    }
-    part.push(eventOf(event));
-    bytes += size;
-  }
-  items.push({ type: 'events', revision, events: part });
-  return items;
-}
-
-function pairBytes(pair: KeyValue | null): number {
-  return pair === null ? 0 : pair.key.length + pair.value.length;
+export function eventsOf({ revision, events, more }: WatchBatch): Items['watch'] {
+  const item = { type: 'events', revision, events: events.map(eventOf) } as const;
+  return more ? { ...item, more } : item;
 }
 
 export function viewOf(

@@ -13,9 +13,11 @@ import { errorBody } from '../wire/error-body.ts';
 import {
   decodeRequests,
   encodeItem,
+  encodeSharedItem,
   itemKinds,
   joinServerFrame,
   serverFrameOverhead,
+  sharedItemOverhead,
   type WireRequest,
   type WireSession,
 } from '../wire/frame.ts';
@@ -34,6 +36,14 @@ import { MessageProgress } from './message-progress.ts';
 
 /** A frame may hold thousands of requests; so many are begun before others get their turn. */
 const requestsPerTurn = 512;
+/** Streams that share an item. */
+const sharedIdsMax = 1024;
+
+/** What several streams in a row are told alike, before it is one item. */
+interface SharedItem {
+  readonly ids: number[];
+  readonly body: Uint8Array;
+}
 
 export class ClientConnection {
   readonly #context: ConnectionContext;
@@ -45,9 +55,13 @@ export class ClientConnection {
   readonly #inFlight = new Set<number>();
   /** Decoded and not yet begun. */
   readonly #requests: WireRequest[] = [];
-  /** Encoded items that have not left. Invariant: `#unsentBytes` is their size. */
+  /** Encoded items that have not left. Invariant: `#unsentBytes` is their size, with that of `#shared`. */
   #unsent: Uint8Array[] = [];
+  /** Comes after all of `#unsent`. */
+  #shared: SharedItem | null = null;
   #unsentBytes = 0;
+  /** At the end of this turn, whatever the streams wait for. */
+  #isFlushDue = false;
   #isOver = false;
   #isFirst = true;
   #silentTicks = 0;
@@ -59,7 +73,8 @@ export class ClientConnection {
     this.#socket = socket;
     this.#remote = remote;
     this.#streams = new ClientStreams({
-      item: (id, body) => this.#add(this.#encode(id, itemKinds.item, body)),
+      item: (id, body) => this.#addStreamed(this.#encode(id, itemKinds.item, body)),
+      shared: (id, body) => this.#share(id, body),
       result: (id, body) => this.#add(encodeItem(id, itemKinds.result, body)),
       error: (id, error) => this.#fail(id, error),
       hasRoom: () => this.#backlog < context.bounds.streamBacklogBytesMax,
@@ -81,12 +96,14 @@ export class ClientConnection {
   }
 
   flush(): void {
+    this.#isFlushDue = false;
+    this.#closeShared();
     const unsent = this.#unsent;
     if (this.#isOver || unsent.length === 0) return;
     this.#unsent = [];
     this.#unsentBytes = 0;
     const header = this.#context.header();
-    const room = limits.serverFrameBytesMax - header.length - serverFrameOverhead;
+    const room = this.#room;
     let start = 0;
     let bytes = 0;
     for (let at = 0; at < unsent.length; at++) {
@@ -190,6 +207,10 @@ export class ClientConnection {
         this.#streams.cancel((checked as Parameters<'cancel'>).id);
         this.#add(encodeItem(id, itemKinds.result, { revision: this.#revision }));
         return;
+      case 'watchProgress':
+        this.#streams.requestProgress(checked as Parameters<'watchProgress'>);
+        this.#add(encodeItem(id, itemKinds.result, { revision: this.#revision }));
+        return;
       case 'permit':
         this.#streams.permit(checked as Parameters<'permit'>);
         this.#add(encodeItem(id, itemKinds.result, { revision: this.#revision }));
@@ -245,7 +266,8 @@ export class ClientConnection {
 
   #memberForStream(): MemberApi {
     if (this.#streams.size >= this.#context.bounds.streamsMax) {
-      throw tooMany(`${this.#streams.size} streams of this connection are open`);
+      const message = `${this.#streams.size} streams of this connection are open`;
+      throw new RollcallError('tooManyStreams', message);
     }
     return this.#member();
   }
@@ -261,19 +283,67 @@ export class ClientConnection {
   /** Throws `frameTooLarge` when the item fits into no frame. */
   #encode(id: number, kind: 0 | 2, body: unknown): Uint8Array {
     const item = encodeItem(id, kind, body);
-    const room = limits.serverFrameBytesMax - this.#context.header().length - serverFrameOverhead;
-    if (item.length > room) throw tooLarge(item.length);
+    if (item.length > this.#room) throw tooLarge(item.length);
     return item;
   }
 
   #add(item: Uint8Array): void {
+    this.#append(item);
+    if (this.#isOver || this.#isFlushDue) return;
+    this.#isFlushDue = true;
+    this.#context.flushSoon(this);
+  }
+
+  /** Streams leave the event loop to requests: what they send may wait for a moment. */
+  #addStreamed(item: Uint8Array): void {
+    this.#append(item);
+    if (!this.#isOver) this.#context.flushStreams(this);
+  }
+
+  #append(item: Uint8Array): void {
     if (this.#isOver) return;
+    this.#closeShared();
     this.#unsent.push(item);
-    this.#unsentBytes += item.length;
-    if (this.#unsent.length === 1) this.#context.flushSoon(this);
+    this.#count(item.length);
+  }
+
+  /** Those who are told the same one after the other share one item. Throws `frameTooLarge`. */
+  #share(id: number, body: Uint8Array): void {
+    if (this.#isOver) return;
+    const { bytes, bytesPerId } = sharedItemOverhead;
+    if (this.#shared?.body === body && this.#shared.ids.length < sharedIdsMax) {
+      this.#shared.ids.push(id);
+      this.#count(bytesPerId);
+      return;
+    }
+    const length = body.length + bytes + bytesPerId;
+    if (length + sharedIdsMax * bytesPerId > this.#room) throw tooLarge(length);
+    this.#closeShared();
+    this.#shared = { ids: [id], body };
+    this.#count(length);
+    this.#context.flushStreams(this);
+  }
+
+  #closeShared(): void {
+    if (this.#shared === null) return;
+    const { ids, body } = this.#shared;
+    const { bytes, bytesPerId } = sharedItemOverhead;
+    const item = encodeSharedItem(ids, itemKinds.item, body);
+    this.#shared = null;
+    this.#unsent.push(item);
+    this.#unsentBytes += item.length - (body.length + bytes + ids.length * bytesPerId);
+  }
+
+  #count(bytes: number): void {
+    this.#unsentBytes += bytes;
     if (this.#backlog > this.#context.bounds.backlogBytesMax) {
       this.#end(1008, 'Too many answers wait to be read');
     }
+  }
+
+  /** For the items of a frame. */
+  get #room(): number {
+    return limits.serverFrameBytesMax - this.#context.header().length - serverFrameOverhead;
   }
 
   #write(frame: Uint8Array): void {
@@ -313,8 +383,7 @@ export class ClientConnection {
     if (code !== 1001) this.#complain(reason);
     this.#isOver = true;
     this.#streams.close();
-    this.#unsent = [];
-    this.#unsentBytes = 0;
+    this.#forgetUnsent();
     // A paused socket would never see the other side's agreement.
     this.#socket.resume();
     hangUp(this.#socket, this.#context.clock, code, reason);
@@ -323,9 +392,15 @@ export class ClientConnection {
   #closed(): void {
     this.#isOver = true;
     this.#streams.close();
-    this.#unsent = [];
+    this.#forgetUnsent();
     this.#context.holds(-this.#progress.heldBytes);
     this.#context.closed(this);
+  }
+
+  #forgetUnsent(): void {
+    this.#unsent = [];
+    this.#shared = null;
+    this.#unsentBytes = 0;
   }
 
   #complain(reason: string): void {

@@ -33,6 +33,7 @@ import {
   type EndpointBounds,
 } from './connection-context.ts';
 import { type Debug, debugPrefix } from './debug.ts';
+import { FlushRounds } from './flush-rounds.ts';
 import { refusalOf } from './host-check.ts';
 import { answerHttp } from './http-answers.ts';
 
@@ -80,6 +81,7 @@ export class ClientEndpoint {
   readonly #connections = new Set<ClientConnection>();
   readonly #complaints = new Complaints();
   #dirty: ClientConnection[] = [];
+  readonly #rounds: FlushRounds;
   #unfinishedBytes = 0;
   #header: Uint8Array;
   #status: NodeStatus;
@@ -93,6 +95,7 @@ export class ClientEndpoint {
     this.#options = options;
     this.#hosts = new Set(options.allowedHosts.map((host) => host.toLowerCase()));
     const bounds = { ...defaultBounds, ...options.bounds };
+    this.#rounds = new FlushRounds(options.clock);
     this.#context = this.#createContext(bounds);
     this.#status = this.#currentStatus();
     this.#header = encodeHeader(this.#status);
@@ -267,6 +270,7 @@ export class ClientEndpoint {
       header: () => this.#header,
       statusItem: (id) => encodeItem(id, itemKinds.result, this.#currentStatus()),
       flushSoon: (connection) => this.#flushSoon(connection),
+      flushStreams: (connection) => this.#rounds.add(connection),
       holds: (changeBytes) => {
         this.#unfinishedBytes += changeBytes;
         return this.#unfinishedBytes <= bounds.unfinishedBytesMax;
@@ -275,7 +279,10 @@ export class ClientEndpoint {
         const host = String(remote).replace(/:\d+$/, '');
         if (this.#complaints.isNews(host, reason)) log.warn({ remote }, reason);
       },
-      closed: (connection) => this.#connections.delete(connection),
+      closed: (connection) => {
+        this.#connections.delete(connection);
+        this.#rounds.remove(connection);
+      },
     };
   }
 }

@@ -1,13 +1,16 @@
 /** The open watches, service views and backups of one connection. */
 import { RollcallError } from '../base/errors.ts';
-import type { MemberApi, StreamHandle } from '../node/types.ts';
+import type { MemberApi, StreamHandle, WatchHandle } from '../node/types.ts';
 import type { Parameters } from '../wire/methods.ts';
 import type { Items, Results, StreamMethod } from '../wire/results.ts';
-import { changesOf, eventsOf, viewOf } from './answers.ts';
+import { changesOf, viewOf } from './answers.ts';
+import { encodedEvents } from './encoded-events.ts';
 
 export interface StreamOutput {
   /** Throws `frameTooLarge`. */
   item(id: number, body: Items[StreamMethod]): void;
+  /** An item whose encoded body others are told as well. Throws `frameTooLarge`. */
+  shared(id: number, body: Uint8Array): void;
   /** The stream's good end. */
   result(id: number, body: Results['snapshot']): void;
   /** The stream's end. */
@@ -35,21 +38,30 @@ export class ClientStreams {
 
   watch(id: number, params: Parameters<'watch'>, member: MemberApi): void {
     const stream = this.#begin(id);
-    stream.handle = member.watch(params, {
+    stream.watch = member.watch(params, {
       created: (revision) => {
-        this.#send(stream, () => [{ type: 'created', revision }]);
+        this.#send(stream, { type: 'created', revision });
       },
-      send: (batch) => this.#send(stream, () => eventsOf(batch)),
+      send: (batch) => this.#put(stream, () => this.#output.shared(id, encodedEvents(batch))),
+      progress: (revision) => {
+        this.#send(stream, { type: 'progress', revision });
+      },
       end: (error) => this.#end(stream, error),
     });
+    stream.handle = stream.watch;
     this.#settle(stream);
+  }
+
+  /** Does nothing for what is no watch, or over. */
+  requestProgress({ id }: Parameters<'watchProgress'>): void {
+    this.#streams.get(id)?.watch?.requestProgress();
   }
 
   watchService(id: number, params: Parameters<'watchService'>, member: MemberApi): void {
     const stream = this.#begin(id);
     stream.handle = member.watchService(params, {
-      view: (revision, instances) => this.#send(stream, () => [viewOf(revision, instances)]),
-      send: (batch) => this.#send(stream, () => [changesOf(batch)]),
+      view: (revision, instances) => this.#send(stream, viewOf(revision, instances)),
+      send: (batch) => this.#send(stream, changesOf(batch)),
       end: (error) => this.#end(stream, error),
     });
     this.#settle(stream);
@@ -59,7 +71,7 @@ export class ClientStreams {
     const { window, ...request } = params;
     const stream = this.#begin(id, window);
     stream.handle = member.backup(request, {
-      send: (bytes) => this.#send(stream, () => [{ type: 'bytes', bytes }]),
+      send: (bytes) => this.#send(stream, { type: 'bytes', bytes }),
       done: (revision) => {
         if (this.#close(stream)) this.#output.result(id, { revision });
       },
@@ -85,8 +97,11 @@ export class ClientStreams {
 
   /** There is room again: paused streams go on, until there is none. */
   resume(): void {
-    for (const stream of [...this.#paused]) {
-      if (!this.#output.hasRoom()) return;
+    if (this.#paused.size === 0 || !this.#output.hasRoom()) return;
+    // Who is full again at once comes after all that are there now.
+    let left = this.#paused.size;
+    for (const stream of this.#paused) {
+      if (left-- === 0 || !this.#output.hasRoom()) return;
       if (stream.permits <= 0) continue;
       this.#paused.delete(stream);
       stream.handle?.resume();
@@ -104,7 +119,7 @@ export class ClientStreams {
   }
 
   #begin(id: number, permits = Number.POSITIVE_INFINITY): Stream {
-    const stream: Stream = { id, handle: null, permits, isOver: false };
+    const stream: Stream = { id, handle: null, watch: null, permits, isOver: false };
     this.#streams.set(id, stream);
     return stream;
   }
@@ -114,13 +129,16 @@ export class ClientStreams {
     if (stream.isOver) stream.handle?.cancel();
   }
 
-  #send(stream: Stream, bodies: () => readonly Items[StreamMethod][]): boolean {
+  #send(stream: Stream, body: Items[StreamMethod]): boolean {
+    return this.#put(stream, () => this.#output.item(stream.id, body));
+  }
+
+  /** Returns whether the stream may go on; it is paused if not. */
+  #put(stream: Stream, put: () => void): boolean {
     if (stream.isOver) return false;
     try {
-      for (const body of bodies()) {
-        this.#output.item(stream.id, body);
-        stream.permits--;
-      }
+      put();
+      stream.permits--;
     } catch (error) {
       if (!(error instanceof RollcallError)) throw error;
       this.#end(stream, error);
@@ -150,6 +168,8 @@ interface Stream {
   readonly id: number;
   /** Null until the member has answered the opening call. */
   handle: StreamHandle | null;
+  /** The same, of a watch. */
+  watch: WatchHandle | null;
   /** How many items the client takes before it says more. */
   permits: number;
   isOver: boolean;

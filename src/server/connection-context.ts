@@ -62,6 +62,8 @@ export interface ConnectionContext {
   statusItem(id: number): Uint8Array;
   /** Has the connection's `flush` called at the end of the turn. */
   flushSoon(connection: ClientConnection): void;
+  /** The same for what its streams send: after a moment where many others do. */
+  flushStreams(connection: ClientConnection): void;
   /** Accounts for unfinished messages; false when there are too many bytes of them. */
   holds(changeBytes: number): boolean;
   complain(fields: LogFields, reason: string): void;

@@ -4,6 +4,7 @@
  *     client → server   [[id, method, params?, [sessionId, sequence, acknowledgedThrough]?], …]
  *     server → client   [[clusterId, incarnation, memberId, term], [[id, kind, body], …]]
  *
+ * What several streams of a connection are told alike is one item with all of their ids in place of one.
  * Requests and items are encoded one by one and joined, so that a sender knows what fits into a frame
  * and can share the bytes of what it tells everybody. Whatever arrives malformed is a RollcallError:
  * `malformedFrame` or `frameTooLarge`; nothing else is ever thrown by the decoders.
@@ -95,6 +96,29 @@ export function encodeItem(id: number, kind: ItemKind, body: unknown): Uint8Arra
   return pack([id, kind, body]);
 }
 
+/** The body of an item that several streams are told, on one connection or on many. */
+export function encodeBody(body: unknown): Uint8Array {
+  return pack(body);
+}
+
+/** What an item with encoded body has beside it, at most, without ids; and what each id adds, at most. */
+export const sharedItemOverhead = { bytes: 8, bytesPerId: 5 } as const;
+
+/** An item for all of these ids, whose body is already encoded. */
+export function encodeSharedItem(
+  ids: readonly number[],
+  kind: ItemKind,
+  body: Uint8Array,
+): Uint8Array {
+  const front = pack(ids.length === 1 ? ids[0] : ids);
+  const bytes = new Uint8Array(front.length + body.length + 2);
+  bytes[0] = 0x93;
+  bytes.set(front, 1);
+  bytes[front.length + 1] = kind;
+  bytes.set(body, front.length + 2);
+  return bytes;
+}
+
 /** What a server frame adds to its header and items. */
 export const serverFrameOverhead = 6;
 
@@ -109,7 +133,7 @@ export function decodeServerFrame(bytes: Uint8Array): ServerFrame {
   if (rest.length > 0) throw malformed('The frame is not a header with items');
   return {
     header: decodeHeader(header),
-    items: elements(items, 'The items').map(decodeItem),
+    items: elements(items, 'The items').flatMap(decodeItem),
   };
 }
 
@@ -153,13 +177,20 @@ function decodeHeader(value: unknown): ServerHeader {
   return { clusterId, incarnation, memberId, term };
 }
 
-function decodeItem(value: unknown): ServerItem {
+/** An item for several ids becomes one for each, with the same body. */
+function decodeItem(value: unknown): ServerItem | ServerItem[] {
   const [id, kind, body, ...rest] = elements(value, 'An item');
-  if (!isWhole(id) || id > requestIdMax || rest.length > 0) throw malformed('An item has no id');
+  if (rest.length > 0) throw malformed('An item has more than an id, a kind and a body');
   if (kind !== itemKinds.result && kind !== itemKinds.error && kind !== itemKinds.item) {
-    throw malformed(`Item ${id} is of no known kind`);
+    throw malformed('An item is of no known kind');
   }
-  return { id, kind, body };
+  if (isId(id)) return { id, kind, body };
+  if (!Array.isArray(id) || !id.every(isId)) throw malformed('An item has no id');
+  return id.map((one) => ({ id: one, kind, body }));
+}
+
+function isId(value: unknown): value is number {
+  return isWhole(value) && value <= requestIdMax;
 }
 
 function elements(value: unknown, what: string): readonly unknown[] {

@@ -61,6 +61,10 @@ const name: Schema<string> = (given, path) => {
 const ttlMs = integer(limits.leaseTtlMsMin, limits.leaseTtlMsMax);
 const revision = optional(integer(0), 0);
 const rangeEnd = optional(nullable(key), null);
+const requestId = integer(1, 0xffffffff);
+/** More often would be news of nothing. */
+const progressMs: Schema<number> = (value, path) =>
+  value === 0 ? 0 : integer(limits.watchProgressMsMin, limits.watchProgressMsMax)(value, path);
 
 const putFields = {
   key,
@@ -187,8 +191,25 @@ export const methods = {
   memberRemove: object({ member: name }),
   transferLeadership: object({ to: optional(nullable(name), null) }),
   status: noParameters,
-  /** A stream: `created`, then `events`, until an error or `cancel`. `startRevision` 0 is "from now". */
-  watch: object({ key, rangeEnd, startRevision: revision, previous: optional(boolean, false) }),
+  /**
+   * A stream: `created`, then `events` and `progress`, until an error or `cancel`. `startRevision` 0 is "from
+   * now"; `noPut` and `noDelete` leave changes out; `progressMs` (0, or from one second on) says after
+   * how long without an event a bookmark comes. A node that has not seen `minRevision` waits a moment and
+   * refuses then; one of another `incarnation` refuses at once.
+   */
+  watch: object({
+    key,
+    rangeEnd,
+    startRevision: revision,
+    previous: optional(boolean, false),
+    noPut: optional(boolean, false),
+    noDelete: optional(boolean, false),
+    progressMs: optional(progressMs, 0),
+    minRevision: revision,
+    incarnation: optional(nullable(id), null),
+  }),
+  /** Asks the watch that the request `id` of the same connection began for a bookmark. */
+  watchProgress: object({ id: requestId }),
   /** A stream: the whole `view` first, then its `changes`. */
   watchService: object({ ...serviceFields, minRevision: revision }),
   /**
@@ -197,9 +218,9 @@ export const methods = {
    */
   snapshot: object({ ...freshness, window: integer(1, 64) }),
   /** Lets the snapshot that the request `id` of the same connection began send so many items more. */
-  permit: object({ id: integer(1, 0xffffffff), items: integer(1, 64) }),
+  permit: object({ id: requestId, items: integer(1, 64) }),
   /** Ends the stream that the request `id` of the same connection began. */
-  cancel: object({ id: integer(1, 0xffffffff) }),
+  cancel: object({ id: requestId }),
 } as const;
 
 export type Method = keyof typeof methods;

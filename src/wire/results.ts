@@ -187,6 +187,7 @@ export interface Results {
   readonly status: NodeStatus;
   /** The revision of the state that was sent. */
   readonly snapshot: { readonly revision: number };
+  readonly watchProgress: { readonly revision: number };
   readonly permit: { readonly revision: number };
   readonly cancel: { readonly revision: number };
 }
@@ -203,7 +204,9 @@ export interface Items {
         readonly revision: number;
         readonly events: readonly WireEvent[];
         readonly more?: true;
-      };
+      }
+    /** A bookmark: everything up to the revision was told. */
+    | { readonly type: 'progress'; readonly revision: number };
   readonly watchService:
     | {
         readonly type: 'view';

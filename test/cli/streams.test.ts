@@ -53,6 +53,39 @@ describe('watch', () => {
     ]);
   });
 
+  test('takes a range, one kind of change, and what was there before', async () => {
+    const ended = main(
+      ['watch', 'a', 'b', '--rev', '2', '--filter', 'put', '--prev-kv', '--json'],
+      terminal,
+    );
+    put('a', '1');
+    cluster.store.delete({ key: 'a', rangeEnd: null, previous: false });
+    put('b', 'outside');
+    put('a', '2');
+    put('a', '3');
+    await terminal.shows(/"revision":6/);
+    terminal.signal('SIGTERM');
+    expect(await ended).toBe(0);
+    expect(terminal.documents).toMatchObject([
+      { revision: 2, events: [{ type: 'put', value: '1', previous: null }] },
+      { revision: 5, events: [{ type: 'put', value: '2', previous: null }] },
+      { revision: 6, events: [{ type: 'put', value: '3', previous: { value: '2' } }] },
+    ]);
+  });
+
+  test.each([
+    [[], /^2 progress\n$/],
+    [['--json'], /^\{"progress":2\}\n$/],
+  ])('prints how far it is where that is wished', async (options, line) => {
+    const ended = main(['watch', 'b', '--from-key', '--progress', ...options], terminal);
+    await cluster.arrival('watch');
+    put('a', '1');
+    cluster.node(0).bookmark();
+    await terminal.shows(line);
+    terminal.signal('SIGINT');
+    expect(await ended).toBe(0);
+  });
+
   test('ends when nobody reads its output any more', async () => {
     put('a', '1');
     const ended = main(['watch', 'a', '--rev', '2'], terminal);

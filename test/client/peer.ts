@@ -20,7 +20,13 @@ import { type Method, methods, type Parameters } from '../../src/wire/methods.ts
 import type { NodeStatus } from '../../src/wire/results.ts';
 import { type InstanceBatch, type KeyBatch, Store, within } from './store.ts';
 
-const anywhere: ReadonlySet<string> = new Set(['status', 'watch', 'watchService', 'cancel']);
+const anywhere: ReadonlySet<string> = new Set([
+  'status',
+  'watch',
+  'watchService',
+  'watchProgress',
+  'cancel',
+]);
 
 /** The parameters that tests look at. */
 export interface Params {
@@ -28,6 +34,7 @@ export interface Params {
   readonly revision?: number;
   readonly minRevision?: number;
   readonly startRevision?: number;
+  readonly progressMs?: number;
   readonly leaseId?: string | null;
   readonly leaseIds?: readonly string[];
 }
@@ -295,6 +302,9 @@ export class PeerNode {
       case 'watchService':
         this.#watchService(socket, id, parameters as Parameters<'watchService'>);
         return null;
+      case 'watchProgress':
+        this.bookmark();
+        return { revision: this.#cluster.store.revision };
       case 'cancel':
         this.#cancel(socket, (parameters as Parameters<'cancel'>).id);
         return { revision: this.#cluster.store.revision };
@@ -302,6 +312,18 @@ export class PeerNode {
         const result = perform(this.#cluster.store, method, parameters);
         return { revision: this.#cluster.store.revision, ...result };
       }
+    }
+  }
+
+  /** Says to all watches of this node that they were told everything. */
+  bookmark(revision = this.#cluster.store.revision): void {
+    this.tellStreams({ type: 'progress', revision });
+  }
+
+  /** Says the same to every stream of this node. */
+  tellStreams(item: object): void {
+    for (const [socket, streams] of this.#sockets) {
+      for (const id of streams.keys()) this.#send(socket, id, itemKinds.item, item);
     }
   }
 
@@ -325,6 +347,7 @@ export class PeerNode {
       if ('service' in batch || batch.revision < startRevision) return;
       const events = batch.events
         .filter(({ pair }) => within(parameters, pair.key))
+        .filter(({ type }) => !(type === 'put' ? parameters.noPut : parameters.noDelete))
         .map((event) => ({ ...event, previous: parameters.previous ? event.previous : null }));
       if (events.length === 0) return;
       this.#send(socket, id, itemKinds.item, { type: 'events', revision: batch.revision, events });

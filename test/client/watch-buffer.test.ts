@@ -11,7 +11,7 @@ function batch(revision: number, valueBytes = 0): WatchBatch {
     version: 1,
     leaseId: null,
   });
-  return { revision, events: [{ type: 'put', pair, previous: null }] };
+  return { revision, events: [{ type: 'put', pair, previous: null }], more: false };
 }
 
 describe('where a watch goes on', () => {

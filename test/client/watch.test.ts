@@ -1,7 +1,13 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type ErrorCode, RollcallError } from '../../src/base/errors.ts';
-import { type Client, connect, operation, type Watch } from '../../src/client/index.ts';
-import { PeerCluster } from './peer.ts';
+import {
+  type Client,
+  connect,
+  operation,
+  type Watch,
+  type WatchBatch,
+} from '../../src/client/index.ts';
+import { PeerCluster, type PeerNode } from './peer.ts';
 
 let cluster: PeerCluster;
 let client: Client;
@@ -80,6 +86,138 @@ describe('a watch', () => {
     else if (how === 'abort') abort.abort();
     else await client.close();
     expect(await next).toEqual({ done: true, value: undefined });
+  });
+});
+
+/** The node that serves the only watch. */
+function servingNode(): PeerNode {
+  const node = cluster.nodes.find(({ name }) => name === serving());
+  if (node === undefined) throw new Error('No node serves a watch');
+  return node;
+}
+
+function put(key: string, value: string): void {
+  const bytes = new TextEncoder().encode(value);
+  cluster.store.put({ key, value: bytes, leaseId: null, previous: false });
+}
+
+describe('how far a watch is', () => {
+  test('is what was handed out, not what has arrived', async () => {
+    const watch = client.watch('a');
+    expect(watch.revision).toBe(null);
+    await watch.ready();
+    expect(watch.revision).toBe(1);
+    put('a', '1');
+    put('a', '2');
+    await watch.requestProgress();
+    expect(watch.revision).toBe(1);
+    await watch.next();
+    expect(watch.revision).toBe(2);
+    await watch.next();
+    expect(watch.revision).toBe(3);
+  });
+
+  test('grows with bookmarks, from where it goes on elsewhere', async () => {
+    const watch = client.watch('a');
+    await watch.ready();
+    for (let count = 0; count < 5; count++) put('other', 'x');
+    expect(await watch.requestProgress()).toBe(6);
+    expect(watch.revision).toBe(6);
+    const resumed = cluster.arrival('watch', ({ params }) => params.startRevision === 7);
+    servingNode().hangUp();
+    await resumed;
+    put('a', '1');
+    expect(await take(watch, 1)).toEqual(['7:put:a=1']);
+  });
+
+  test('is handed out as batches without events where that is wished', async () => {
+    const watch = client.watch('a', { progress: true, progressMs: 2000 });
+    await watch.ready();
+    expect(cluster.received.find(({ method }) => method === 'watch')?.params).toMatchObject({
+      progressMs: 2000,
+    });
+    put('other', 'x');
+    servingNode().bookmark();
+    expect((await watch.next()).value).toEqual({ revision: 2, events: [], more: false });
+    put('a', '1');
+    servingNode().bookmark();
+    expect(await take(watch, 1)).toEqual(['3:put:a=1']);
+  });
+
+  test('does not go back by a bookmark of a node that lags', async () => {
+    const watch = client.watch('a', { startRevision: 9 });
+    await watch.ready();
+    servingNode().bookmark(4);
+    await watch.requestProgress();
+    expect(watch.revision).toBe(8);
+  });
+
+  test('is not told any more once the watch is over', async () => {
+    const watch = client.watch('a');
+    await watch.ready();
+    const asked = watch.requestProgress();
+    watch.close();
+    await expect(asked).rejects.toMatchObject({ code: 'closed' });
+    await expect(watch.requestProgress()).rejects.toMatchObject({ code: 'closed' });
+  });
+});
+
+test.each<['put' | 'delete', string]>([
+  ['put', '2:put:a=1'],
+  ['delete', '3:delete:a='],
+])('a watch of only %s leaves out the others', async (only, line) => {
+  const watch = client.watch('a', { only });
+  await watch.ready();
+  put('a', '1');
+  cluster.store.delete({ key: 'a', rangeEnd: null, previous: false });
+  expect(await take(watch, 1)).toEqual([line]);
+});
+
+describe('a revision in parts', () => {
+  const pair = (key: string) => ({
+    key,
+    value: new Uint8Array(0),
+    createRevision: 2,
+    modRevision: 2,
+    version: 1,
+    leaseId: null,
+  });
+  const part = (keys: string, more: boolean) => ({
+    type: 'events',
+    revision: 2,
+    events: [...keys].map((key) => ({ type: 'put', pair: pair(key), previous: null })),
+    ...(more ? { more } : {}),
+  });
+  const keysOf = (batch: WatchBatch | undefined) =>
+    `${batch?.events.map(({ pair: { keyText } }) => keyText).join('')}${batch?.more ? ' …' : ''}`;
+
+  test.each([
+    [false, ['abcde']],
+    [true, ['ab …', 'c …', 'd …', 'e']],
+  ])('is whole, unless parts are asked for (%s)', async (fragments, expected) => {
+    const watch = client.watch({ prefix: '' }, { fragments });
+    await watch.ready();
+    servingNode().tellStreams(part('ab', true));
+    servingNode().tellStreams(part('c', true));
+    const resumed = cluster.arrival('watch', ({ params }) => params.startRevision === 2);
+    const asked = cluster.arrival('watchProgress');
+    // What comes after the loss begins with the whole revision again, cut at other places.
+    servingNode().hangUp();
+    await resumed;
+    const progress = watch.requestProgress();
+    await asked;
+    servingNode().tellStreams(part('a', true));
+    servingNode().tellStreams(part('bcd', true));
+    servingNode().tellStreams(part('e', false));
+    const got: string[] = [];
+    for (;;) {
+      const { value } = await watch.next();
+      got.push(keysOf(value));
+      if (value?.more === false) break;
+    }
+    await progress;
+    expect(got).toEqual(expected);
+    expect(watch.revision).toBe(2);
   });
 });
 
@@ -163,6 +301,17 @@ describe('a watch ends with an error', () => {
     await expect(watch.next()).rejects.toMatchObject({ code: 'compacted' });
     await expect(watch.ready()).rejects.toMatchObject({ code: 'compacted' });
     expect(await watch.next()).toEqual({ done: true, value: undefined });
+  });
+
+  test('where no node has room for one more, and not one that was served before', async () => {
+    const served = client.watch('a');
+    await served.ready();
+    const full = new RollcallError('tooManyStreams', 'for the test');
+    for (const node of cluster.nodes) node.fail('watch', full, full);
+    await expect(client.watch('a').ready()).rejects.toMatchObject({ code: 'tooManyStreams' });
+    for (const node of cluster.nodes) node.endStreams(full);
+    await client.put('a', '1');
+    expect(await take(served, 1)).toEqual(['2:put:a=1']);
   });
 
   test('where the cluster has become another one, after what was still true', async () => {

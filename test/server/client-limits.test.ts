@@ -113,7 +113,7 @@ describe('one connection', () => {
     const client = await fixture.connect();
     const [first] = client.send(['watch', { key: 'a' }], ['watch', { key: 'b' }]);
     await expect(client.call('watch', { key: 'c' })).rejects.toMatchObject({
-      code: 'tooManyRequests',
+      code: 'tooManyStreams',
     });
     await client.call('cancel', { id: first });
     const [again] = client.send(['watch', { key: 'c' }]);

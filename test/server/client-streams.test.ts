@@ -4,7 +4,7 @@ import { type Fixture, openFixture } from './endpoint-fixture.ts';
 let fixture: Fixture;
 
 beforeEach(async () => {
-  fixture = await openFixture({ streamBacklogBytesMax: 200_000, tickMs: 50 });
+  fixture = await openFixture({ streamBacklogBytesMax: 200_000 });
 });
 
 afterEach(() => fixture.close());
@@ -77,6 +77,35 @@ describe('a watch', () => {
       seen.push((body as { revision: number }).revision);
     }
     expect(seen).toEqual(Array.from({ length: puts }, (_, at) => at + 2));
+  });
+});
+
+describe('one of many watches', () => {
+  test('says how far it is when it is asked', async () => {
+    const client = await fixture.connect();
+    const [watch] = client.send(['watch', { key: 'k' }]) as [number];
+    await client.next(watch);
+    await client.call('put', { key: 'other', value: new Uint8Array(0) });
+    expect(await client.call('watchProgress', { id: watch })).toEqual({ revision: 2 });
+    expect(await client.next(watch)).toMatchObject({ body: { type: 'progress', revision: 2 } });
+    expect(await client.call('watchProgress', { id: 999 })).toEqual({ revision: 2 });
+  });
+
+  test('shares what it is told with the others of its connection', async () => {
+    const client = await fixture.connect();
+    const watches = client.send(
+      ...Array.from({ length: 50 }, () => ['watch', { key: 'k' }] as const),
+    );
+    for (const watch of watches) await client.next(watch);
+    const value = new Uint8Array(10_000);
+    await client.call('put', { key: 'k', value });
+    for (const watch of watches) {
+      expect(await client.next(watch)).toMatchObject({
+        body: { type: 'events', revision: 2, events: [{ pair: { key: 'k', modRevision: 2 } }] },
+      });
+    }
+    // Fifty copies would be half a megabyte.
+    expect(client.bytes).toBeLessThan(50_000);
   });
 });
 

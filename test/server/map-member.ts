@@ -12,6 +12,7 @@ import type {
   StreamHandle,
   ViewSink,
   WatchBatch,
+  WatchHandle,
   WatchRequest,
   WatchSink,
 } from '../../src/node/types.ts';
@@ -55,10 +56,10 @@ export class MapMember implements MemberApi {
     else queueMicrotask(answer);
   }
 
-  watch(request: WatchRequest, sink: WatchSink): StreamHandle {
+  watch(request: WatchRequest, sink: WatchSink): WatchHandle {
     if (request.startRevision === 1) {
       sink.end(new RollcallError('compacted', 'Too old', { details: { compactRevision: 2 } }));
-      return { resume() {}, cancel() {} };
+      return { resume() {}, cancel() {}, requestProgress() {} };
     }
     const stream = new Stream(this, request, sink);
     this.open.add(stream);
@@ -163,13 +164,13 @@ export class MapMember implements MemberApi {
     const pair = { key, value, createRevision: 2, modRevision, version: 1, leaseId: null };
     this.pairs.set(key, pair);
     const event = { type: 'put', pair, cause: 'request', previous: null } as const;
-    this.history.push({ revision: modRevision, events: [event] });
+    this.history.push({ revision: modRevision, events: [event], more: false });
     for (const stream of this.open) stream.advance();
   }
 }
 
 /** Reads on from the history; paused while the sink has no room. */
-class Stream implements StreamHandle {
+class Stream implements WatchHandle {
   readonly #member: MapMember;
   readonly #key: string;
   readonly #sink: WatchSink;
@@ -196,12 +197,16 @@ class Stream implements StreamHandle {
       if (batch === undefined) return;
       this.#next++;
       const events = batch.events.filter(({ pair }) => pair.key.startsWith(this.#key));
-      if (events.length > 0) this.#isPaused = !this.#sink.send({ ...batch, events });
+      if (events.length > 0) this.#isPaused = !this.#sink.send(batch);
       if (this.#isPaused) this.pauses++;
     }
   }
 
   cancel(): void {
     this.#member.open.delete(this);
+  }
+
+  requestProgress(): void {
+    this.#sink.progress(this.#member.status().revision);
   }
 }

@@ -17,6 +17,8 @@ export class RawClient {
   readonly frames = new Inbox<ServerFrame>();
   readonly items = new Inbox<ServerItem>();
   readonly statuses = new Inbox<NodeStatus>();
+  /** Of all frames that came. */
+  bytes = 0;
   readonly closed: Promise<{ readonly code: number; readonly reason: string }>;
   #lastId = 0;
 
@@ -24,6 +26,7 @@ export class RawClient {
     this.socket = new WebSocket(`ws://${address}/`, 'rollcall.v1', options);
     this.socket.on('error', () => {});
     this.socket.on('message', (bytes: Buffer) => {
+      this.bytes += bytes.length;
       const frame = decodeServerFrame(bytes);
       this.frames.push(frame);
       for (const item of frame.items) {

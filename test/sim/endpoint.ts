@@ -19,6 +19,7 @@ import {
   decodeRequests,
   encodeHeader,
   encodeItem,
+  encodeSharedItem,
   itemKinds,
   joinServerFrame,
   type WireSession,
@@ -136,6 +137,7 @@ class Connection {
     this.answering = answering;
     this.#streams = new ClientStreams({
       item: (id, body) => this.#add(encodeItem(id, itemKinds.item, body)),
+      shared: (id, body) => this.#add(encodeSharedItem([id], itemKinds.item, body)),
       result: (id, body) => this.#add(encodeItem(id, itemKinds.result, body)),
       error: (id, error) => this.#fail(id, error),
       hasRoom: () => {
@@ -190,6 +192,10 @@ class Connection {
         return;
       case 'snapshot':
         this.#streams.snapshot(id, checked as Parameters<'snapshot'>, this.#member());
+        return;
+      case 'watchProgress':
+        this.#streams.requestProgress(checked as Parameters<'watchProgress'>);
+        this.#add(encodeItem(id, itemKinds.result, { revision: this.#status().revision }));
         return;
       case 'permit':
         this.#streams.permit(checked as Parameters<'permit'>);

@@ -4,14 +4,17 @@ import { limits } from '../../src/base/limits.ts';
 import {
   decodeRequests,
   decodeServerFrame,
+  encodeBody,
   encodeHeader,
   encodeItem,
   encodeRequest,
+  encodeSharedItem,
   itemKinds,
   joinRequests,
   joinServerFrame,
   requestIdMax,
   serverFrameOverhead,
+  sharedItemOverhead,
 } from '../../src/wire/frame.ts';
 import { pack } from '../../src/wire/pack.ts';
 
@@ -140,6 +143,27 @@ describe('server frames', () => {
       ],
     });
   });
+
+  test('tell several streams the same by one item', () => {
+    const ids = Array.from({ length: 300 }, (_, at) => at * 1000 + 1);
+    const body = { type: 'events', revision: 7 };
+    for (const some of [[5], ids.slice(0, 2), ids]) {
+      const item = encodeSharedItem(some, itemKinds.item, encodeBody(body));
+      const { bytes, bytesPerId } = sharedItemOverhead;
+      const most = encodeBody(body).length + bytes + some.length * bytesPerId;
+      expect(item.length).toBeLessThanOrEqual(most);
+      const { items } = decodeServerFrame(joinServerFrame(encodeHeader(header), [item]));
+      expect(items).toEqual(some.map((id) => ({ id, kind: itemKinds.item, body })));
+    }
+  });
+
+  test.each([[[[1, 'x'], 2, {}]], [[[[1]], 2, {}]], [['1', 2, {}]], [[1, 3, {}]], [[1, 2, {}, 4]]])(
+    'are refused with the item %j',
+    (item) => {
+      const frame = joinServerFrame(encodeHeader(header), [pack(item)]);
+      expect(codeOf(() => decodeServerFrame(frame))).toBe('malformedFrame');
+    },
+  );
 
   test('add to their parts no more than they say', () => {
     const front = encodeHeader(header);

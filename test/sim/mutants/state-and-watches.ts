@@ -71,10 +71,8 @@ export const stateAndWatches: readonly Mutant[] = [
   {
     name: 'resumed-watch-skips',
     file: 'src/node/watch-hub.ts',
-    find: `watcher.paused = false;
-    this.#place(watcher);`,
-    replace: `watcher.paused = false;
-    this.#synced.add(watcher);`,
+    find: `if (watcher.place === 'paused') this.#place(watcher);`,
+    replace: `if (watcher.place === 'paused') this.#enliven(watcher);`,
     story: 'A watch whose consumer was slow goes on with the newest events.',
     shownBy: ['slow consumer'],
   },
@@ -97,8 +95,10 @@ export const stateAndWatches: readonly Mutant[] = [
   {
     name: 'watch-misses-the-received-state',
     file: 'src/node/watch-hub.ts',
-    find: 'if (!watcher.paused) this.#place(watcher);',
-    replace: 'if (!watcher.paused) this.#synced.add(watcher);',
+    find: `this.#displace(watcher);
+      this.#place(watcher);`,
+    replace: `this.#displace(watcher);
+      this.#enliven(watcher);`,
     story: 'Watches do not see what a received state holds beyond the one before.',
     shownBy: ['partition', 'state received'],
   },
@@ -122,8 +122,8 @@ export const stateAndWatches: readonly Mutant[] = [
   {
     name: 'view-begins-one-too-late',
     file: 'src/node/view-streams.ts',
-    find: 'from: revision + 1, previous: false }',
-    replace: 'from: revision + 2, previous: false }',
+    find: 'from: revision + 1 }',
+    replace: 'from: revision + 2 }',
     story: 'What changes right after a view was given is missing from it.',
     shownBy: ['concurrent requests'],
   },
