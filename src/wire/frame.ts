@@ -184,12 +184,12 @@ function decodeItem(value: unknown): ServerItem | ServerItem[] {
   if (kind !== itemKinds.result && kind !== itemKinds.error && kind !== itemKinds.item) {
     throw malformed('An item is of no known kind');
   }
-  if (isId(id)) return { id, kind, body };
-  if (!Array.isArray(id) || !id.every(isId)) throw malformed('An item has no id');
+  if (isStreamId(id)) return { id, kind, body };
+  if (!Array.isArray(id) || !id.every(isStreamId)) throw malformed('An item has no id');
   return id.map((one) => ({ id: one, kind, body }));
 }
 
-function isId(value: unknown): value is number {
+function isStreamId(value: unknown): value is number {
   return isWhole(value) && value <= requestIdMax;
 }
 
