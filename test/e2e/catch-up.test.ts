@@ -65,7 +65,7 @@ test('what the others still have in their logs comes as entries', async () => {
   const leader = await cluster.leader();
   const away = cluster.nodes.find((node) => node !== leader) as TestNode;
   await cluster.stopNode(away);
-  const load = new Load(client, 16);
+  const load = new Load(client, 16, 'full');
   await load.more(5000);
   const old = await states(cluster, away);
   cluster.startNode(away);

@@ -1,8 +1,14 @@
-/** Every command as a user runs it, each a process of its own, against three real nodes. */
+/**
+ * Every command as a user runs it, against three real nodes. What stays, and what has to do with
+ * streams, signals and exit codes, is a process of its own; the others run in this one, which saves the
+ * start of a process for each.
+ */
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { main } from '../../src/cli/program.ts';
+import { FakeTerminal } from '../cli/fake-terminal.ts';
 import { eventually, program, readStatus, TestCluster } from './cluster.ts';
 import { type Ending, Program, runCommand, runProgram } from './program.ts';
 
@@ -29,6 +35,13 @@ function run(...parameters: readonly string[]): Promise<Ending> {
   return runProgram(parameters, environment());
 }
 
+/** The same inside this process. */
+async function call(...parameters: readonly string[]): Promise<Ending> {
+  const terminal = new FakeTerminal(cluster.endpoints);
+  const code = await main(parameters, terminal);
+  return { code, output: terminal.printed, errors: terminal.warned };
+}
+
 function start(...parameters: readonly string[]): Program {
   const program = new Program(parameters, environment());
   running.push(program);
@@ -43,7 +56,7 @@ function shell(line: string): Promise<Ending> {
 
 /** The output of a command that has to succeed and to say nothing else. */
 async function output(...parameters: readonly string[]): Promise<string> {
-  const ending = await run(...parameters);
+  const ending = await call(...parameters);
   expect(ending, parameters.join(' ')).toMatchObject({ code: 0, errors: '' });
   return ending.output;
 }
@@ -65,7 +78,7 @@ function parse(text: string): unknown[] {
  * nothing on standard output.
  */
 async function failure(code: 1 | 2, ...parameters: readonly string[]): Promise<string> {
-  const ending = await run(...parameters);
+  const ending = await call(...parameters);
   expect(ending, parameters.join(' ')).toMatchObject({ code, output: '' });
   expect(ending.errors).toMatch(/^error: \w+: [^\n]+\n(See: rollcall [a-z -]*--help\n)?$/);
   return ending.errors;
@@ -79,7 +92,7 @@ describe('keys', () => {
     expect(await output('get', 'c/a')).toBe('three\n');
     expect(await output('get', 'c/a', '--rev', String(first))).toBe('one\n');
     await eventually('any node to have it', async () => {
-      return (await run('get', 'c/a', '--serializable')).output === 'three\n';
+      return (await call('get', 'c/a', '--serializable')).output === 'three\n';
     });
     expect(await output('get', '--prefix', 'c/')).toBe('c/a\nthree\nc/b\ntwo words\n');
     expect(await documents('get', '--prefix', 'c/')).toMatchObject([
@@ -143,7 +156,7 @@ describe('values', () => {
     await Promise.all(Array.from({ length: 4200 }, (_, at) => client.put(`many/${at}`, 'x')));
     await client.close();
     expect(await failure(1, 'del', '--prefix', 'many/')).toMatch(/^error: tooManyKeys: /);
-    expect((await run('del', '--prefix', '--chunked', 'many/')).output).toBe('4200\n');
+    expect((await call('del', '--prefix', '--chunked', 'many/')).output).toBe('4200\n');
     expect(await output('get', '--prefix', 'many/')).toBe('');
   });
 });
@@ -174,7 +187,7 @@ describe('leases', () => {
   });
 
   test('that end take their keeper with them', async () => {
-    const [{ leaseId }] = (await documents('lease', 'grant', '--ttl', '600ms')) as [
+    const [{ leaseId }] = (await documents('lease', 'grant', '--ttl', '3s')) as [
       { leaseId: string },
     ];
     const keeper = start('lease', 'keep-alive', leaseId);
@@ -408,7 +421,7 @@ describe('status', () => {
         for (const endpoint of nobody.endpoints) expect(errors).toContain(endpoint);
       }),
     );
-    const ending = await run('status', ...where);
+    const ending = await call('status', ...where);
     expect(ending).toMatchObject({ code: 1, errors: expect.stringContaining('unreachable') });
     await nobody.close();
   });

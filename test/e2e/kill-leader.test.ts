@@ -5,6 +5,7 @@
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { RollcallError } from '../../src/base/errors.ts';
 import { type Client, connect } from '../../src/client/index.ts';
@@ -65,6 +66,7 @@ async function readAlong(client: Client, all: readonly Writer[], enough: () => b
       const pair = await client.get(writer.key);
       expect(Number(pair?.valueText ?? 0)).toBeGreaterThanOrEqual(before);
       reads++;
+      await delay(2);
     } catch (error) {
       if (!(error instanceof RollcallError)) throw error;
     }

@@ -1,8 +1,12 @@
 /** Writers that go on whatever happens, and what they may rely on afterwards. */
+import { setTimeout as delay } from 'node:timers/promises';
 import { expect } from 'vitest';
 import { RollcallError } from '../../src/base/errors.ts';
 import type { Client } from '../../src/client/index.ts';
 import { eventually, readStatus, type TestCluster } from './cluster.ts';
+
+/** Between two writes of a writer: enough for every change to meet some, and a processor for the rest. */
+const pauseMs = 10;
 
 export class Load {
   readonly #client: Client;
@@ -14,9 +18,11 @@ export class Load {
   #paused: Promise<void> | null = null;
   #writing = 0;
   #count = 0;
+  readonly #pauseMs: number;
 
-  constructor(client: Client, writers = 8) {
+  constructor(client: Client, writers = 8, pace: 'paced' | 'full' = 'paced') {
     this.#client = client;
+    this.#pauseMs = pace === 'paced' ? pauseMs : 0;
     this.#writers = Array.from({ length: writers }, (_, at) => this.#write(`load/${at}`));
   }
 
@@ -76,6 +82,7 @@ export class Load {
       } finally {
         this.#writing--;
       }
+      if (this.#pauseMs > 0) await delay(this.#pauseMs);
     }
   }
 }
