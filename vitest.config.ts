@@ -12,14 +12,16 @@ export default defineConfig({
           isolate: false,
           include: ['test/**/*.test.ts'],
           exclude: ['test/e2e/**', 'test/sim/seeds-*.test.ts'],
+          maxWorkers: 2,
         },
       },
       {
-        // The simulator takes whole cores for a minute.
+        // The simulator takes whole cores for a minute, and makes much garbage that is gone at once.
         test: {
           ...shared,
           name: 'sim',
           include: ['test/sim/seeds-*.test.ts'],
+          execArgv: ['--max-semi-space-size=32'],
           maxWorkers: 2,
           sequence: { groupOrder: 1 },
         },

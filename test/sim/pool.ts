@@ -94,6 +94,13 @@ export class Pool {
 }
 
 function lost(seed: number, violation: string): SeedReport {
-  const nothing = { hash: '', events: 0, virtualMs: 0, faults: {}, probes: [] };
+  const nothing = {
+    hash: '',
+    hashOfBeginning: '',
+    events: 0,
+    virtualMs: 0,
+    faults: {},
+    probes: [],
+  };
   return { seed, violation, leaderChanges: 0, acknowledged: 0, ...nothing };
 }

@@ -18,6 +18,7 @@ import type { ProbeName } from './probes.ts';
 import { chance, sample, stream } from './random.ts';
 import { unsettled } from './settlement.ts';
 import { drawSwarm } from './swarm.ts';
+import { beginningEvents } from './trace.ts';
 import { Leases, leasedKeys } from './workload/leases.ts';
 import { put, putEverywhere, readRegisters, useRegisters } from './workload/registers.ts';
 import { Instances } from './workload/registry.ts';
@@ -44,7 +45,9 @@ export interface SeedReport {
   readonly seed: number;
   /** Null when all is well. */
   readonly violation: string | null;
+  /** Of the trace, and of its beginning. */
   readonly hash: string;
+  readonly hashOfBeginning: string;
   readonly events: number;
   readonly virtualMs: number;
   readonly faults: Readonly<Record<string, number>>;
@@ -69,6 +72,7 @@ export async function runSeed(
     seed,
     violation: world.violation,
     hash: world.trace.hash,
+    hashOfBeginning: world.trace.hashOfBeginning,
     events: world.clock.events,
     virtualMs: world.clock.monotonic(),
     faults: Object.fromEntries(world.faults),
@@ -76,6 +80,13 @@ export async function runSeed(
     leaderChanges: world.observer.leaderChanges,
     acknowledged: scenario.history.answered,
   };
+}
+
+/** The hash of the beginning of a run: to compare it costs little. */
+export async function runBeginning(seed: number): Promise<string> {
+  const world = new World(drawSwarm(seed), null);
+  await world.run(() => new Scenario(world).play(), beginningEvents);
+  return world.trace.hashOfBeginning;
 }
 
 class Scenario {

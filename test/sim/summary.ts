@@ -26,6 +26,10 @@ export class Summary {
     this.#reports.push(report);
   }
 
+  get reports(): readonly SeedReport[] {
+    return this.#reports;
+  }
+
   get count(): number {
     return this.#reports.length;
   }

@@ -7,9 +7,14 @@ import { formatId } from '../../src/base/bytes.ts';
 const float = new Float64Array(1);
 const words = new Uint32Array(float.buffer);
 
+/** So many events are the beginning of a run. */
+export const beginningEvents = 5000;
+
 export class Trace {
   #a = 0x9368e53c;
   #b = 0x586dcd20;
+  #events = 0;
+  #hashOfBeginning: string | null = null;
   /** Takes the lines; null when nobody reads them. */
   readonly #write: ((line: string) => void) | null;
   readonly #now: () => number;
@@ -23,6 +28,10 @@ export class Trace {
     return formatId(this.#a >>> 0, this.#b >>> 0);
   }
 
+  get hashOfBeginning(): string {
+    return this.#hashOfBeginning ?? this.hash;
+  }
+
   mix(word: number): void {
     this.#a = Math.imul(this.#a ^ word, 0xcc9e2d51);
     this.#a ^= this.#a >>> 15;
@@ -30,10 +39,12 @@ export class Trace {
     this.#b ^= this.#b >>> 13;
   }
 
-  mixTime(ms: number): void {
+  /** An event happened at this time. */
+  mixEvent(ms: number): void {
     float[0] = ms;
     this.mix(words[0] as number);
     this.mix(words[1] as number);
+    if (++this.#events === beginningEvents) this.#hashOfBeginning = this.hash;
   }
 
   /** The text is made only for a reader. */

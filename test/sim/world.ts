@@ -162,8 +162,8 @@ export class World {
     return true;
   }
 
-  /** Runs the scenario to its end, or to the first violation. */
-  async run(scenario: () => Promise<void>): Promise<void> {
+  /** Runs the scenario to its end, to the first violation, or for so many events. */
+  async run(scenario: () => Promise<void>, events = Number.POSITIVE_INFINITY): Promise<void> {
     let failure: unknown = null;
     scenario().then(
       () => {
@@ -174,7 +174,7 @@ export class World {
         this.#isOver = true;
       },
     );
-    await drive(() => this.#step());
+    await drive(() => this.clock.events < events && this.#step());
     if (failure !== null) throw failure;
   }
 
@@ -316,7 +316,7 @@ export class World {
       if (node.power.isOff && isUp(node)) this.crash(node, 'power');
     }
     if (!this.clock.step(Number.MAX_VALUE)) throw new Error('Nothing is left to happen');
-    this.trace.mixTime(this.clock.monotonic());
+    this.trace.mixEvent(this.clock.monotonic());
     if (this.clock.events > eventsMax) this.violate(`More than ${eventsMax} events`);
     return true;
   }

@@ -10,7 +10,14 @@ function send(report: SeedReport): void {
 /** Something that no node waits for has failed: the seed is at fault, and nobody knows what is left. */
 process.on('unhandledRejection', (error) => {
   const violation = `Unhandled: ${error instanceof Error ? error.stack : String(error)}`;
-  const nothing = { hash: '', events: 0, virtualMs: 0, faults: {}, probes: [] };
+  const nothing = {
+    hash: '',
+    hashOfBeginning: '',
+    events: 0,
+    virtualMs: 0,
+    faults: {},
+    probes: [],
+  };
   send({ seed, violation, leaderChanges: 0, acknowledged: 0, ...nothing });
   process.disconnect();
 });
