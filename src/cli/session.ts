@@ -55,6 +55,8 @@ export async function withClient<T>(
   const client = await connect({
     endpoints: checked(options.endpoints),
     requestTimeoutMs: options.timeout,
+    // One command is over before a session would help it.
+    sessions: false,
     ...(stop && { signal: stop }),
   });
   try {

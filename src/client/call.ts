@@ -1,8 +1,10 @@
 import { RollcallError } from '../base/errors.ts';
+import type { WireSession } from '../wire/frame.ts';
 import type { Method } from '../wire/methods.ts';
 import type { Connection } from './connection.ts';
 import type { Exchange } from './exchange.ts';
-import { isRepeatable, mayResend } from './resend.ts';
+import { isRepeatable, mayResend, wantsSession } from './resend.ts';
+import type { Session, SessionPlace } from './session.ts';
 
 export interface CallOptions {
   /** In milliseconds, above 0, instead of the client's `requestTimeoutMs`. */
@@ -11,15 +13,24 @@ export interface CallOptions {
   readonly signal?: AbortSignal;
 }
 
+export interface Request {
+  readonly method: Method;
+  readonly parameters: object;
+  readonly anywhere: boolean;
+}
+
 /** Who carries calls: gets them back where they may be sent again, and hears when one is over. */
 export interface CallOwner {
   again(call: Call, error: RollcallError, connection: Connection): void;
   ended(call: Call, connection: Connection | null): void;
+  /** The cluster says that the session of a call has ended. */
+  expired(session: Session, error: RollcallError): void;
 }
 
 /**
  * One request that is answered once. It lives until its answer, its deadline, its signal or the
- * client's end; in between it may travel over several connections, one at a time.
+ * client's end; in between it may travel over several connections, one at a time. A write keeps its
+ * place in a session on all of them, so that it is done once.
  */
 export class Call implements Exchange {
   readonly method: Method;
@@ -28,6 +39,10 @@ export class Call implements Exchange {
   readonly anywhere: boolean;
   readonly deadlineMs: number;
   readonly repeatable: boolean;
+  /** A write that is to be done once. */
+  readonly wantsSession: boolean;
+  /** In the session, from when it was first sent; null before, and without a session. */
+  place: SessionPlace | null = null;
   sentAtMs: number | null = null;
   id = 0;
   connection: Connection | null = null;
@@ -39,11 +54,13 @@ export class Call implements Exchange {
   readonly #resolve: (body: unknown) => void;
   readonly #reject: (error: RollcallError) => void;
   #signal: AbortSignal | null = null;
+  /** A copy has left whose fate is not known. */
+  #isInDoubt = false;
   #over = false;
 
   constructor(
     owner: CallOwner,
-    request: { readonly method: Method; readonly parameters: object; readonly anywhere: boolean },
+    request: Request,
     deadlineMs: number,
     resolve: (body: unknown) => void,
     reject: (error: RollcallError) => void,
@@ -53,6 +70,7 @@ export class Call implements Exchange {
     this.parameters = request.parameters;
     this.anywhere = request.anywhere;
     this.repeatable = isRepeatable(request.method, request.parameters);
+    this.wantsSession = wantsSession(request.method, request.parameters);
     this.deadlineMs = deadlineMs;
     this.#resolve = resolve;
     this.#reject = reject;
@@ -60,7 +78,16 @@ export class Call implements Exchange {
 
   /** Whether failing now leaves no doubt: it never left, or repeats nothing. */
   get definite(): boolean {
-    return this.sentAtMs === null || this.repeatable;
+    return this.repeatable || (this.sentAtMs === null && !this.#isInDoubt);
+  }
+
+  /** Whether it may be sent again now, whatever became of it so far. */
+  get mayRepeat(): boolean {
+    return this.definite || this.place !== null;
+  }
+
+  get session(): WireSession | null {
+    return this.place?.header ?? null;
   }
 
   listen(signal: AbortSignal): void {
@@ -73,6 +100,7 @@ export class Call implements Exchange {
   }
 
   done(body: unknown, connection: Connection): void {
+    if (this.sentAtMs !== null) this.place?.session.confirmed(this.sentAtMs);
     if (this.#finish(connection)) this.#resolve(body);
   }
 
@@ -81,21 +109,34 @@ export class Call implements Exchange {
     this.connection = null;
     const unsent = this.sentAtMs === null && !error.definite;
     const failure = unsent ? withDefinite(error, true) : error;
-    if (mayResend(failure, this.repeatable)) {
+    if (mayResend(failure, this.repeatable || this.place !== null)) {
+      if (!failure.definite && !this.repeatable) this.#isInDoubt = true;
       this.sentAtMs = null;
       this.refusal = failure;
       this.refusals++;
       this.#owner.again(this, failure, connection);
-    } else {
-      this.end(failure);
+      return;
     }
+    const session = this.place?.session;
+    // What was refused is this copy; only an outcome that the session keeps tells of all of them.
+    const { sequence } = failure.details;
+    const isDecided = session !== undefined && sequence === this.place?.sequence;
+    this.end(this.#isInDoubt && !isDecided ? withDefinite(failure, false) : failure);
+    if (error.code === 'sessionExpired' && session) this.#owner.expired(session, error);
   }
 
-  /** Taken back from its connection, to be sent anew. Only while `definite`. */
+  /** Taken back from its connection, to be sent anew. Only while it may be repeated. */
   recall(): void {
+    if (!this.definite) this.#isInDoubt = true;
     this.connection?.forget(this);
     this.connection = null;
     this.sentAtMs = null;
+  }
+
+  /** Gives up the place in a session that has ended. Only while no copy has left. */
+  release(): void {
+    this.recall();
+    this.place = null;
   }
 
   /** Ends it with an error wherever it is. */
@@ -113,6 +154,7 @@ export class Call implements Exchange {
     this.#over = true;
     this.#signal?.removeEventListener('abort', this.#abort);
     this.connection = null;
+    this.place?.settle();
     this.#owner.ended(this, connection);
     return true;
   }

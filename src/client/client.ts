@@ -7,9 +7,10 @@ import { type Key, type KeySelector, keyAfter, keyRange, type Value } from './ke
 import { KeyValue, keyValueOrNull } from './key-value.ts';
 import { type Lease, LeaseKeeper } from './lease.ts';
 import { type GrantOptions, Leases } from './leases.ts';
+import { unreachableReason } from './outage.ts';
 import { type Outside, realOutside } from './outside.ts';
 import { Registry } from './registry.ts';
-import { Router, unreachableReason } from './router.ts';
+import { Router } from './router.ts';
 import {
   checkNesting,
   type DeleteOptions,
@@ -43,6 +44,11 @@ export interface ConnectOptions {
    * members change. Default true; false where clients reach the nodes only under other addresses.
    */
   readonly learnEndpoints?: boolean;
+  /**
+   * Whether writes are done under a session, and so exactly once. Default true; false spares a program that
+   * writes once the two requests that open and close a session.
+   */
+  readonly sessions?: boolean;
   /** Gives up connecting. Afterwards it has no effect. */
   readonly signal?: AbortSignal;
 }
@@ -89,6 +95,7 @@ export async function connectThrough(outside: Outside, options: ConnectOptions):
     endpoints: options.endpoints,
     requestTimeoutMs,
     learnEndpoints: options.learnEndpoints ?? true,
+    sessions: options.sessions ?? true,
     outside,
   });
   try {
@@ -103,9 +110,11 @@ export async function connectThrough(outside: Outside, options: ConnectOptions):
 /**
  * A connection to a cluster, which lasts over lost sockets and changes of leaders.
  *
- * Reads are repeated by themselves wherever that helps. A write is sent again only if it surely had no
- * effect; if its fate is in doubt, its promise rejects with an error whose `definite` is false
- * (`connectionLost`, `timeout`, `leadershipLost`): read before writing again.
+ * Reads are repeated by themselves wherever that helps. So are writes: they come under a session, by
+ * which the cluster does each of them once, however often it is sent. If the fate of one is in doubt all the
+ * same, because its time is over, the session has ended or the cluster was restored, its promise rejects
+ * with an error whose `definite` is false (`timeout`, `sessionExpired`, `incarnationChanged`, `closed`, and
+ * `connectionLost` without sessions): read before writing again.
  *
  * Besides what a method names, every request may reject with: `noLeader` and `notBorn` when no leader was
  * found in its time, `timeout`, `connectionLost`, `leadershipLost`, `cancelled` by its signal, `closed`
@@ -121,6 +130,7 @@ export class Client {
   /** Who the cluster is, and changes of that. */
   readonly cluster: ClusterControl;
   readonly #router: Router;
+  #closing: Promise<void> | null = null;
 
   /** @internal Use `connect`. */
   constructor(router: Router) {
@@ -280,15 +290,21 @@ export class Client {
 
   /**
    * Ends everything: open requests reject with `closed`, watches and views end, leases are no longer
-   * renewed. Idempotent; nothing of the client keeps the process alive afterwards.
+   * renewed. Idempotent; nothing of the client keeps the process alive afterwards. Takes a moment where
+   * a session is to be closed.
    */
   close(): Promise<void> {
-    this.#router.close();
-    return Promise.resolve();
+    this.#closing ??= this.#close();
+    return this.#closing;
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  async #close(): Promise<void> {
+    await this.#router.closeSession();
+    this.#router.close();
   }
 
   /** As many pairs as fit into one answer. */

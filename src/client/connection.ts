@@ -150,7 +150,8 @@ export class Connection {
   /** Takes the exchange; it leaves with all others of this turn. Only while usable. */
   send(exchange: Exchange): void {
     const id = this.#nextId();
-    const bytes = encodeRequest(id, exchange.method, exchange.parameters);
+    const { method, parameters, session } = exchange;
+    const bytes = encodeRequest(id, method, parameters, session ?? null);
     if (bytes.length + 8 > limits.clientFrameBytesMax) {
       const message = `The request has ${bytes.length} bytes, at most ${limits.clientFrameBytesMax - 8} allowed`;
       const error = new RollcallError('frameTooLarge', message);

@@ -1,4 +1,5 @@
 import type { RollcallError } from '../base/errors.ts';
+import type { WireSession } from '../wire/frame.ts';
 import type { Method } from '../wire/methods.ts';
 import type { Connection } from './connection.ts';
 
@@ -9,6 +10,8 @@ import type { Connection } from './connection.ts';
 export interface Exchange {
   readonly method: Method;
   readonly parameters: object;
+  /** Where it belongs as it is sent now; absent or null for what belongs to no session. */
+  readonly session?: WireSession | null;
   /** When the connection wrote it to its socket, or null while it surely never left. */
   sentAtMs: number | null;
   /** Its id on the connection that has it; 0 on none. */

@@ -1,7 +1,8 @@
 /**
  * What may be sent again. A request whose failure is definite had no effect, so that sending it again
- * is the first time; one that changes nothing may be repeated whatever became of it; and a write in
- * doubt is never repeated: its caller is told, and decides.
+ * is the first time; one that changes nothing may be repeated whatever became of it, and so may a write
+ * under a session, which the cluster does once however often it comes. Any other write in doubt is
+ * never repeated: its caller is told, and decides.
  */
 import type { ErrorCode, RollcallError } from '../base/errors.ts';
 import type { Method, WireOperation, WireTxn } from '../wire/methods.ts';
@@ -12,6 +13,10 @@ const repeatableMethods: ReadonlySet<Method> = new Set<Method>([
   'leaseKeepAlive',
   'leaseTimeToLive',
   'leaseList',
+  // One whose answer is lost ends by itself.
+  'sessionOpen',
+  'sessionRenew',
+  'sessionClose',
   'discover',
   'services',
   'memberList',
@@ -31,6 +36,22 @@ const passingCodes: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'storageFailed',
   'removed',
 ]);
+
+/** The writes that a session has done once. */
+const sessionMethods: ReadonlySet<Method> = new Set<Method>([
+  'put',
+  'delete',
+  'txn',
+  'leaseGrant',
+  'leaseRevoke',
+  'register',
+  'deregister',
+]);
+
+/** Whether the request is a write that a session makes safe to repeat. */
+export function wantsSession(method: Method, parameters: object): boolean {
+  return sessionMethods.has(method) && !isRepeatable(method, parameters);
+}
 
 /** True for requests that change nothing that a repetition would change again. */
 export function isRepeatable(method: Method, parameters: object): boolean {

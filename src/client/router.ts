@@ -13,13 +13,15 @@
 import type { Clock, Timer } from '../base/clock.ts';
 import { type ErrorCode, RollcallError } from '../base/errors.ts';
 import type { Random } from '../base/prng.ts';
-import type { Method } from '../wire/methods.ts';
 import type { NodeStatus } from '../wire/results.ts';
-import { Call, type CallOptions, type CallOwner } from './call.ts';
+import { Call, type CallOptions, type CallOwner, type Request } from './call.ts';
 import { Connection, type ConnectionEvents } from './connection.ts';
-import type { Exchange } from './exchange.ts';
+import { outage } from './outage.ts';
 import type { Outside } from './outside.ts';
+import { Probe } from './probe.ts';
 import { Seen } from './seen.ts';
+import type { Session } from './session.ts';
+import { type SessionHost, SessionKeeper } from './session-keeper.ts';
 import { Topology } from './topology.ts';
 
 const sweepMs = 20;
@@ -40,13 +42,9 @@ export interface RouterOptions {
   readonly endpoints: readonly string[];
   readonly requestTimeoutMs: number;
   readonly learnEndpoints: boolean;
+  /** Whether writes come under a session. */
+  readonly sessions: boolean;
   readonly outside: Outside;
-}
-
-export interface Request {
-  readonly method: Method;
-  readonly parameters: object;
-  readonly anywhere: boolean;
 }
 
 interface Link {
@@ -61,7 +59,7 @@ export interface Waiter {
   connectionUsable(): void;
 }
 
-export class Router implements CallOwner, ConnectionEvents {
+export class Router implements CallOwner, ConnectionEvents, SessionHost {
   readonly #links = new Map<string, Link>();
   readonly #topology: Topology;
   readonly #waiting = new Set<Call>();
@@ -85,6 +83,11 @@ export class Router implements CallOwner, ConnectionEvents {
   #hurriedTerm = 0;
   #clusterId = '';
   readonly #seen = new Seen();
+  /** Null: all writes go without a session. */
+  readonly #sessions: SessionKeeper | null;
+  #flushDue = false;
+  /** Takes nothing more, while the session is closed. */
+  #isClosing = false;
   #closed = false;
 
   constructor(options: RouterOptions) {
@@ -94,6 +97,8 @@ export class Router implements CallOwner, ConnectionEvents {
     this.#learns = options.learnEndpoints;
     this.#endpointsMax = options.endpoints.length + learnedEndpointsMax;
     this.#checkedAtMs = this.clock.monotonic();
+    this.#sessions = options.sessions ? new SessionKeeper(this) : null;
+    this.onIncarnation(() => this.#sessions?.incarnationChanged());
     for (const address of this.#topology.addresses) this.#connect(address);
     this.#scheduleLivenessCheck();
   }
@@ -157,7 +162,9 @@ export class Router implements CallOwner, ConnectionEvents {
 
   call(request: Request, options: CallOptions | undefined): Promise<unknown> {
     return new Promise((resolve, reject) => {
-      if (this.#closed) throw new RollcallError('closed', 'The client is closed');
+      if (this.#closed || this.#isClosing) {
+        throw new RollcallError('closed', 'The client is closed');
+      }
       const signal = options?.signal;
       if (signal?.aborted) {
         const reason = { definite: true, cause: signal.reason };
@@ -216,6 +223,49 @@ export class Router implements CallOwner, ConnectionEvents {
     this.#openCalls--;
     this.#waiting.delete(call);
     connection?.forget(call);
+    // There may be room in the session again.
+    if (call.place !== null && this.#waiting.size > 0) this.sessionReady();
+  }
+
+  expired(session: Session, error: RollcallError): void {
+    this.#sessions?.lost(session, error);
+  }
+
+  sessionReady(): void {
+    if (this.#flushDue) return;
+    this.#flushDue = true;
+    this.clock.soon(() => {
+      this.#flushDue = false;
+      this.#flush();
+    });
+  }
+
+  sessionRefused(error: RollcallError): void {
+    const { code, message, details } = error;
+    for (const call of [...this.#waiting]) {
+      if (!call.wantsSession || call.place !== null) continue;
+      call.end(new RollcallError(code, message, { definite: true, details, cause: error }));
+    }
+  }
+
+  sessionLost(session: Session, { code, message }: RollcallError): void {
+    for (const call of this.#calls()) {
+      if (call.place?.session !== session) continue;
+      if (call.definite) {
+        call.release();
+        this.#wait(call);
+      } else {
+        call.end(new RollcallError(code, message, { definite: false }));
+      }
+    }
+    this.sessionReady();
+  }
+
+  /** Ends the session, if that can be done at once. */
+  async closeSession(): Promise<void> {
+    const closing = this.leaderConnection() === null ? null : this.#sessions?.close();
+    this.#isClosing = true;
+    await closing;
   }
 
   status(connection: Connection, status: NodeStatus): void {
@@ -260,6 +310,7 @@ export class Router implements CallOwner, ConnectionEvents {
     this.#heartbeat?.cancel();
     this.#sweeper?.cancel();
     this.#sweeper = null;
+    this.#sessions?.stop();
     const listeners = [...this.#closing];
     this.#closing.clear();
     for (const listener of listeners) listener();
@@ -297,12 +348,26 @@ export class Router implements CallOwner, ConnectionEvents {
   /** `except` has just refused the call: it is asked again only after news or at the next sweep. */
   #dispatch(call: Call, except: Connection | null = null): void {
     const connection = call.anywhere ? this.anyConnection(except) : this.leaderConnection();
-    if (connection === null || connection === except || this.#closed) {
+    if (connection === null || connection === except || this.#closed || !this.#placed(call)) {
       this.#wait(call);
       return;
     }
     call.connection = connection;
     connection.send(call);
+  }
+
+  /** Whether the call has its place in a session, or needs none. */
+  #placed(call: Call): boolean {
+    if (call.place !== null || !call.wantsSession || this.#sessions === null) return true;
+    const place = this.#sessions.place();
+    if (place === 'wait') return false;
+    if (place !== 'without') call.place = place;
+    return true;
+  }
+
+  /** It could go, but that its sessions have no room. */
+  #isHeldBack(call: Call): boolean {
+    return call.wantsSession && call.place === null && this.leaderConnection() !== null;
   }
 
   #wait(call: Call): void {
@@ -319,9 +384,9 @@ export class Router implements CallOwner, ConnectionEvents {
   }
 
   /**
-   * Takes back what a connection holds that does not lead any more. A write that has left stays: an
-   * endpoint that still speaks will say what became of it; only one that is silent, while another
-   * leads, is given up, and then the write ends in doubt.
+   * Takes back what a connection holds that does not lead any more. A write that has left without a
+   * session stays: an endpoint that still speaks will say what became of it; only one that is silent,
+   * while another leads, is given up, and then the write ends in doubt.
    */
   #recall(connection: Connection): void {
     const silent = this.#topology.isSilent(connection.address);
@@ -331,7 +396,7 @@ export class Router implements CallOwner, ConnectionEvents {
       if (!(exchange instanceof Call)) continue;
       const unwanted = exchange.anywhere ? silent : silent || deposed;
       if (!unwanted) continue;
-      if (exchange.definite) {
+      if (exchange.mayRepeat) {
         exchange.recall();
         this.#wait(exchange);
       } else if (silent && deposed) {
@@ -398,37 +463,19 @@ export class Router implements CallOwner, ConnectionEvents {
   #expire(call: Call): void {
     const cause = call.refusal ?? undefined;
     if (call.anywhere && call.refusal !== null && call.sentAtMs === null) call.end(call.refusal);
-    else if (call.connection === null) {
+    else if (call.definite && this.#isHeldBack(call)) {
+      const message = `The ${call.method} request waited for others before it, and was not sent`;
+      call.end(new RollcallError('timeout', message, { definite: true, cause }));
+    } else if (call.connection === null && call.definite) {
       const leaderless = this.#topology.unborn ? 'notBorn' : 'noLeader';
       const code = call.anywhere ? 'unreachable' : leaderless;
-      const message = `Nobody to send the ${call.method} request to: ${this.#describe()}`;
+      const message = `Nobody to send the ${call.method} request to: ${outage(this.connections, this.#topology)}`;
       call.end(new RollcallError(code, message, { cause }));
     } else {
-      const message = `${call.connection.address} did not answer the ${call.method} request in time`;
+      const who = call.connection?.address ?? 'Nobody that leads';
+      const message = `${who} did not answer the ${call.method} request in time`;
       call.end(new RollcallError('timeout', message, { definite: call.definite, cause }));
     }
-  }
-
-  /** Why there is nobody to ask: for error messages. */
-  #describe(): string {
-    const parts: string[] = [];
-    for (const { connection } of this.#links.values()) {
-      const status = this.#topology.status(connection.address);
-      if (!connection.usable) parts.push(unreachableReason(connection));
-      else if (this.#topology.isSilent(connection.address)) {
-        parts.push(`${connection.address} is silent`);
-      } else if (status?.clusterId === '') {
-        parts.push(`${connection.address} waits for its cluster to begin`);
-      } else if (status?.standing === 'removed') {
-        parts.push(`${connection.address} was removed from the cluster`);
-      } else {
-        const leader = status?.leaderName ?? status?.leaderId ?? null;
-        parts.push(
-          `${connection.address} ${leader === null ? 'knows no leader' : `names ${leader} as leader`}`,
-        );
-      }
-    }
-    return parts.join('; ');
   }
 
   #scheduleLivenessCheck(): void {
@@ -460,38 +507,4 @@ export class Router implements CallOwner, ConnectionEvents {
     }
     return calls;
   }
-}
-
-/** Asks an endpoint whether it is there; at most one at a time for each. */
-class Probe implements Exchange {
-  readonly method = 'status';
-  readonly parameters = {};
-  sentAtMs: number | null = null;
-  id = 0;
-  readonly #router: Router;
-
-  constructor(router: Router) {
-    this.#router = router;
-  }
-
-  item(): void {
-    // A status request is answered once.
-  }
-
-  done(body: unknown, connection: Connection): void {
-    this.#router.status(connection, body as NodeStatus);
-  }
-
-  failed(): void {
-    // The connection's own end says it all.
-  }
-}
-
-/** The endpoint and why it cannot be used. */
-export function unreachableReason(connection: Connection): string {
-  const error = connection.error;
-  if (error === null) return `${connection.address}: no answer yet`;
-  return error.message.startsWith(connection.address)
-    ? error.message
-    : `${connection.address}: ${error.message}`;
 }

@@ -102,6 +102,8 @@ describe('requests', () => {
 
   test('no more than a window of them is unanswered; the others surely never left', async () => {
     const window = 4096;
+    await client.close();
+    client = await connect({ endpoints: cluster.endpoints, sessions: false });
     cluster.node(0).fail('put', ...Array.from({ length: window }, () => 'ignore' as const));
     const sent = Promise.allSettled(
       Array.from({ length: window }, () => client.put('a', '1', { timeoutMs: 60_000 })),

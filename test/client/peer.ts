@@ -15,6 +15,7 @@ import {
   joinServerFrame,
   subprotocol,
   type WireRequest,
+  type WireSession,
 } from '../../src/wire/frame.ts';
 import { type Method, methods, type Parameters } from '../../src/wire/methods.ts';
 import type { NodeStatus } from '../../src/wire/results.ts';
@@ -37,12 +38,14 @@ export interface Params {
   readonly progressMs?: number;
   readonly leaseId?: string | null;
   readonly leaseIds?: readonly string[];
+  readonly sessionId?: string;
 }
 
 export interface Received {
   readonly node: string;
   readonly method: string;
   readonly params: Params;
+  readonly session: WireSession | null;
   /** How many requests shared its frame. */
   readonly frameSize: number;
 }
@@ -59,6 +62,8 @@ export class PeerCluster {
   clusterId = '00000000000000c1';
   incarnation = '00000000000000e1';
   term = 1;
+  /** Results by session and number; null while the cluster knows no sessions. */
+  sessions: Map<string, Map<number, object>> | null = null;
   leader: PeerNode | null = null;
   readonly nodes: PeerNode[] = [];
   readonly received: Received[] = [];
@@ -257,7 +262,8 @@ export class PeerNode {
     for (const request of requests) {
       const params = request.params as Params;
       const frameSize = requests.length;
-      this.#cluster.note({ node: this.name, method: request.method, params, frameSize });
+      const { method, session } = request;
+      this.#cluster.note({ node: this.name, method, params, session, frameSize });
     }
   }
 
@@ -284,12 +290,42 @@ export class PeerNode {
         const serializable = (parameters as { serializable?: boolean }).serializable ?? false;
         if (!serializable) throw new RollcallError('notLeader', `${this.name} does not lead`);
       }
-      const body = this.#perform(socket, request.id, method, parameters);
+      const body = this.#once(request.session, () =>
+        this.#perform(socket, request.id, method, parameters),
+      );
       if (body !== null && answer) this.#send(socket, request.id, itemKinds.result, body);
     } catch (error) {
       if (!(error instanceof RollcallError)) throw error;
       this.#send(socket, request.id, itemKinds.error, errorBody(error));
     }
+  }
+
+  /** The first result of a write, however often it comes. */
+  #once(header: WireSession | null, run: () => object | null): object | null {
+    if (header === null) return run();
+    const results = this.#cluster.sessions?.get(header.sessionId);
+    if (results === undefined)
+      throw new RollcallError('sessionExpired', 'There is no such session');
+    const body = results.get(header.sequence) ?? run();
+    if (body !== null) results.set(header.sequence, body);
+    return body;
+  }
+
+  /** Null for what is no method of sessions, or where there are none. */
+  #session(method: Method, parameters: unknown): object | null {
+    const { sessions, store } = this.#cluster;
+    if (sessions === null) return null;
+    const { revision } = store;
+    if (method === 'sessionOpen') {
+      const sessionId = `5e55000000000${100 + sessions.size}`;
+      sessions.set(sessionId, new Map());
+      return { revision, sessionId, ttlMs: 60_000 };
+    }
+    if (method !== 'sessionRenew' && method !== 'sessionClose') return null;
+    const { sessionId } = parameters as Parameters<'sessionClose'>;
+    if (method === 'sessionClose') sessions.delete(sessionId);
+    else if (!sessions.has(sessionId)) throw new RollcallError('sessionExpired', 'It is gone');
+    return { revision };
   }
 
   #perform(socket: WebSocket, id: number, method: Method, parameters: unknown): object | null {
@@ -309,6 +345,8 @@ export class PeerNode {
         this.#cancel(socket, (parameters as Parameters<'cancel'>).id);
         return { revision: this.#cluster.store.revision };
       default: {
+        const session = this.#session(method, parameters);
+        if (session !== null) return session;
         const result = perform(this.#cluster.store, method, parameters);
         return { revision: this.#cluster.store.revision, ...result };
       }

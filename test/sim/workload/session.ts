@@ -7,7 +7,7 @@ import type { KeyValue } from '../../../src/client/key-value.ts';
 import type { Answer, History, Intent, Pair } from '../checks/history.ts';
 import { clientClock } from '../client-clock.ts';
 import type { Party } from '../network.ts';
-import { exponential } from '../random.ts';
+import { chance, exponential } from '../random.ts';
 import type { World } from '../world.ts';
 
 export class Session {
@@ -67,11 +67,13 @@ export class Session {
     const clock = clientClock(world, random);
     const dial = world.sockets.dialer(name, clock);
     const requestTimeoutMs = options.requestTimeoutMs ?? world.swarm.requestTimeoutMs;
+    // Without one a write in doubt is reported; with one it is sent again, and done once.
+    const sessions = chance(random, 0.5);
     for (;;) {
       try {
         const client = await connectThrough(
           { clock, random, dial },
-          { endpoints, requestTimeoutMs, learnEndpoints: endpoints.length > 1 },
+          { endpoints, requestTimeoutMs, learnEndpoints: endpoints.length > 1, sessions },
         );
         const home = endpoints.length > 1 ? null : (endpoints[0]?.split(':')[0] ?? null);
         return new Session(world, name, client, clock, random, history, home);
@@ -176,6 +178,7 @@ export class Session {
       'notLeader',
       'behind',
       'unreachable',
+      'sessionExpired',
       'leaseNotFound',
       'leaseExists',
       'instanceNotFound',
