@@ -10,9 +10,11 @@ import { diskError } from './disk-error.ts';
 import type { Level, LevelChange, LevelReading, StoredRecord } from './types.ts';
 
 const mebi = 1024 * 1024;
-/** A fraction of a millisecond: between two slices the loop answers those who wait. */
-const sliceRecords = 128;
-const sliceBytes = mebi;
+/** How long a slice of a batch may hold the loop. */
+const sliceMsMin = 0.3;
+const sliceMsMax = 5;
+/** Of the time that the loop spends on all else between two slices. */
+const sliceShare = 0.25;
 const pageRecords = 1000;
 const pageBytes = 256 * 1024;
 /**
@@ -96,17 +98,11 @@ class NodeLevel implements Level {
   async write(changes: Iterable<LevelChange>): Promise<void> {
     try {
       const batch = this.#database.batch();
-      let records = 0;
-      let bytes = 0;
+      const pace = new SlicePace();
       for (const [key, value] of changes) {
         if (value === null) batch.del(Buffer.from(key, 'latin1'));
         else batch.put(Buffer.from(key, 'latin1'), value);
-        records++;
-        bytes += key.length + (value?.length ?? 0);
-        if (records < sliceRecords && bytes < sliceBytes) continue;
-        records = 0;
-        bytes = 0;
-        await new Promise((resolve) => setImmediate(resolve));
+        if (pace.isOver()) await pace.rest();
       }
       await batch.write({ sync: true });
     } catch (error) {
@@ -132,6 +128,28 @@ class NodeLevel implements Level {
     } catch (error) {
       throw failed('close', this.#directory, error);
     }
+  }
+}
+
+/**
+ * Cuts what would hold the loop into slices. Where the loop has little else to do they are short, so
+ * that nobody waits; where each turn of it takes long they grow with it, or the batch, and with it the
+ * memory that waits for it, would fall behind what is written.
+ */
+class SlicePace {
+  #startMs = performance.now();
+  #sliceMs = sliceMsMin;
+
+  isOver(): boolean {
+    return performance.now() - this.#startMs >= this.#sliceMs;
+  }
+
+  async rest(): Promise<void> {
+    const restMs = performance.now();
+    await new Promise((resolve) => setImmediate(resolve));
+    this.#startMs = performance.now();
+    const share = (this.#startMs - restMs) * sliceShare;
+    this.#sliceMs = Math.min(Math.max(share, sliceMsMin), sliceMsMax);
   }
 }
 
