@@ -19,6 +19,17 @@ export function textOrBase64(name: string, bytes: Uint8Array): Readonly<Record<s
   }
 }
 
+/** A pair without its value. */
+export function keyDocument({
+  key,
+  createRevision,
+  modRevision,
+  version,
+  leaseId,
+}: KeyValue): object {
+  return { ...textOrBase64('key', key), createRevision, modRevision, version, leaseId };
+}
+
 export function pairDocument(pair: KeyValue): object {
   const { createRevision, modRevision, version, leaseId } = pair;
   return {

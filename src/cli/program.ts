@@ -20,6 +20,7 @@ import { snapshotCommand } from './snapshot.ts';
 import { statusCommand } from './status.ts';
 import type { Terminal } from './terminal.ts';
 import { transferLeaderCommand } from './transfer-leader.ts';
+import { txnCommand } from './txn.ts';
 import { UsageError } from './usage-error.ts';
 import { watchCommand } from './watch.ts';
 
@@ -28,6 +29,7 @@ const commands: readonly ((run: Run) => Command)[] = [
   putCommand,
   getCommand,
   delCommand,
+  txnCommand,
   watchCommand,
   leaseCommand,
   registerCommand,

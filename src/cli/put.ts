@@ -2,7 +2,10 @@ import { createReadStream } from 'node:fs';
 import type { Command } from 'commander';
 import { limits } from '../base/limits.ts';
 import { RollcallError } from '../client/index.ts';
-import { parseKey, parseLeaseId } from './argument.ts';
+import { parseKey } from './argument.ts';
+import { pairLines } from './get.ts';
+import { pairDocument } from './json.ts';
+import { addWriteOptions, putOptionsOf, type WriteKeyOptions } from './key-options.ts';
 import {
   type ClientOptions,
   clientCommand,
@@ -14,41 +17,48 @@ import {
 import type { Terminal } from './terminal.ts';
 import { UsageError } from './usage-error.ts';
 
-interface PutCommandOptions extends ClientOptions {
+interface PutCommandOptions extends ClientOptions, WriteKeyOptions {
   readonly file?: string;
-  readonly lease?: string;
 }
 
 export function putCommand(run: Run): Command {
-  return clientCommand(run, 'put')
+  const command = clientCommand(run, 'put')
     .description('store a value under a key: a text, or byte by byte what a file or stdin holds')
     .argument('<key>', 'the key', parseKey)
     .argument('[value]', 'the value; - reads it from standard input')
-    .option('--file <path>', 'the value is what this file holds')
-    .option('--lease <id>', 'delete the key when this lease ends', parseLeaseId)
+    .option('--file <path>', 'the value is what this file holds');
+  return addWriteOptions(command)
     .addHelpText(
       'after',
       examples(
         'put config/color blue',
         'put session/7 active --lease 5d3c8a1f0b2e4c69',
+        'put session/7 idle --ignore-lease --prev-kv',
         'put tls/cert --file cert.pem',
         'put logo - < logo.png',
       ),
     )
     .action(async (key: string, given: string | undefined, options: PutCommandOptions) => {
-      const value = await givenValue(run.terminal, given, options.file);
-      const { revision } = await withClient(options, (client) =>
-        client.put(key, value, { leaseId: options.lease ?? null }),
+      const value = await givenValue(run.terminal, given, options);
+      const { revision, previous } = await withClient(options, (client) =>
+        client.put(key, value, putOptionsOf(options)),
       );
-      show(run, options, { revision }, `revision ${revision}\n`);
+      const before = previous === null ? null : pairDocument(previous);
+      const document = options.prevKv ? { revision, previous: before } : { revision };
+      const lines = previous === null ? '' : pairLines(previous);
+      show(run, options, document, `revision ${revision}\n${lines}`);
     });
 }
 
 async function givenValue(
   terminal: Terminal,
   given: string | undefined,
-  file: string | undefined,
+  { file, ignoreValue }: PutCommandOptions,
 ): Promise<string | Uint8Array> {
+  if (ignoreValue) {
+    if (given === undefined && file === undefined) return '';
+    throw new UsageError('--ignore-value goes without a VALUE');
+  }
   if (file === undefined) {
     if (given === undefined) {
       throw new UsageError('A value is missing: VALUE, - for standard input, or --file');

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import type { Readable } from 'node:stream';
 import { isatty } from 'node:tty';
 
@@ -15,6 +16,8 @@ export interface Terminal {
   readInput(): AsyncIterable<Uint8Array>;
   /** To standard output. */
   print(text: string | Uint8Array): void;
+  /** Resolves when standard output takes more, or nobody reads it any more. */
+  drained(): Promise<void>;
   /** To standard error. */
   warn(text: string): void;
   /** Aborted once nobody reads standard output any more. */
@@ -53,6 +56,7 @@ export function processTerminal(): Terminal {
     print: (text) => {
       if (!closed.signal.aborted) process.stdout.write(text);
     },
+    drained: () => drained(closed.signal),
     warn: (text) => {
       process.stderr.write(text);
     },
@@ -68,4 +72,10 @@ export function processTerminal(): Terminal {
     },
     exit: (code) => process.exit(code),
   };
+}
+
+async function drained(closed: AbortSignal): Promise<void> {
+  if (closed.aborted || !process.stdout.writableNeedDrain) return;
+  // A reader that goes away ends the wait by the signal.
+  await once(process.stdout, 'drain', { signal: closed }).catch(() => {});
 }

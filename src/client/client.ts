@@ -3,12 +3,13 @@ import type { Method } from '../wire/methods.ts';
 import type { NodeStatus, Results } from '../wire/results.ts';
 import type { CallOptions } from './call.ts';
 import { ClusterControl } from './cluster-control.ts';
-import { type Key, type KeySelector, keyAfter, keyRange, type Value } from './key.ts';
+import { type Key, type KeySelector, keyRange, type Value } from './key.ts';
 import { KeyValue, keyValueOrNull } from './key-value.ts';
 import { type Lease, LeaseKeeper } from './lease.ts';
 import { type GrantOptions, Leases } from './leases.ts';
 import { unreachableReason } from './outage.ts';
 import { type Outside, realOutside } from './outside.ts';
+import { type Page, type PageOptions, type RequestPage, readPages } from './pages.ts';
 import { Registry } from './registry.ts';
 import { Router } from './router.ts';
 import {
@@ -28,8 +29,6 @@ import { Watch, type WatchOptions } from './watch.ts';
 
 const requestTimeoutMsDefault = 5000;
 const timeoutMsMax = 2 ** 31 - 1;
-/** How many pairs a page of `getPrefix` holds at most. */
-const pageLimit = 1000;
 
 export interface ConnectOptions {
   /** `host:port` of some or all nodes. One is enough to find the leader, all survive any failure. */
@@ -192,50 +191,49 @@ export class Client {
   }
 
   /**
-   * One page of keys in byte order: at most `limit` and as many as fit into one answer of 2.25 MiB; `more`
-   * says that there are others, `count` how many there are in all. At the newest revision, or at
-   * `revision`: rejects with `compacted` or `futureRevision` where that cannot be read; a
-   * serializable read with `behind` when no node has yet seen what this client has.
+   * Keys in one answer: the first ones by `sortBy` and `order` of those within the bounds on revisions, at
+   * most `limit`, 4,096, and as many as fit into 2.25 MiB; `more` says that there are others, `count` how
+   * many keys there are in all. At the newest revision, or at `revision`: rejects with `compacted` or
+   * `futureRevision` where that cannot be read; a serializable read with `behind` when no node has yet seen
+   * what this client has.
    */
   async range(
     keys: KeySelector,
     options: ReadOptions & FreshnessOptions & CallOptions = {},
   ): Promise<Revisioned & Range> {
-    const parameters = rangeParameters(keys, options);
-    const body = options.serializable
-      ? await this.#call(
-          'range',
-          { ...parameters, serializable: true, minRevision: this.#router.revision },
-          options,
-          true,
-        )
-      : await this.#call('range', parameters, options);
-    const { revision, pairs, count, more } = body as Results['range'];
+    const body = await this.#range(rangeParameters(keys, options), options);
+    const { revision, pairs, count, more } = body;
     return { revision, pairs: pairs.map((pair) => new KeyValue(pair)), count, more };
   }
 
   /**
-   * All keys with a prefix, read in pages and all at one revision. An empty prefix means every key.
-   * `timeoutMs` counts for each page. Rejects as `range` does.
+   * The same, however many keys there are: page by page, as they are asked for, and all at one revision. In
+   * key order, or against it with `order: 'descend'`; `limit` is that of all pages together, and
+   * `timeoutMs` counts for each. Rejects as `range` does; also with `compacted` when a compaction passes
+   * the revision between two pages, and with `incarnationChanged`.
+   *
+   *     for await (const { revision, pairs } of client.pages({ prefix: 'config/' })) { … }
    */
+  pages(
+    keys: KeySelector,
+    options: PageOptions & FreshnessOptions & CallOptions = {},
+  ): AsyncGenerator<Page, undefined> {
+    const request: RequestPage = (parameters) => this.#range(parameters, options);
+    return readPages(keys, options, request, () => this.#router.incarnation);
+  }
+
+  /** All keys with a prefix, read in pages. An empty prefix means every key. Rejects as `pages` does. */
   async getPrefix(
     prefix: Key,
-    options: Omit<ReadOptions, 'countOnly' | 'limit'> & FreshnessOptions & CallOptions = {},
+    options: PageOptions & FreshnessOptions & CallOptions = {},
   ): Promise<Revisioned & { readonly pairs: readonly KeyValue[] }> {
-    const { key, rangeEnd } = keyRange({ prefix });
     const pairs: KeyValue[] = [];
-    const keysOnly = options.keysOnly ?? false;
-    let next = key;
-    let revision = options.revision ?? 0;
-    for (;;) {
-      const page = await this.#page({ key: next, rangeEnd, revision, keysOnly }, options);
-      // The first page fixes the revision for all.
-      if (revision === 0) revision = page.revision;
-      for (const pair of page.pairs) pairs.push(new KeyValue(pair));
-      const last = page.pairs.at(-1);
-      if (!page.more || last === undefined) return { revision, pairs };
-      next = keyAfter(last.key);
+    let revision = 0;
+    for await (const page of this.pages({ prefix }, options)) {
+      revision = page.revision;
+      for (const pair of page.pairs) pairs.push(pair);
     }
+    return { revision, pairs };
   }
 
   /**
@@ -307,28 +305,14 @@ export class Client {
     this.#router.close();
   }
 
-  /** As many pairs as fit into one answer. */
-  async #page(
-    range: {
-      readonly key: string;
-      readonly rangeEnd: string | null;
-      readonly revision: number;
-      readonly keysOnly: boolean;
-    },
+  async #range(
+    parameters: object,
     options: FreshnessOptions & CallOptions,
   ): Promise<Results['range']> {
     const anywhere = options.serializable ?? false;
     const freshness = anywhere ? { serializable: true, minRevision: this.#router.revision } : {};
-    for (let limit = pageLimit; ; limit = Math.ceil(limit / 8)) {
-      const parameters = { ...range, limit, ...freshness };
-      try {
-        return (await this.#call('range', parameters, options, anywhere)) as Results['range'];
-      } catch (error) {
-        // Large values: fewer of them fit.
-        const isTooLarge = error instanceof RollcallError && error.code === 'frameTooLarge';
-        if (!isTooLarge || limit === 1) throw error;
-      }
-    }
+    const body = await this.#call('range', { ...parameters, ...freshness }, options, anywhere);
+    return body as Results['range'];
   }
 
   async #call(

@@ -37,6 +37,7 @@ export type { Key, KeySelector, Value } from './key.ts';
 export { KeyValue } from './key-value.ts';
 export { Lease, type LeaseLoss } from './lease.ts';
 export { type GrantOptions, type LeaseStatus, Leases } from './leases.ts';
+export type { Page, PageOptions } from './pages.ts';
 export { Registration, type RegistrationEnd } from './registration.ts';
 export {
   type NamespaceOptions,

@@ -1,6 +1,7 @@
 /** Keys and values as callers give them, and the binary strings and bytes that travel. */
 import { binaryFromBytes, binaryFromUtf8, utf8Encode } from '../base/bytes.ts';
 import { RollcallError } from '../base/errors.ts';
+import { limits } from '../base/limits.ts';
 
 /** Text is taken as UTF-8; bytes are taken as they are. */
 export type Key = string | Uint8Array;
@@ -66,7 +67,10 @@ export function keyRange(selector: KeySelector): WireKeyRange {
   return { key: binaryKey(selector.key), rangeEnd: binaryKey(selector.end) };
 }
 
-/** The smallest key after `key`: where the next page of a range begins. */
-export function keyAfter(key: string): string {
-  return key + zeroByte;
+/** The smallest key after `key`: where the next page of a range begins. Null when there is none. */
+export function keyAfter(key: string): string | null {
+  if (key.length < limits.keyBytesMax) return key + zeroByte;
+  // No longer key exists, so the next one is the first without this beginning.
+  const next = prefixEnd(key);
+  return next === zeroByte ? null : next;
 }

@@ -46,6 +46,10 @@ export class FakeTerminal implements Terminal {
     this.#look();
   }
 
+  drained(): Promise<void> {
+    return Promise.resolve();
+  }
+
   warn(text: string): void {
     this.warned += text;
     this.#look();

@@ -59,10 +59,12 @@ describe('keys', () => {
     expect((await rollcall('get', '--prefix', 'a', '--json')).terminal.documents).toEqual([
       {
         revision: 3,
+        count: 2,
         pairs: [
           first,
           { keyBase64: 'Yf8=', valueBase64: '/g==', createRevision: 3, modRevision: 3, ...common },
         ],
+        more: false,
       },
     ]);
     const deleted = await rollcall('del', 'a', '--json');

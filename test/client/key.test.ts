@@ -27,7 +27,9 @@ describe('keys', () => {
   });
 
   test('nothing lies between a key and the key after it', () => {
-    expect(keyAfter('a') > 'a').toBe(true);
+    expect(keyAfter('a'.repeat(4096))).toBe(`${'a'.repeat(4095)}b`);
+    expect(keyAfter(`a${'\xff'.repeat(4095)}`)).toBe('b');
+    expect(keyAfter('\xff'.repeat(4096))).toBeNull();
     expect(keyAfter('a')).toBe('a\u0000');
   });
 

@@ -107,6 +107,17 @@ test('the SDK example runs', async () => {
   expect(output).toBe("[ '127.0.0.1:8080' ]\n[ 'config/color = blue' ]\n");
 }, 60_000);
 
+test('the example of ranges and transactions runs', async () => {
+  const source = [
+    "import { connect } from 'rollcall';",
+    "const client = await connect({ endpoints: ['127.0.0.1:4640'] });",
+    block('js', 'operation.txn'),
+    'console.log(succeeded, results.length, (await client.get("jobs/7")).valueText);',
+    'await client.close();',
+  ];
+  expect(await outputOf(localized(source.join('\n')))).toBe('0\ntrue 2 done\n');
+}, 60_000);
+
 test('the example of a node in a program runs', async () => {
   const data = join(cluster.directory, 'embedded');
   const source = block('js', 'rollcall/server')
