@@ -5,7 +5,7 @@
  * never repeated: its caller is told, and decides.
  */
 import type { ErrorCode, RollcallError } from '../base/errors.ts';
-import type { Method, WireOperation, WireTxn } from '../wire/methods.ts';
+import { type Method, sessionMethods, type WireOperation, type WireTxn } from '../wire/methods.ts';
 
 /** Renewing a lease twice renews it once, a little later. */
 const repeatableMethods: ReadonlySet<Method> = new Set<Method>([
@@ -35,17 +35,6 @@ const passingCodes: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'timeout',
   'storageFailed',
   'removed',
-]);
-
-/** The writes that a session has done once. */
-const sessionMethods: ReadonlySet<Method> = new Set<Method>([
-  'put',
-  'delete',
-  'txn',
-  'leaseGrant',
-  'leaseRevoke',
-  'register',
-  'deregister',
 ]);
 
 /** Whether the request is a write that a session makes safe to repeat. */

@@ -16,7 +16,7 @@ import type {
 } from '../node/types.ts';
 import type { InstanceEvent, RegisteredInstance } from '../registry/types.ts';
 import type { WireSession } from '../wire/frame.ts';
-import type { Method, Parameters } from '../wire/methods.ts';
+import { type Method, type Parameters, sessionMethods } from '../wire/methods.ts';
 import type {
   Items,
   NodeStatus,
@@ -76,17 +76,6 @@ const reads: ReadonlySet<MemberMethod> = new Set([
   'discover',
   'services',
   'memberList',
-]);
-
-/** The methods whose effect a repetition would have again. */
-const sessionMethods: ReadonlySet<Method> = new Set<Method>([
-  'put',
-  'delete',
-  'txn',
-  'leaseGrant',
-  'leaseRevoke',
-  'register',
-  'deregister',
 ]);
 
 /** Throws `invalidArgument` for a session where none belongs. */

@@ -225,3 +225,14 @@ export const methods = {
 
 export type Method = keyof typeof methods;
 export type Parameters<M extends Method> = Infer<(typeof methods)[M]>;
+
+/** Whose effect a repetition would have again: requests that may say which write of a session they are. */
+export const sessionMethods: ReadonlySet<Method> = new Set<Method>([
+  'put',
+  'delete',
+  'txn',
+  'leaseGrant',
+  'leaseRevoke',
+  'register',
+  'deregister',
+]);

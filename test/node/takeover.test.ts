@@ -63,6 +63,18 @@ class Follower {
     });
   }
 
+  /** The first entry of a leader, which says that so much is committed. */
+  hearFirst(leaderCommit: number): void {
+    this.raft.step({
+      type: 'message',
+      message: {
+        ...{ type: 'appendEntries', from: ids[1], to: ids[0], term: 1, leaderCommit },
+        prev: { term: 0, index: 0 },
+        entries: [{ type: 'noop', term: 1, index: 1 }],
+      },
+    });
+  }
+
   receive(index: number): void {
     this.takeover.received(stateAt(index, () => this.#abort()));
   }
@@ -96,14 +108,7 @@ function stateAt(index: number, abort: () => Promise<void>): ReceivedState {
 
 test('a state that the core has taken is kept until it is durable, however long the disk is busy', () => {
   const follower = new Follower();
-  follower.raft.step({
-    type: 'message',
-    message: {
-      ...{ type: 'appendEntries', from: ids[1], to: ids[0], term: 1, leaderCommit: 0 },
-      prev: { term: 0, index: 0 },
-      entries: [{ type: 'noop', term: 1, index: 1 }],
-    },
-  });
+  follower.hearFirst(0);
   const busy = follower.ready().append;
   follower.receive(9);
   follower.takeover.sweep();
@@ -123,14 +128,7 @@ test('a state that the core has taken is kept until it is durable, however long 
 
 test('a state that says no more than the log is given up', async () => {
   const follower = new Follower();
-  follower.raft.step({
-    type: 'message',
-    message: {
-      ...{ type: 'appendEntries', from: ids[1], to: ids[0], term: 1, leaderCommit: 1 },
-      prev: { term: 0, index: 0 },
-      entries: [{ type: 'noop', term: 1, index: 1 }],
-    },
-  });
+  follower.hearFirst(1);
   follower.receive(1);
   await Promise.resolve();
   expect(follower.isAborted).toBe(true);
@@ -140,14 +138,7 @@ test('a state that says no more than the log is given up', async () => {
 
 test('a lost state is not made good by one that ends where the log is still being written', async () => {
   const follower = new Follower(true);
-  follower.raft.step({
-    type: 'message',
-    message: {
-      ...{ type: 'appendEntries', from: ids[1], to: ids[0], term: 1, leaderCommit: 1 },
-      prev: { term: 0, index: 0 },
-      entries: [{ type: 'noop', term: 1, index: 1 }],
-    },
-  });
+  follower.hearFirst(1);
   expect(follower.raft.status().commitIndex).toBe(1);
   follower.receive(1);
   await Promise.resolve();

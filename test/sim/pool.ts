@@ -93,7 +93,8 @@ export class Pool {
   }
 }
 
-function lost(seed: number, violation: string): SeedReport {
+/** Of a seed whose run came to no end, as far as anybody knows. */
+export function lost(seed: number, violation: string): SeedReport {
   const nothing = {
     hash: '',
     hashOfBeginning: '',

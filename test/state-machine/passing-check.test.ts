@@ -1,22 +1,8 @@
 import { expect, test } from 'vitest';
 import { PassingCheck } from '../../src/state-machine/passing-check.ts';
-import { leaseId, put, TestMachine } from './machine.ts';
+import { filled } from './filled.ts';
 
 type Stored = readonly [key: string, bytes: Uint8Array];
-
-/** A state with overwritten, deleted and leased keys and an instance. */
-function filled(): TestMachine {
-  const machine = new TestMachine();
-  machine.run({ type: 'leaseGrant', leaseId: leaseId(7), ttlMs: 60_000 });
-  machine.apply([put('a', 'one'), put('b', 'two'), put('a', 'three', { leaseId: leaseId(7) })]);
-  machine.run({ type: 'delete', key: 'b', rangeEnd: null, previous: false });
-  machine.run({
-    type: 'register',
-    ...{ namespace: 'default', service: 'orders', leaseId: leaseId(7), replace: true },
-    instance: { id: 'one', address: '127.0.0.1:80', tags: [], metadata: [] },
-  });
-  return machine;
-}
 
 const { machine, records } = filled();
 const whole = records.page('', '\xff');

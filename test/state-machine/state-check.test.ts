@@ -1,22 +1,9 @@
 import { expect, test } from 'vitest';
 import { StateCheck } from '../../src/state-machine/state-check.ts';
-import { leaseId, put, TestMachine } from './machine.ts';
+import { filled } from './filled.ts';
+import { TestMachine } from './machine.ts';
 
 type Stored = [key: string, bytes: Uint8Array];
-
-/** A state with overwritten, deleted and leased keys and an instance. */
-function filled(): TestMachine {
-  const machine = new TestMachine();
-  machine.run({ type: 'leaseGrant', leaseId: leaseId(7), ttlMs: 60_000 });
-  machine.apply([put('a', 'one'), put('b', 'two'), put('a', 'three', { leaseId: leaseId(7) })]);
-  machine.run({ type: 'delete', key: 'b', rangeEnd: null, previous: false });
-  machine.run({
-    type: 'register',
-    ...{ namespace: 'default', service: 'orders', leaseId: leaseId(7), replace: true },
-    instance: { id: 'one', address: '127.0.0.1:80', tags: [], metadata: [] },
-  });
-  return machine;
-}
 
 function headerOf({ machine }: TestMachine): Parameters<StateCheck['finish']>[0] {
   const { appliedIndex, featureLevel, revision, logTimeMs, wallTimeMs, compactRevisions, digest } =

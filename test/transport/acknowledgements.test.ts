@@ -3,19 +3,11 @@ import { afterEach, describe, expect, test } from 'vitest';
 import type { EntryId, Message } from '../../src/format/types.ts';
 import { Acknowledgements } from '../../src/transport/acknowledgements.ts';
 import type { Hello } from '../../src/transport/hello.ts';
-import { birthOf, configure, deliver, heartbeat, memberAt, type Node, openNode } from './nodes.ts';
+import { birthOf, configure, deliver, heartbeat, memberAt, type Node, openNodes } from './nodes.ts';
 
-const open: Node[] = [];
+const { node, closeAll } = openNodes();
 
-async function node(...args: Parameters<typeof openNode>): Promise<Node> {
-  const opened = await openNode(...args);
-  open.push(opened);
-  return opened;
-}
-
-afterEach(async () => {
-  await Promise.all(open.splice(0).map(({ peers }) => peers.close()));
-});
+afterEach(closeAll);
 
 const birth = birthOf(['a', 'b']);
 

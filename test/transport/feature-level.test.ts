@@ -1,18 +1,10 @@
 /** Members and applicants that know less than the feature level of the cluster. */
 import { afterEach, expect, test } from 'vitest';
-import { birthOf, deliver, heartbeat, introduce, type Node, openNode } from './nodes.ts';
+import { birthOf, deliver, heartbeat, introduce, openNodes } from './nodes.ts';
 
-const open: Node[] = [];
+const { node, closeAll } = openNodes();
 
-async function node(...args: Parameters<typeof openNode>): Promise<Node> {
-  const opened = await openNode(...args);
-  open.push(opened);
-  return opened;
-}
-
-afterEach(async () => {
-  await Promise.all(open.splice(0).map(({ peers }) => peers.close()));
-});
+afterEach(closeAll);
 
 const birth = birthOf(['a', 'b', 'c']);
 const refusal = {

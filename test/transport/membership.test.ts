@@ -11,25 +11,17 @@ import {
   introduce,
   memberAt,
   type Node,
-  openNode,
+  openNodes,
 } from './nodes.ts';
 
-const open: Node[] = [];
+const { node, closeAll } = openNodes();
 
-async function node(...args: Parameters<typeof openNode>): Promise<Node> {
-  const opened = await openNode(...args);
-  open.push(opened);
-  return opened;
-}
-
-afterEach(async () => {
-  await Promise.all(open.splice(0).map(({ peers }) => peers.close()));
-});
+afterEach(closeAll);
 
 const freshId = '00000000000000fe';
 
 /** An unborn node, by default under a name and an id that the cluster does not know. */
-function applicant(join: readonly Node[], changes: Parameters<typeof openNode>[1] = {}) {
+function applicant(join: readonly Node[], changes: Parameters<typeof node>[1] = {}) {
   const addresses = join.map(({ peers }) => peers.address);
   return node('d', { id: freshId, birth: null, join: addresses, ...changes });
 }

@@ -80,6 +80,24 @@ export function configurationOf(members: readonly Member[]): Configuration {
   };
 }
 
+/** Opens nodes, and closes all of them after a test. */
+export function openNodes(): {
+  readonly node: typeof openNode;
+  readonly closeAll: () => Promise<void>;
+} {
+  const open: Node[] = [];
+  return {
+    node: async (...args) => {
+      const opened = await openNode(...args);
+      open.push(opened);
+      return opened;
+    },
+    closeAll: async () => {
+      await Promise.all(open.splice(0).map(({ peers }) => peers.close()));
+    },
+  };
+}
+
 export async function openNode(name: string, options: NodeOptions = {}): Promise<Node> {
   const inboxes = {
     messages: new Inbox<Message>(),

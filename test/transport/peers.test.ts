@@ -9,16 +9,10 @@ import {
   introduce,
   memberAt,
   type Node,
-  openNode,
+  openNodes,
 } from './nodes.ts';
 
-const open: Node[] = [];
-
-async function node(...args: Parameters<typeof openNode>): Promise<Node> {
-  const opened = await openNode(...args);
-  open.push(opened);
-  return opened;
-}
+const { node, closeAll } = openNodes();
 
 async function pair(): Promise<readonly [Node, Node]> {
   const birth = birthOf(['a', 'b']);
@@ -41,9 +35,7 @@ function append(from: Node, to: Node, term: number, bytes: number): Message {
   };
 }
 
-afterEach(async () => {
-  await Promise.all(open.splice(0).map(({ peers }) => peers.close()));
-});
+afterEach(closeAll);
 
 describe('peers', () => {
   test('exchange every kind of message in both directions', async () => {
@@ -161,7 +153,7 @@ describe('peers in trouble', () => {
 
   test('name the address that another process listens on', async () => {
     const a = await node('a');
-    await expect(openNode('b', { listen: a.peers.address })).rejects.toMatchObject({
+    await expect(node('b', { listen: a.peers.address })).rejects.toMatchObject({
       code: 'addressInUse',
       message: expect.stringContaining(a.peers.address),
     });

@@ -1,4 +1,5 @@
 /** Runs the seeds that it is sent, one by one, and sends back what came of them. */
+import { lost } from '../pool.ts';
 import { runSeed, type SeedReport } from '../scenario.ts';
 
 let seed = 0;
@@ -10,15 +11,7 @@ function send(report: SeedReport): void {
 /** Something that no node waits for has failed: the seed is at fault, and nobody knows what is left. */
 process.on('unhandledRejection', (error) => {
   const violation = `Unhandled: ${error instanceof Error ? error.stack : String(error)}`;
-  const nothing = {
-    hash: '',
-    hashOfBeginning: '',
-    events: 0,
-    virtualMs: 0,
-    faults: {},
-    probes: [],
-  };
-  send({ seed, violation, leaderChanges: 0, acknowledged: 0, ...nothing });
+  send(lost(seed, violation));
   process.disconnect();
 });
 
