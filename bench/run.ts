@@ -12,6 +12,7 @@ import { progress } from './progress.ts';
 import { resultsDirectory } from './results.ts';
 import { readSettings, type Settings } from './settings.ts';
 import { SickFollowerBench } from './sick-follower/bench.ts';
+import { WatchBench } from './watch/bench.ts';
 
 function benchmarkOf(given: Settings): { run(): Promise<void> } {
   switch (given.benchmark) {
@@ -23,6 +24,8 @@ function benchmarkOf(given: Settings): { run(): Promise<void> } {
       return new CatchUpBench(given, directory);
     case 'sick-follower':
       return new SickFollowerBench(given, directory);
+    case 'watch':
+      return new WatchBench(given, directory);
   }
 }
 

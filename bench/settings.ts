@@ -4,12 +4,14 @@ import { type CatchUpSettings, catchUpCommand } from './catch-up/settings.ts';
 import { type FailoverSettings, failoverCommand } from './failover/settings.ts';
 import { type LoadSettings, loadCommand } from './load/settings.ts';
 import { type SickFollowerSettings, sickFollowerCommand } from './sick-follower/settings.ts';
+import { type WatchSettings, watchCommand } from './watch/settings.ts';
 
 export type Settings =
   | ({ readonly benchmark: 'load' } & LoadSettings)
   | ({ readonly benchmark: 'failover' } & FailoverSettings)
   | ({ readonly benchmark: 'catch-up' } & CatchUpSettings)
-  | ({ readonly benchmark: 'sick-follower' } & SickFollowerSettings);
+  | ({ readonly benchmark: 'sick-follower' } & SickFollowerSettings)
+  | ({ readonly benchmark: 'watch' } & WatchSettings);
 
 export function readSettings(argv: readonly string[]): Settings {
   const chosen: Settings[] = [];
@@ -19,6 +21,7 @@ export function readSettings(argv: readonly string[]): Settings {
     .addCommand(
       sickFollowerCommand((settings) => chosen.push({ benchmark: 'sick-follower', ...settings })),
     )
+    .addCommand(watchCommand((settings) => chosen.push({ benchmark: 'watch', ...settings })))
     // What follows its name belongs to a benchmark, also where the loads have an option of that name.
     .enablePositionalOptions()
     .parse(argv, { from: 'user' });

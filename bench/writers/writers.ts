@@ -7,14 +7,16 @@ import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks';
 import { type Client, connect } from '../../src/client/index.ts';
 import { elapse } from '../progress.ts';
 import { answerEach } from '../worker.ts';
+import { keyOf, writesPrefix } from './put-key.ts';
+import { stamp } from './stamp.ts';
 import { type Span, Stopwatch } from './stopwatch.ts';
 
 export type WritersJob =
   | { readonly type: 'open'; readonly endpoints: readonly string[]; readonly valueBytes: number }
   /** Writes so much as fast as it is acknowledged; measures that. */
   | { readonly type: 'fill'; readonly writes: number }
-  /** Writes at this rate from now on. */
-  | { readonly type: 'begin'; readonly rate: number }
+  /** Writes at this rate from now on, instead of one that was begun before; to so many keys in turn, where `keys` says so. */
+  | { readonly type: 'begin'; readonly rate: number; readonly keys?: number }
   /** Measures since the last measurement. */
   | { readonly type: 'lap' }
   /** Ends the writing, and reads everything back. */
@@ -39,7 +41,6 @@ export interface WriteCount {
 }
 
 const writersCount = 50;
-const prefix = 'bench/writes/';
 const progressSteps = 10;
 const failuresMax = 1000;
 /** Values are cut out of random bytes, so that no store makes less of them. */
@@ -51,13 +52,16 @@ class Writers {
   readonly #pool = randomBytes(poolBytes);
   readonly #stopwatch = new Stopwatch();
   readonly #delays: IntervalHistogram;
-  /** Keys are numbered; all below were sent. */
+  /** Puts are numbered; all below were sent. */
   #sent = 0;
+  #keys = Number.POSITIVE_INFINITY;
   #acknowledged = 0;
   readonly #failed = new Set<number>();
   #failures: string[] = [];
   #writing: Promise<unknown> = Promise.resolve();
   #isStopping = false;
+  /** Counts the rates that were begun. */
+  #pace = 0;
 
   constructor(client: Client, valueBytes: number) {
     this.#client = client;
@@ -83,19 +87,25 @@ class Writers {
     return this.lap();
   }
 
-  /** Put k is due k / rate after now; a writer that is free takes the next one, due or overdue. */
-  begin(rate: number): void {
+  /**
+   * Put k is due k / rate after now; a writer that is free takes the next one, due or overdue. What was begun
+   * before ends.
+   */
+  begin(rate: number, keys: number): void {
+    const pace = ++this.#pace;
     const startMs = performance.now();
+    this.#keys = keys;
     this.#stopwatch.begin(startMs);
     let taken = 0;
-    this.#writing = everyWriter(async () => {
-      while (!this.#isStopping) {
+    const writing = everyWriter(async () => {
+      while (!this.#isStopping && this.#pace === pace) {
         const dueMs = startMs + (taken++ / rate) * 1000;
         const waitMs = dueMs - performance.now();
         if (waitMs > 0) await elapse(waitMs);
         await this.#put(dueMs);
       }
     });
+    this.#writing = Promise.all([this.#writing, writing]);
   }
 
   lap(): Measurement {
@@ -111,11 +121,11 @@ class Writers {
   async check(): Promise<WriteCount> {
     this.#isStopping = true;
     await this.#writing;
-    const { pairs } = await this.#client.getPrefix(prefix, { keysOnly: true });
+    const { pairs } = await this.#client.getPrefix(writesPrefix, { keysOnly: true });
     const present = new Set(pairs.map(({ keyText }) => keyText));
     let lost = 0;
     for (let number = 0; number < this.#sent; number++) {
-      if (!this.#failed.has(number) && !present.has(keyOf(number))) lost++;
+      if (!this.#failed.has(number) && !present.has(keyOf(number % this.#keys))) lost++;
     }
     return { acknowledged: this.#acknowledged, lost };
   }
@@ -124,8 +134,10 @@ class Writers {
   async #put(dueMs: number): Promise<boolean> {
     const number = this.#sent++;
     const from = Math.floor(Math.random() * (poolBytes - this.#valueBytes));
+    const value = Uint8Array.prototype.slice.call(this.#pool, from, from + this.#valueBytes);
+    stamp(value);
     try {
-      await this.#client.put(keyOf(number), this.#pool.subarray(from, from + this.#valueBytes));
+      await this.#client.put(keyOf(number % this.#keys), value);
     } catch (error) {
       this.#failed.add(number);
       this.#failures.push(error instanceof Error ? error.message : String(error));
@@ -142,10 +154,6 @@ function everyWriter(write: () => Promise<void>): Promise<unknown> {
   return Promise.all(Array.from({ length: writersCount }, write));
 }
 
-function keyOf(number: number): string {
-  return `${prefix}${String(number).padStart(9, '0')}`;
-}
-
 let writers: Writers | null = null;
 
 answerEach(async (job: WritersJob) => {
@@ -154,7 +162,7 @@ answerEach(async (job: WritersJob) => {
     return;
   }
   if (writers === null) throw new Error('Nothing was opened');
-  if (job.type === 'begin') writers.begin(job.rate);
+  if (job.type === 'begin') writers.begin(job.rate, job.keys ?? Number.POSITIVE_INFINITY);
   else if (job.type === 'check') report({ type: 'checked', count: await writers.check() });
   else {
     const measurement = job.type === 'fill' ? await writers.fill(job.writes) : writers.lap();

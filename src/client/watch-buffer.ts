@@ -17,7 +17,8 @@ export interface WatchEvent {
 }
 
 /**
- * Everything that one revision changed among the watched keys. Without events it is a bookmark (`progress`):
+ * Everything that one revision changed among the watched keys. Watches of a client that are told the same share
+ * the pairs: their bytes are not to be changed. Without events it is a bookmark (`progress`):
  * nothing was changed up to this revision since the batch before.
  */
 export interface WatchBatch {

@@ -9,6 +9,10 @@ import type { WatchBatch, WatchEvent } from './watch-buffer.ts';
 
 type WireEvents = Extract<Items['watch'], { type: 'events' }>;
 
+/** The last that was read: other watches are told the very same by the same item. */
+let read: { readonly wire: readonly WireEvent[]; readonly events: readonly WatchEvent[] } | null =
+  null;
+
 export class WatchParts {
   readonly #fragments: boolean;
   #revision = 0;
@@ -39,17 +43,23 @@ export class WatchParts {
     }
     const known = Math.min(events.length, Math.max(0, this.#handed - this.#come));
     this.#come += events.length;
-    const news = events.slice(known).map(watchEvent);
+    const news = watchEvents(events).slice(known);
     if (this.#fragments) {
       this.#handed = Math.max(this.#handed, this.#come);
       return more && news.length === 0 ? null : { revision, events: news, more };
     }
+    if (!more && this.#events.length === 0) return { revision, events: news, more };
     this.#events.push(...news);
     if (more) return null;
     const whole = this.#events;
     this.#events = [];
     return { revision, events: whole, more };
   }
+}
+
+function watchEvents(wire: readonly WireEvent[]): readonly WatchEvent[] {
+  if (read?.wire !== wire) read = { wire, events: wire.map(watchEvent) };
+  return read.events;
 }
 
 function watchEvent(event: WireEvent): WatchEvent {

@@ -1,8 +1,9 @@
 /**
- * When streams write to their sockets. A write costs about the same for one event as for fifty, so with few
- * sockets each change leaves at once, and with a thousand of them the changes of some milliseconds leave
- * together: after every slice of writes the event loop belongs to others for a multiple of the time that the
- * slice took. Whatever the number of sockets, requests find most of the loop free.
+ * When streams write to their sockets. A write costs about the same for one event as for fifty, here and even
+ * more on the other side. So with few sockets each change leaves at once, and with hundreds of them the changes
+ * of some milliseconds leave together, in rounds: the more sockets a round has written to, the longer is the
+ * rest until the next one. Within a round, after every slice of writes, the event loop belongs to others for
+ * a multiple of the time that the slice took. Whatever the number of sockets, requests find most of it free.
  */
 import type { Clock } from '../base/clock.ts';
 
@@ -13,11 +14,18 @@ export interface Flushed {
 
 const sliceMs = 8;
 const restTimes = 2;
+const restMsPerFlush = 0.1;
+const roundRestMsMax = 40;
 const flushesPerLook = 32;
 
 export class FlushRounds {
   readonly #clock: Clock;
-  readonly #due = new Set<Flushed>();
+  /** For the next round. */
+  #waiting = new Set<Flushed>();
+  /** What is left of this round. */
+  #round = new Set<Flushed>();
+  /** How many this round has written to. */
+  #flushed = 0;
   #isScheduled = false;
   #restUntilMs = 0;
 
@@ -25,14 +33,15 @@ export class FlushRounds {
     this.#clock = clock;
   }
 
-  /** Has it flushed soon: at the end of what runs now, or after the rest. */
+  /** Has it flushed soon: at the end of what runs now, or in the next round. */
   add(flushed: Flushed): void {
-    this.#due.add(flushed);
+    this.#waiting.add(flushed);
     if (!this.#isScheduled) this.#schedule();
   }
 
   remove(flushed: Flushed): void {
-    this.#due.delete(flushed);
+    this.#waiting.delete(flushed);
+    this.#round.delete(flushed);
   }
 
   #schedule(): void {
@@ -43,16 +52,24 @@ export class FlushRounds {
   }
 
   readonly #slice = (): void => {
-    this.#isScheduled = false;
+    if (this.#round.size === 0) [this.#round, this.#waiting] = [this.#waiting, this.#round];
     const startMs = this.#clock.monotonic();
     let count = 0;
-    for (const flushed of this.#due) {
-      this.#due.delete(flushed);
+    for (const flushed of this.#round) {
+      this.#round.delete(flushed);
+      this.#waiting.delete(flushed);
       flushed.flush();
       if (++count % flushesPerLook === 0 && this.#clock.monotonic() - startMs > sliceMs) break;
     }
     const endMs = this.#clock.monotonic();
+    this.#flushed += count;
     this.#restUntilMs = endMs + restTimes * (endMs - startMs);
-    if (this.#due.size > 0) this.#schedule();
+    if (this.#round.size === 0) {
+      const roundRestMs = Math.min(roundRestMsMax, this.#flushed * restMsPerFlush);
+      this.#restUntilMs = Math.max(this.#restUntilMs, endMs + roundRestMs);
+      this.#flushed = 0;
+    }
+    this.#isScheduled = false;
+    if (this.#round.size + this.#waiting.size > 0) this.#schedule();
   };
 }

@@ -44,6 +44,28 @@ test('after a slice of writes others have the time of two', async () => {
   expect(written()).toHaveLength(100);
 });
 
+test('a round waits the longer, the more sockets the one before has written to', async () => {
+  const restMs = async (sockets: number): Promise<number> => {
+    const clock = new Turns();
+    const rounds = new FlushRounds(clock);
+    const many = Array.from({ length: sockets }, () => new Slow(clock, 0));
+    for (const one of many) rounds.add(one);
+    clock.settle();
+    await Promise.resolve();
+    clock.settle();
+    const [first] = many as [Slow];
+    rounds.add(first);
+    await Promise.resolve();
+    let waitedMs = 0;
+    for (; first.writtenAtMs.length === 1; waitedMs++) clock.pass(1);
+    return waitedMs;
+  };
+  expect(await restMs(1)).toBeLessThan(5);
+  const some = await restMs(300);
+  expect(some).toBeGreaterThan(10);
+  expect(await restMs(5000)).toBeLessThan(60);
+});
+
 test('who has gone is not written to', async () => {
   const clock = new Turns();
   const rounds = new FlushRounds(clock);
