@@ -5,7 +5,16 @@ import { decodeConfiguration, encodeConfiguration, expectVersion } from './confi
 import { decodeEntryId, encodeEntryId } from './entry.ts';
 import type { Configuration, EntryId } from './types.ts';
 
-const version = 1;
+/** Of all states but those of which the second one tells more. */
+const plainVersion = 1;
+/** Of a state that was compacted, or remembers when its revisions were made. */
+const compactedVersion = 2;
+
+/** At this log time, `revision` was the newest. */
+export interface TimeMark {
+  readonly revision: number;
+  readonly logTimeMs: number;
+}
 
 /** Written with every generation, in the same atomic batch: Level is always exactly the state at one index. */
 export interface CheckpointHeader {
@@ -19,11 +28,17 @@ export interface CheckpointHeader {
   readonly wallTimeMs: number;
   /** One per key space, in the order of their ids. */
   readonly compactRevisions: readonly number[];
+  /** One per key space: up to where what is compacted is removed as well. */
+  readonly removedRevisions: readonly number[];
+  /** In the order of revisions and times. */
+  readonly timeMarks: readonly TimeMark[];
   readonly digest: Hash64;
 }
 
 export function encodeCheckpointHeader(writer: ByteWriter, header: CheckpointHeader): void {
-  writer.u8(version);
+  const { removedRevisions, timeMarks } = header;
+  const isPlain = timeMarks.length === 0 && removedRevisions.every((revision) => revision === 0);
+  writer.u8(isPlain ? plainVersion : compactedVersion);
   encodeEntryId(writer, header.applied);
   encodeConfiguration(writer, header.configuration);
   writer.id(header.clusterId).id(header.incarnation);
@@ -31,12 +46,19 @@ export function encodeCheckpointHeader(writer: ByteWriter, header: CheckpointHea
   writer.varint(header.logTimeMs).varint(header.wallTimeMs);
   writer.varint(header.compactRevisions.length);
   for (const revision of header.compactRevisions) writer.varint(revision);
+  if (!isPlain) {
+    for (const revision of removedRevisions) writer.varint(revision);
+    writer.varint(timeMarks.length);
+    for (const { revision, logTimeMs } of timeMarks) writer.varint(revision).varint(logTimeMs);
+  }
   writer.u32(header.digest.high).u32(header.digest.low);
 }
 
 export function decodeCheckpointHeader(reader: ByteReader): CheckpointHeader {
-  expectVersion(reader.u8(), version, 'checkpoint header');
-  return {
+  const version = reader.u8();
+  const isPlain = version === plainVersion;
+  if (!isPlain) expectVersion(version, compactedVersion, 'checkpoint header');
+  const base = {
     applied: decodeEntryId(reader),
     configuration: decodeConfiguration(reader),
     clusterId: reader.id(),
@@ -45,9 +67,20 @@ export function decodeCheckpointHeader(reader: ByteReader): CheckpointHeader {
     revision: reader.varint(),
     logTimeMs: reader.varint(),
     wallTimeMs: reader.varint(),
-    compactRevisions: decodeRevisions(reader),
-    digest: { high: reader.u32(), low: reader.u32() },
   };
+  const compactRevisions = decodeRevisions(reader);
+  const removedRevisions = compactRevisions.map(() => (isPlain ? 0 : reader.varint()));
+  const timeMarks = isPlain ? [] : decodeTimeMarks(reader);
+  const digest = { high: reader.u32(), low: reader.u32() };
+  return { ...base, compactRevisions, removedRevisions, timeMarks, digest };
+}
+
+function decodeTimeMarks(reader: ByteReader): TimeMark[] {
+  const marks: TimeMark[] = [];
+  for (let left = reader.varint(); left > 0; left--) {
+    marks.push({ revision: reader.varint(), logTimeMs: reader.varint() });
+  }
+  return marks;
 }
 
 function decodeRevisions(reader: ByteReader): number[] {

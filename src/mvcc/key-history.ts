@@ -14,7 +14,12 @@ import type { VersionTable } from './version-table.ts';
  *     generation       1     1     1     2     2     2
  *
  * so that the key is absent at revisions 1, 4, 5 and from 9 on, at 3 it is the version of 3, and at 8
- * the version of 7.
+ * the version of 7. A compaction keeps what is needed to read from its revision on: the version that was
+ * the newest then, and all later ones. A tombstone goes with its generation, unless it is of that very
+ * revision, where a watch may begin:
+ *
+ *     compacted at     2 or 3       4 or 5            6            7 or 8       9       10
+ *     that leaves      all / 3 …    4† … / 6 …        6 7 9†       7 9†         9†      nothing
  *
  * Invariant: revisions ascend strictly: one revision changes a key at most once.
  */
@@ -51,6 +56,16 @@ export class KeyHistory {
   from(table: VersionTable, revision: Revision, countMax: number): readonly number[] {
     const start = this.#countUpTo(table, revision - 1);
     return this.#slots.slice(start, start + countMax);
+  }
+
+  /** The versions before this one, which is of the history, oldest first. */
+  before(slot: number): readonly number[] {
+    return this.#slots.slice(0, this.#slots.indexOf(slot));
+  }
+
+  /** Takes the oldest versions away. */
+  forget(count: number): void {
+    this.#slots = this.#slots.slice(count);
   }
 
   /** The slot of the last version at or below `revision`, maybe a tombstone; −1 when there is none. */

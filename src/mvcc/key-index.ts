@@ -71,7 +71,7 @@ export class KeyIndex {
 
   /** Takes the newest change of all back. */
   undo(): void {
-    const slot = this.log.at(this.log.length - 1);
+    const slot = this.log.newest;
     const history = this.owner(slot);
     this.log.pop();
     assert(history.pop() === slot, 'The newest change is the newest of its key');
@@ -84,6 +84,21 @@ export class KeyIndex {
     }
     const isPresent = !this.table.isTombstone(newest);
     if (isPresent !== wasPresent) this.#move(history, isPresent);
+  }
+
+  /**
+   * Takes all versions of a history before `slot` away, and that one as well unless `keeps`, which makes
+   * it the newest one of a key that is gone. `dropped` is told of each before it goes.
+   */
+  forget(history: KeyHistory, slot: number, keeps: boolean, dropped: (slot: number) => void): void {
+    const older = history.before(slot);
+    if (keeps && older.length === 0) return;
+    for (const one of older) this.#forget(one, dropped);
+    history.forget(older.length + (keeps ? 0 : 1));
+    if (keeps) return;
+    const wasPresent = !this.table.isTombstone(slot);
+    this.#forget(slot, dropped);
+    if (history.newest === -1) this.#drop(history, wasPresent);
   }
 
   /** At the first key from `from` on that exists now. */
@@ -110,6 +125,12 @@ export class KeyIndex {
   visible(history: KeyHistory, revision: Revision): number {
     const slot = history.at(this.table, revision);
     return slot === -1 || this.table.isTombstone(slot) ? -1 : slot;
+  }
+
+  #forget(slot: number, dropped: (slot: number) => void): void {
+    dropped(slot);
+    this.log.remove(slot);
+    this.table.remove(slot);
   }
 
   #create(key: Key): KeyHistory {

@@ -2,6 +2,7 @@ import { assert } from '../base/assert.ts';
 import { emptyBytes } from '../base/bytes.ts';
 import { damagedState } from '../base/damage.ts';
 import { equalHash, type Hash64, hash64, zeroHash } from '../base/hash.ts';
+import { removeCompacted } from './compaction.ts';
 import type { KeyHistory } from './key-history.ts';
 import { KeyIndex } from './key-index.ts';
 import { matches } from './key-range.ts';
@@ -56,6 +57,8 @@ export class KeySpace {
   #draft: Change[] = [];
   /** The newest committed revision that changed this space. */
   #newest: Revision = 0;
+  #floor: Revision = 0;
+  #removedThrough: Revision = 0;
 
   constructor(readValue: ReadValue) {
     this.#readValue = readValue;
@@ -64,6 +67,42 @@ export class KeySpace {
   /** The revision up to which a read of "the newest" sees. */
   get visibleRevision(): Revision {
     return this.#draft.length > 0 ? this.#draftRevision : this.#newest;
+  }
+
+  /** The oldest revision that can be read and watched from; 0 before any compaction. */
+  get compactRevision(): Revision {
+    return this.#floor;
+  }
+
+  /**
+   * Up to which revision everything that the compaction has made superfluous is removed. Invariant: at
+   * most the floor, and equal to it exactly when nothing is left to remove.
+   */
+  get removedRevision(): Revision {
+    return this.#removedThrough;
+  }
+
+  /** Raises the floor to a revision that exists. What that makes superfluous is removed by `removeSteps`. */
+  compact(revision: Revision): void {
+    assert(revision > this.#floor, () => `Floor ${revision} after ${this.#floor}`);
+    // Once more the last floor's own: its tombstones stayed.
+    if (this.#removedThrough === this.#floor) this.#removedThrough = Math.max(0, this.#floor - 1);
+    this.#floor = revision;
+  }
+
+  /**
+   * Goes on with the removal, over whole revisions until at least `changesMin` changes were looked at,
+   * with pauses. No draft may be open. `dropped` is told of each version before it goes.
+   */
+  *removeSteps(
+    changesMin: number,
+    dropped: (key: Key, version: Version) => void,
+  ): Generator<undefined, void> {
+    const { table } = this.index;
+    const walk = { after: this.#removedThrough, floor: this.#floor, changesMin };
+    this.#removedThrough = yield* removeCompacted(this.index, walk, ({ key }, slot) =>
+      dropped(key, table.get(slot)),
+    );
   }
 
   begin(revision: Revision): void {
@@ -122,7 +161,7 @@ export class KeySpace {
   load(key: Key, version: Version): LeaseId | null {
     const { table, log } = this.index;
     const history = this.index.find(key);
-    const newest = log.length === 0 ? -1 : log.at(log.length - 1);
+    const { newest } = log;
     const follows =
       newest === -1 ||
       version.revision > table.revision(newest) ||
@@ -143,8 +182,15 @@ export class KeySpace {
     return history === undefined ? null : this.pair(history, history.newest, true);
   }
 
-  /** The key as it was just before `revision`. */
+  /** Takes in how far the stored space is compacted. */
+  loadCompaction(compactRevision: Revision, removedRevision: Revision): void {
+    this.#floor = compactRevision;
+    this.#removedThrough = removedRevision;
+  }
+
+  /** The key as it was just before `revision`; null as well where that is compacted. */
   before(key: Key, revision: Revision): KeyValue | null {
+    if (revision <= this.#floor) return null;
     const history = this.index.find(key);
     if (history === undefined) return null;
     const slot = this.index.visible(history, revision - 1);
@@ -192,8 +238,7 @@ export class KeySpace {
     let visited = 0;
     let valueBytes = 0;
     let previous = 0;
-    for (let position = log.from(from); position < log.length; position++) {
-      const slot = log.at(position);
+    for (const slot of log.from(from)) {
       const revision = table.revision(slot);
       const isFull =
         visited >= changesPerPageMax ||
@@ -214,8 +259,7 @@ export class KeySpace {
   /** All values that have to be stored, in the order of (revision, sub). Changes must not come between. */
   *storedValues(): Generator<StoredValue, undefined> {
     const { log, table } = this.index;
-    for (let position = 0; position < log.length; position++) {
-      const slot = log.at(position);
+    for (const slot of log.from(0)) {
       if (table.isTombstone(slot)) continue;
       yield {
         revision: table.revision(slot),

@@ -38,13 +38,16 @@ export function checkRevision(
   revision: Revision,
   context: Pick<OperationContext, 'revision' | 'compactRevision'>,
 ): Refusal | null {
-  if (revision > context.revision) {
-    return new Refusal('futureRevision', `Revision ${revision} does not exist yet`, {
-      revision: context.revision,
-    });
-  }
+  if (revision > context.revision) return futureRevision(revision, context.revision);
   if (revision === 0 || revision >= context.compactRevision) return null;
   return compacted(context.compactRevision);
+}
+
+export function futureRevision(asked: Revision, newest: Revision): Refusal {
+  return new Refusal('futureRevision', `Revision ${asked} does not exist yet`, {
+    revision: newest,
+  });
+}
 }
 
 /** Runs a put, a delete or a transaction. */

@@ -80,6 +80,21 @@ export class VersionTable {
     this.#free.push(slot);
   }
 
+  /** All that is kept of the slot's version. */
+  get(slot: number): Version {
+    return {
+      revision: this.revision(slot),
+      sub: this.sub(slot),
+      createRevision: this.createRevision(slot),
+      version: this.version(slot),
+      leaseId: this.leaseId(slot),
+      tombstone: this.isTombstone(slot),
+      cause: this.cause(slot),
+      valueLength: this.valueLength(slot),
+      valueHash: this.valueHash(slot),
+    };
+  }
+
   revision(slot: number): Revision {
     return this.#double(slot, 0);
   }

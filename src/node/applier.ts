@@ -174,6 +174,8 @@ export class Applier {
       logTimeMs: this.#machine.logTimeMs,
       wallTimeMs: this.#machine.wallTimeMs,
       compactRevisions: this.#machine.compactRevisions,
+      removedRevisions: this.#machine.removedRevisions,
+      timeMarks: this.#machine.timeMarks,
       digest: this.#machine.digest,
     };
   }

@@ -134,6 +134,7 @@ async function checkpointStart(
 ): Promise<void> {
   const { last, configuration } = storage.start;
   const { revision, logTimeMs, wallTimeMs, compactRevisions, digest } = machine;
+  const { removedRevisions, timeMarks } = machine;
   storage.applied(() => ({
     ...{ applied: last, configuration, clusterId, incarnation },
     ...{
@@ -141,7 +142,7 @@ async function checkpointStart(
       revision,
       logTimeMs,
       wallTimeMs,
-      compactRevisions,
+      ...{ compactRevisions, removedRevisions, timeMarks },
       digest,
     },
   }));

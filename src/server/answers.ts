@@ -136,6 +136,7 @@ export function resultOf(method: MemberMethod, response: Response): Results[Memb
     case 'deregister':
     case 'sessionRenew':
     case 'sessionClose':
+    case 'compact':
     case 'beginIncarnation':
     case 'raiseFeatureLevel':
       return { revision };

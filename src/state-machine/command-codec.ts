@@ -16,7 +16,9 @@ import { readInstance, writeInstance } from '../registry/instance-codec.ts';
 import { needsSecondVersion } from './command-level.ts';
 import { damagedUnless } from './damage.ts';
 import { isTooDeep, readOperation, writeOperation } from './operation-codec.ts';
-import type { Command, CommandEntry, LoggedCommand, SessionHeader } from './types.ts';
+import { keySpaces } from './record-codec.ts';
+import { numberOf } from './state.ts';
+import type { Command, CommandEntry, KeySpaceName, LoggedCommand, SessionHeader } from './types.ts';
 
 const entryVersion = 1;
 /** Of all commands but those that need the second one. */
@@ -41,6 +43,7 @@ const kinds = {
   sessionOpen: 20,
   sessionRenew: 21,
   sessionClose: 22,
+  compact: 11,
 } as const satisfies Record<Command['type'], number>;
 
 const twoVersions: ReadonlySet<number> = new Set([
@@ -151,6 +154,9 @@ function writeCommand(writer: ByteWriter, command: Command): void {
     case 'sessionRenew':
       writer.id(command.sessionId).varint(command.acknowledgedThrough);
       return;
+    case 'compact':
+      writer.u8(numberOf(command.space)).varint(command.revision);
+      return;
     case 'beginIncarnation':
       return;
     case 'raiseFeatureLevel':
@@ -205,6 +211,8 @@ function readCommand(reader: ByteReader, kind: number, isSecond: boolean): Comma
       };
     case kinds.sessionClose:
       return { type: 'sessionClose', sessionId: reader.id() };
+    case kinds.compact:
+      return { type: 'compact', space: readSpace(reader), revision: reader.varint() };
     case kinds.beginIncarnation:
       return { type: 'beginIncarnation' };
     case kinds.raiseFeatureLevel:
@@ -212,6 +220,13 @@ function readCommand(reader: ByteReader, kind: number, isSecond: boolean): Comma
     default:
       throw new RollcallError('formatTooNew', `The command has the unknown kind ${kind}`);
   }
+}
+
+function readSpace(reader: ByteReader): KeySpaceName {
+  const number = reader.u8();
+  const space = keySpaces[number];
+  if (space !== undefined) return space.name;
+  throw new RollcallError('formatTooNew', `The command names the unknown key space ${number}`);
 }
 
 function writeLease(writer: ByteWriter, leaseId: string | null): void {

@@ -15,6 +15,7 @@ const kindLevels: { readonly [type in Command['type']]: number } = {
   sessionOpen: 2,
   sessionRenew: 2,
   sessionClose: 2,
+  compact: 2,
   beginIncarnation: 2,
   raiseFeatureLevel: 2,
 };

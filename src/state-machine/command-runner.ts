@@ -3,11 +3,17 @@ import { isId } from '../base/bytes.ts';
 import { limits } from '../base/limits.ts';
 import { Refusal } from '../base/refusal.ts';
 import type { KeySpace } from '../mvcc/key-space.ts';
-import { leaseNotFound, type OperationContext, runOperation } from '../mvcc/operation.ts';
-import type { LeaseId } from '../mvcc/types.ts';
+import {
+  futureRevision,
+  leaseNotFound,
+  type OperationContext,
+  runOperation,
+} from '../mvcc/operation.ts';
+import { compacted } from '../mvcc/range.ts';
+import type { LeaseId, Revision } from '../mvcc/types.ts';
 import { deregister, register } from '../registry/registration.ts';
 import { SessionRunner } from './session-runner.ts';
-import type { State } from './state.ts';
+import { numberOf, type State } from './state.ts';
 import type { Command, CommandResult, LoggedCommand, Outcome, RevisionEvents } from './types.ts';
 
 const kv = 0;
@@ -28,7 +34,7 @@ export class CommandRunner {
         return state.revision;
       },
       get compactRevision() {
-        return state.compactRevisions[kv] ?? 0;
+        return (state.spaces[kv] as KeySpace).compactRevision;
       },
       isLeaseAlive: (leaseId) => state.lessor.alive(leaseId, state.logTimeMs) !== null,
     };
@@ -73,6 +79,8 @@ export class CommandRunner {
         return this.#sessions.renew(command.sessionId, command.acknowledgedThrough);
       case 'sessionClose':
         return this.#sessions.close(command.sessionId);
+      case 'compact':
+        return this.#compact(numberOf(command.space), command.revision);
       case 'beginIncarnation':
         this.#state.skipRevisions();
         return { type: 'beginIncarnation' };
@@ -109,6 +117,15 @@ export class CommandRunner {
       const outcome = register(space, command, instance, { leaseId, mayReplace });
       return outcome instanceof Refusal ? outcome : { type: 'register', ...outcome };
     });
+  }
+
+  #compact(space: number, revision: Revision): CommandResult | Refusal {
+    const state = this.#state;
+    const { compactRevision } = state.spaces[space] as KeySpace;
+    if (revision > state.revision) return futureRevision(revision, state.revision);
+    if (revision <= compactRevision) return compacted(compactRevision);
+    state.compact(space, revision);
+    return { type: 'compact' };
   }
 
   #grant(leaseId: LeaseId, ttlMs: number): CommandResult | Refusal {

@@ -2,7 +2,8 @@ import { ByteWriter } from '../base/bytes.ts';
 import { addHash, type Hash64, hash64, subtractHash, zeroHash } from '../base/hash.ts';
 import type { LeaseState } from '../lease/lessor.ts';
 import type { Change } from '../mvcc/key-space.ts';
-import type { LeaseId, Revision } from '../mvcc/types.ts';
+import type { Key, LeaseId, Revision } from '../mvcc/types.ts';
+import type { Version } from '../mvcc/version-table.ts';
 import {
   decodeValueRecord,
   indexKey,
@@ -57,6 +58,17 @@ export class RecordStore {
     if (tombstone) return;
     writeValueRecord(this.#writer, pair.value);
     this.#records.write(valueKey(space, pair.modRevision, sub), this.#writer.finishView());
+  }
+
+  /** Removes a version with its value. */
+  removeVersion(space: number, key: Key, version: Version): void {
+    const { revision, sub, tombstone } = version;
+    const recordKey = indexKey(space, revision, sub);
+    this.#writer.rawBinary(recordKey);
+    writeIndexRecord(this.#writer, key, version);
+    this.#digest = subtractHash(this.#digest, hash64(this.#writer.finishView(), recordSeed));
+    this.#records.write(recordKey, null);
+    if (!tombstone) this.#records.write(valueKey(space, revision, sub), null);
   }
 
   /** `before` and `after` are the lease's stored states; null means that there is none. */

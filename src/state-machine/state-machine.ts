@@ -2,6 +2,7 @@ import { assert } from '../base/assert.ts';
 import type { Hash64 } from '../base/hash.ts';
 import { limits } from '../base/limits.ts';
 import { Refusal } from '../base/refusal.ts';
+import type { TimeMark } from '../format/checkpoint.ts';
 import { boundsOf } from '../mvcc/key-range.ts';
 import type { KeySpace } from '../mvcc/key-space.ts';
 import { checkRevision } from '../mvcc/operation.ts';
@@ -38,12 +39,19 @@ import type {
 
 const wholePage = { bytesMax: Number.POSITIVE_INFINITY, counted: true };
 
+/** How many changes are looked at in the removal of what is compacted, with each entry. */
+const removedWhenIdle = 4096;
+const removedAtLeast = 256;
+/** From this feature level on the state knows about when its revisions were made. */
+const compactionLevel = 2;
+
 /**
  * The replicated state: two key spaces with one revision counter, leases and the time, as a function
  * of the log alone. Every node that applied the same entries has the same records and digest.
  *
  * An entry is applied in this order: its time; keys of ended leases and ended sessions, a bounded number;
- * its commands; the records of the sessions that had commands.
+ * its commands; the records of the sessions that had commands; a bounded part of what is compacted is
+ * removed.
  *
  * To go on from stored records: `loadPage` for each page of `loadedRanges`, in order, then
  * `finishLoad`.
@@ -85,7 +93,27 @@ export class StateMachine {
 
   /** The oldest revisions that can be read, by the number of the space; 0 before any compaction. */
   get compactRevisions(): readonly Revision[] {
-    return this.#state.compactRevisions;
+    return this.#state.spaces.map(({ compactRevision }) => compactRevision);
+  }
+
+  /** Up to where what is compacted is removed as well, by the number of the space. */
+  get removedRevisions(): readonly Revision[] {
+    return this.#state.spaces.map(({ removedRevision }) => removedRevision);
+  }
+
+  /** About when which revision was the newest, in log time. */
+  get timeMarks(): readonly TimeMark[] {
+    return this.#state.timeMarks.list;
+  }
+
+  /** Whether something that is compacted waits for the next entries to be removed. */
+  get compactionUnfinished(): boolean {
+    return this.#state.compactionUnfinished;
+  }
+
+  /** A revision that was the newest at this log time or earlier; 0 when none is known. */
+  revisionBefore(logTimeMs: number): Revision {
+    return this.#state.timeMarks.before(logTimeMs);
   }
 
   /** Whether log time must go on even without commands. */
@@ -139,6 +167,8 @@ export class StateMachine {
       outcomes.push(this.#runner.run(command, revisions));
     }
     state.sessionRecords.write();
+    this.#noteTime();
+    yield* this.#removeCompacted(entry, revisions);
     return { outcomes, revisions };
   }
 
@@ -159,8 +189,10 @@ export class StateMachine {
         compactRevision: this.compactRevision(space),
       });
     if (refusal !== null) return refusal;
+    // Fixed here: the newest revision of the space may be older than what is compacted.
+    const revision = request.revision || this.revision;
     const compactRevision = () => this.compactRevision(space);
-    return yield* rangeSteps(this.#space(space), request, {
+    return yield* rangeSteps(this.#space(space), { ...request, revision }, {
       ...page,
       budget: null,
       compactRevision,
@@ -190,7 +222,7 @@ export class StateMachine {
   }
 
   compactRevision(space: KeySpaceName): Revision {
-    return this.compactRevisions[numberOf(space)] ?? 0;
+    return this.#space(space).compactRevision;
   }
 
   /** Null when there is no such lease, or no more. Its keys of the kv space come in order. */
@@ -268,6 +300,27 @@ export class StateMachine {
       if (session === null) return;
       left -= Math.max(1, sessionRecords.remove(session.id));
     }
+  }
+
+  /** Of a level that knows of it, as it is a part of the state. */
+  #noteTime(): void {
+    const { featureLevel, timeMarks, revision, logTimeMs } = this.#state;
+    if (featureLevel >= compactionLevel) timeMarks.note(revision, logTimeMs);
+  }
+
+  /**
+   * An entry without commands, which only moves the time on, does more than one that clients wait for;
+   * but any looks at more changes than it made itself, so that removal is never outrun.
+   */
+  *#removeCompacted(
+    { commands }: CommandEntry,
+    revisions: readonly RevisionEvents[],
+  ): Generator<undefined, void> {
+    if (!this.#state.compactionUnfinished) return;
+    yield;
+    const changes = revisions.reduce((sum, { events }) => sum + events.length, 0);
+    const least = commands.length === 0 ? removedWhenIdle : removedAtLeast;
+    yield* this.#state.removeCompacted(least + 2 * changes);
   }
 
   #space(name: KeySpaceName): KeySpace {

@@ -1,5 +1,6 @@
 import { damagedState } from '../base/damage.ts';
 import { equalHash, formatHash, type Hash64 } from '../base/hash.ts';
+import type { TimeMark } from '../format/checkpoint.ts';
 import { firstFeatureLevel } from '../format/feature-level.ts';
 import { type Lease, Lessor } from '../lease/lessor.ts';
 import { Sessions } from '../lease/sessions.ts';
@@ -8,6 +9,7 @@ import type { ChangeCause, Revision } from '../mvcc/types.ts';
 import { decodeRecord, type IndexRecord, keySpaces, type LeaseRecord } from './record-codec.ts';
 import { RecordStore } from './record-store.ts';
 import { SessionRecords } from './session-records.ts';
+import { TimeMarks } from './time-marks.ts';
 import type { KeySpaceName, Records, RevisionEvents } from './types.ts';
 
 /** What must be known beside the records to go on from them; a CheckpointHeader has it. */
@@ -19,6 +21,8 @@ export interface StateHeader {
   readonly wallTimeMs: number;
   /** One per key space, in the order of their numbers. */
   readonly compactRevisions: readonly Revision[];
+  readonly removedRevisions: readonly Revision[];
+  readonly timeMarks: readonly TimeMark[];
   readonly digest: Hash64;
 }
 
@@ -43,7 +47,7 @@ export class State {
   logTimeMs = 0;
   wallTimeMs = 0;
   appliedIndex = 0;
-  compactRevisions: readonly Revision[] = keySpaces.map(() => 0);
+  readonly timeMarks = new TimeMarks();
 
   constructor(records: Records) {
     const store = new RecordStore(records);
@@ -108,6 +112,30 @@ export class State {
     return deleted;
   }
 
+  /** Whether something that a compaction made superfluous is still there. */
+  get compactionUnfinished(): boolean {
+    return this.spaces.some((space) => space.removedRevision < space.compactRevision);
+  }
+
+  /** Raises the floor of a space. */
+  compact(number: number, revision: Revision): void {
+    (this.spaces[number] as KeySpace).compact(revision);
+    this.timeMarks.forgetThrough(
+      Math.min(...this.spaces.map(({ compactRevision }) => compactRevision)),
+    );
+  }
+
+  /** Goes on with the removal of what is compacted, in one space after the other. */
+  *removeCompacted(changesMin: number): Generator<undefined, void> {
+    for (const [number, space] of this.spaces.entries()) {
+      if (space.removedRevision === space.compactRevision) continue;
+      yield* space.removeSteps(changesMin, (key, version) => {
+        this.store.removeVersion(number, key, version);
+      });
+      return;
+    }
+  }
+
   /** Takes in a stored record. Records come in the order of their keys. */
   load(key: string, bytes: Uint8Array): void {
     const record = decodeRecord(key, bytes);
@@ -132,7 +160,11 @@ export class State {
     this.revision = header.revision;
     this.logTimeMs = header.logTimeMs;
     this.wallTimeMs = header.wallTimeMs;
-    this.compactRevisions = [...header.compactRevisions];
+    for (const [number, space] of this.spaces.entries()) {
+      const floor = header.compactRevisions[number] ?? 0;
+      space.loadCompaction(floor, header.removedRevisions[number] ?? 0);
+    }
+    this.timeMarks.load(header.timeMarks);
   }
 
   #store(number: number, change: Change): void {

@@ -47,6 +47,11 @@ export type Command =
   /** Of one that is gone already it does nothing. */
   | { readonly type: 'sessionClose'; readonly sessionId: SessionId }
   /**
+   * Nothing before this revision of the space, which has to exist, can be read any more, nor watched from;
+   * refused with `compacted` where the space is compacted up to it already.
+   */
+  | { readonly type: 'compact'; readonly space: KeySpaceName; readonly revision: Revision }
+  /**
    * The first command of a cluster that goes on from a backup or from what was left of it: from here on
    * revisions are higher than any that was given before and is lost. No client can ask for it.
    */
@@ -97,6 +102,7 @@ export type CommandResult =
   | { readonly type: 'sessionOpen'; readonly sessionId: SessionId; readonly ttlMs: number }
   | { readonly type: 'sessionRenew' }
   | { readonly type: 'sessionClose' }
+  | { readonly type: 'compact' }
   | { readonly type: 'beginIncarnation' }
   | { readonly type: 'raiseFeatureLevel' };
 

@@ -114,7 +114,9 @@ const header = fc.record({
   revision: number,
   logTimeMs: number,
   wallTimeMs: number,
-  compactRevisions: fc.array(number, { maxLength: 3 }),
+  compactRevisions: fc.tuple(number, number),
+  removedRevisions: fc.tuple(number, number),
+  timeMarks: fc.array(fc.record({ revision: number, logTimeMs: number }), { maxLength: 2 }),
   digest,
 });
 const route = { from: id, to: id };

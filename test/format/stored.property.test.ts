@@ -34,18 +34,25 @@ const configuration: fc.Arbitrary<Configuration> = fc.record({
   learnersNext: ids,
 });
 
-const header: fc.Arbitrary<CheckpointHeader> = fc.record({
-  applied: fc.record({ term: count, index: count }),
-  configuration,
-  clusterId: id,
-  incarnation: id,
-  featureLevel: fc.nat(1000),
-  revision: count,
-  logTimeMs: count,
-  wallTimeMs: count,
-  compactRevisions: fc.array(count, { maxLength: 4 }),
-  digest: fc.record({ high: half, low: half }),
-});
+const floors = fc.array(fc.tuple(count, count), { maxLength: 4 }).map((pairs) => ({
+  compactRevisions: pairs.map(([floor]) => floor),
+  removedRevisions: pairs.map(([, removed]) => removed),
+}));
+const header: fc.Arbitrary<CheckpointHeader> = fc
+  .record({
+    applied: fc.record({ term: count, index: count }),
+    configuration,
+    clusterId: id,
+    incarnation: id,
+    featureLevel: fc.nat(1000),
+    revision: count,
+    logTimeMs: count,
+    wallTimeMs: count,
+    floors,
+    timeMarks: fc.array(fc.record({ revision: count, logTimeMs: count }), { maxLength: 3 }),
+    digest: fc.record({ high: half, low: half }),
+  })
+  .map(({ floors: both, ...rest }) => ({ ...rest, ...both }));
 
 const identity: fc.Arbitrary<Identity> = fc.record({
   memberId: id,
@@ -124,5 +131,5 @@ test('a version that is not known is refused', () => {
   const tooNew = expect.objectContaining({ code: 'formatTooNew' });
   expect(() => decodeIdentity(new ByteReader(Uint8Array.of(3)))).toThrow(tooNew);
   expect(() => decodeConfiguration(new ByteReader(Uint8Array.of(3)))).toThrow(tooNew);
-  expect(() => decodeCheckpointHeader(new ByteReader(Uint8Array.of(2)))).toThrow(tooNew);
+  expect(() => decodeCheckpointHeader(new ByteReader(Uint8Array.of(3)))).toThrow(tooNew);
 });

@@ -47,7 +47,7 @@ class Sending {
       header: {
         ...{ applied: { term: 1, index: 5 }, configuration, clusterId: id('c') },
         ...{ incarnation: id('d'), featureLevel: 1, revision: 1, logTimeMs: 0, wallTimeMs: 0 },
-        ...{ compactRevisions: [0, 0], digest: zeroHash },
+        ...{ compactRevisions: [0, 0], removedRevisions: [0, 0], timeMarks: [], digest: zeroHash },
       },
       read: (after) => {
         const next = after === null ? 0 : keys.indexOf(after) + 1;

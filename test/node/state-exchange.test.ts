@@ -23,7 +23,15 @@ const configuration = {
 };
 const header: CheckpointHeader = {
   ...{ applied: { term: 1, index: 5000 }, configuration, clusterId, incarnation, featureLevel: 1 },
-  ...{ revision: 1, logTimeMs: 0, wallTimeMs: 0, compactRevisions: [0, 0], digest: zeroHash },
+  ...{
+    revision: 1,
+    logTimeMs: 0,
+    wallTimeMs: 0,
+    compactRevisions: [0, 0],
+    removedRevisions: [0, 0],
+    timeMarks: [],
+    digest: zeroHash,
+  },
 };
 const staging: Staging = {
   write: () => Promise.resolve(),

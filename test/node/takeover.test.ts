@@ -99,7 +99,15 @@ function stateAt(index: number, abort: () => Promise<void>): ReceivedState {
   };
   const header = {
     ...{ applied: { term: 1, index }, configuration, clusterId: ids[1], incarnation: ids[2] },
-    ...{ featureLevel: 1, revision: 1, logTimeMs: 0, wallTimeMs: 0, compactRevisions: [0, 0] },
+    ...{
+      featureLevel: 1,
+      revision: 1,
+      logTimeMs: 0,
+      wallTimeMs: 0,
+      compactRevisions: [0, 0],
+      removedRevisions: [0, 0],
+      timeMarks: [],
+    },
     digest: zeroHash,
   };
   const passage = { peer: ids[1], index, sinceMs: 200, bytes: 1000 };

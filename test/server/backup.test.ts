@@ -18,7 +18,14 @@ async function backupOf(level: number): Promise<{ directory: string; file: strin
     state: {
       ...{ applied: { term: 3, index: 20 }, configuration, featureLevel: level, revision: 1 },
       ...{ clusterId: '00000000000000c1', incarnation: '00000000000000e1' },
-      ...{ logTimeMs: 0, wallTimeMs: 0, compactRevisions: [0, 0], digest: { high: 0, low: 0 } },
+      ...{
+        logTimeMs: 0,
+        wallTimeMs: 0,
+        compactRevisions: [0, 0],
+        removedRevisions: [0, 0],
+        timeMarks: [],
+        digest: { high: 0, low: 0 },
+      },
     },
   });
   const file = join(directory, 'backup');

@@ -106,6 +106,11 @@ export const anyCommand: fc.Arbitrary<Command> = fc.oneof(
   }),
   fc.record({ type: fc.constant('leaseRevoke' as const), leaseId: anyLease }),
   fc.record({
+    type: fc.constant('compact' as const),
+    space: fc.constant('kv' as const),
+    revision: fc.nat({ max: 30 }),
+  }),
+  fc.record({
     type: fc.constant('leaseKeepAlive' as const),
     leaseIds: fc.array(anyLease, { maxLength: 3 }),
   }),

@@ -39,6 +39,11 @@ const anyRegistryCommand: fc.Arbitrary<Command> = fc.oneof(
     id: text,
     leaseId: fc.option(anyId),
   }),
+  fc.record({
+    type: fc.constant('compact' as const),
+    space: fc.constantFrom('kv', 'registry'),
+    revision: fc.maxSafeNat(),
+  }),
   fc.constant({ type: 'beginIncarnation' as const }),
   fc.record({ type: fc.constantFrom('sessionOpen', 'sessionClose'), sessionId: anyId }),
   fc.record({

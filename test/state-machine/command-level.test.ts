@@ -44,6 +44,7 @@ const samples: { readonly [type in Command['type']]: readonly (readonly [number,
   sessionOpen: [[2, { type: 'sessionOpen', sessionId: leaseId(1) }]],
   sessionRenew: [[2, { type: 'sessionRenew', sessionId: leaseId(1), acknowledgedThrough: 7 }]],
   sessionClose: [[2, { type: 'sessionClose', sessionId: leaseId(1) }]],
+  compact: [[2, { type: 'compact', space: 'kv', revision: 1 }]],
   beginIncarnation: [[2, { type: 'beginIncarnation' }]],
   raiseFeatureLevel: [
     [2, { type: 'raiseFeatureLevel', level: 1 }],
@@ -55,7 +56,7 @@ const samples: { readonly [type in Command['type']]: readonly (readonly [number,
 /** The kinds and versions that each level brought, as they stand in the bytes of an entry. */
 const formats: { readonly [level: number]: readonly string[] } = {
   1: ['1/1', '2/1', '3/1', '4/1', '5/1', '6/1', '7/1', '8/1'],
-  2: ['1/2', '3/2', '7/2', '8/2', '9/1', '10/1', '20/1', '21/1', '22/1'],
+  2: ['1/2', '3/2', '7/2', '8/2', '9/1', '10/1', '20/1', '21/1', '22/1', '11/1'],
 };
 
 test('every command has the level that brought its bytes', () => {

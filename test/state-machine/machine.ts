@@ -77,6 +77,8 @@ export class TestMachine {
       logTimeMs: machine.logTimeMs,
       wallTimeMs: machine.wallTimeMs,
       compactRevisions: machine.compactRevisions,
+      removedRevisions: machine.removedRevisions,
+      timeMarks: machine.timeMarks,
       digest: machine.digest,
     });
     this.machine = loaded;

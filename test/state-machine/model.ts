@@ -28,6 +28,7 @@ export class ModelRefusal extends Error {}
 
 export class Model {
   revision = 1;
+  floor = 0;
   now = 0;
   versions: ModelVersion[] = [];
   leases = new Map<string, { ttlMs: number; deadlineMs: number }>();
@@ -50,6 +51,9 @@ export class Model {
 
   range(request: RangeRequest, now: number): Extract<OperationResult, { type: 'range' }> {
     if (request.revision > this.revision) throw new ModelRefusal('futureRevision');
+    if (request.revision !== 0 && request.revision < this.floor) {
+      throw new ModelRefusal('compacted');
+    }
     const all = this.pairs(request, request.revision || now);
     const within = all.filter((pair) => isSelected(request, pair));
     const sorted = sort(within, request);
@@ -59,6 +63,21 @@ export class Model {
       : limited.map((pair) => (request.keysOnly ? { ...pair, value: absent.value } : pair));
     const more = !request.countOnly && within.length > pairs.length;
     return { type: 'range', pairs, count: all.length, more };
+  }
+
+  compact(revision: number): void {
+    if (revision > this.revision) throw new ModelRefusal('futureRevision');
+    if (revision <= this.floor) throw new ModelRefusal('compacted');
+    this.floor = revision;
+  }
+
+  /** What reads and watches from the floor on need. */
+  kept(): ModelVersion[] {
+    return this.versions.filter(({ pair: { key, modRevision }, deleted }) => {
+      if (modRevision >= this.floor) return modRevision > this.floor || this.floor > 0;
+      const isNewest = this.state(this.floor).get(key)?.modRevision === modRevision;
+      return isNewest && !deleted;
+    });
   }
 
   /** Runs a command; a refused one leaves everything as it was. */

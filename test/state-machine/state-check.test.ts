@@ -11,6 +11,7 @@ function headerOf({ machine }: TestMachine): Parameters<StateCheck['finish']>[0]
   return {
     applied: { index: appliedIndex },
     ...{ featureLevel, revision, logTimeMs, wallTimeMs, compactRevisions, digest },
+    ...{ removedRevisions: machine.removedRevisions, timeMarks: machine.timeMarks },
   };
 }
 

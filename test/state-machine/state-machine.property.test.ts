@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { Refusal } from '../../src/base/refusal.ts';
+import type { RangeRequest } from '../../src/mvcc/types.ts';
 import type { Command, Outcome, RevisionEvents } from '../../src/state-machine/types.ts';
 import { anyRange, anyRangeOperation, anyStep, type Step } from './arbitrary.ts';
 import { TestMachine } from './machine.ts';
@@ -30,6 +31,9 @@ function runModel(model: Model, command: Command): unknown {
         }),
         instances: command.leaseIds.map(() => 0),
       };
+    case 'compact':
+      model.compact(command.revision);
+      return { type: 'compact' };
     case 'put':
     case 'delete':
     case 'txn':
@@ -91,45 +95,70 @@ function expectLeases(tested: TestMachine, model: Model): void {
   }
 }
 
+/** What the model reads, or the code of its refusal. */
+function rangeOf(model: Model, read: RangeRequest): unknown {
+  try {
+    const { type: _, ...result } = model.range(read, model.revision);
+    return result;
+  } catch (error) {
+    if (!(error instanceof ModelRefusal)) throw error;
+    return error.message;
+  }
+}
+
+/** Once all that is compacted is removed, exactly the records that are needed are left. */
+function expectKept(tested: TestMachine, model: Model): void {
+  while (tested.machine.compactionUnfinished) tested.apply([]);
+  const revisions = [...tested.records.map.keys()]
+    .filter((key) => key.startsWith('ki'))
+    .map((key) => Buffer.from(key.slice(2, 10), 'latin1').readBigUInt64BE());
+  const expected = model.kept().map(({ pair }) => BigInt(pair.modRevision));
+  expect(revisions.sort()).toEqual(expected.sort());
+}
+
 const steps = fc.array(anyStep, { maxLength: 25, size: 'max' });
 
 describe('the kv state does what a list of versions does', () => {
   test('commands, reads at every revision, history and leases', () => {
     const queries = fc.array(anyRangeOperation, { minLength: 8, maxLength: 8 });
     fc.assert(
-      fc.property(steps, queries, anyRange, fc.nat({ max: 30 }), (given, reads, watched, from) => {
-        const tested = new TestMachine();
-        const model = new Model();
-        for (const step of given) applyStep(tested, model, step);
-        for (const read of reads) {
-          const { type: _, ...expected } =
-            read.revision > model.revision
-              ? { type: 'refused', code: 'futureRevision' }
-              : model.range(read, model.revision);
-          const found = readRange(tested.machine, 'kv', read);
-          if (found instanceof Refusal) expect(found).toMatchObject(expected);
-          else expect(found).toEqual(expected);
-        }
-        expectLeases(tested, model);
-        const all = modelEvents(model, from).map((revision) => ({
-          ...revision,
-          events: revision.events.filter(({ pair }) => contains(watched, pair.key)),
-        }));
-        const seen: RevisionEvents[] = [];
-        for (let next = from; next <= model.revision; ) {
-          const page = tested.machine.history('kv', watched, next, 2);
-          expect(page.next).toBeGreaterThan(next);
-          seen.push(...page.revisions);
-          next = page.next;
-        }
-        expect(seen).toEqual(all.filter(({ events }) => events.length > 0));
-        for (const { revision, events } of seen) {
-          for (const { pair } of events) {
-            const previous = model.state(revision - 1).get(pair.key) ?? null;
-            expect(tested.machine.before('kv', pair.key, revision)).toEqual(previous);
+      fc.property(
+        steps,
+        queries,
+        anyRange,
+        fc.nat({ max: 30 }),
+        (given, reads, watched, wanted) => {
+          const tested = new TestMachine();
+          const model = new Model();
+          for (const step of given) applyStep(tested, model, step);
+          for (const read of reads) {
+            const found = readRange(tested.machine, 'kv', read);
+            expect(found instanceof Refusal ? found.code : found).toEqual(rangeOf(model, read));
           }
-        }
-      }),
+          expectLeases(tested, model);
+          expectKept(tested, model);
+          const from = Math.max(model.floor, wanted);
+          const all = modelEvents(model, from).map((revision) => ({
+            ...revision,
+            events: revision.events.filter(({ pair }) => contains(watched, pair.key)),
+          }));
+          const seen: RevisionEvents[] = [];
+          for (let next = from; next <= model.revision; ) {
+            const page = tested.machine.history('kv', watched, next, 2);
+            expect(page.next).toBeGreaterThan(next);
+            seen.push(...page.revisions);
+            next = page.next;
+          }
+          expect(seen).toEqual(all.filter(({ events }) => events.length > 0));
+          for (const { revision, events } of seen) {
+            for (const { pair } of events) {
+              const isCompacted = revision <= model.floor;
+              const previous = isCompacted ? undefined : model.state(revision - 1).get(pair.key);
+              expect(tested.machine.before('kv', pair.key, revision)).toEqual(previous ?? null);
+            }
+          }
+        },
+      ),
       { numRuns: 300 },
     );
   });

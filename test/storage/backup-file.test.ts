@@ -24,6 +24,8 @@ const header: BackupHeader = {
     logTimeMs: 5000,
     wallTimeMs: 1_699_999_999_000,
     compactRevisions: [0, 0],
+    removedRevisions: [0, 0],
+    timeMarks: [],
     digest: { high: 0x12345678, low: 0x9abcdef0 },
   },
 };

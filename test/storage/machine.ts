@@ -108,6 +108,8 @@ export function headerAt(index: number, term = 1): CheckpointHeader {
     logTimeMs: index * 10,
     wallTimeMs: 1_700_000_000_000 + index,
     compactRevisions: [0, 0],
+    removedRevisions: [0, 0],
+    timeMarks: [],
     digest: { high: 0xffffffff, low: index },
   };
 }

@@ -124,6 +124,8 @@ function headerAt(at: number): CheckpointHeader {
     logTimeMs: at,
     wallTimeMs: at,
     compactRevisions: [0, 0],
+    removedRevisions: [0, 0],
+    timeMarks: [],
     digest: { high: 0, low: at },
   };
 }
