@@ -2,6 +2,7 @@
 import { Command, CommanderError, Help, type Option } from 'commander';
 import { type ErrorCode, RollcallError } from '../client/index.ts';
 import { version } from '../server/version.ts';
+import { compactCommand } from './compact.ts';
 import { delCommand } from './del.ts';
 import { deregisterCommand } from './deregister.ts';
 import { devCommand } from './dev.ts';
@@ -30,6 +31,7 @@ const commands: readonly ((run: Run) => Command)[] = [
   getCommand,
   delCommand,
   txnCommand,
+  compactCommand,
   watchCommand,
   leaseCommand,
   registerCommand,

@@ -40,6 +40,8 @@ function statusDocument({ endpoint, status, error }: EndpointStatus): object {
     commitIndex: status?.commitIndex ?? null,
     appliedIndex: status?.appliedIndex ?? null,
     revision: status?.revision ?? null,
+    compactRevision: status?.compactRevision ?? null,
+    removedRevision: status?.removedRevision ?? null,
     digest: status?.digest ?? null,
     error: error?.message ?? null,
   };

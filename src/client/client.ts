@@ -11,6 +11,7 @@ import { unreachableReason } from './outage.ts';
 import { type Outside, realOutside } from './outside.ts';
 import { type Page, type PageOptions, type RequestPage, readPages } from './pages.ts';
 import { Registry } from './registry.ts';
+import { awaitRemoval } from './removal.ts';
 import { Router } from './router.ts';
 import {
   checkNesting,
@@ -268,6 +269,21 @@ export class Client {
     checkNesting(parameters);
     const body = await this.#call('txn', parameters, options);
     return { revision: (body as Results['txn']).revision, ...txnResult(body as Results['txn']) };
+  }
+
+  /**
+   * Forgets the history of all keys before `revision`, which can still be read and watched from
+   * afterwards; what keys hold now is not touched. Rejects with `compacted` where that has happened already,
+   * `futureRevision`, `featureLevelTooLow`. With `physical` it resolves only once the leader has removed
+   * what is forgotten, however long that takes; a rejection after the compaction says `definite: false`.
+   */
+  async compact(
+    revision: number,
+    options: CallOptions & { readonly physical?: boolean } = {},
+  ): Promise<Revisioned> {
+    const compacted = (await this.#call('compact', { revision }, options)) as Results['compact'];
+    if (options.physical) await awaitRemoval(this.#router, revision, options);
+    return { revision: compacted.revision };
   }
 
   /** The changes of some keys from now on, or from `startRevision`. See `Watch`. */

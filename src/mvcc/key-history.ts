@@ -18,8 +18,13 @@ import type { VersionTable } from './version-table.ts';
  * the newest then, and all later ones. A tombstone goes with its generation, unless it is of that very
  * revision, where a watch may begin:
  *
- *     compacted at     2 or 3       4 or 5            6            7 or 8       9       10
- *     that leaves      all / 3 …    4† … / 6 …        6 7 9†       7 9†         9†      nothing
+ *     compacted at 2   leaves   2   3   4†  6   7   9†
+ *     at 3                          3   4†  6   7   9†
+ *     at 4                              4†  6   7   9†
+ *     at 5 or 6                             6   7   9†
+ *     at 7 or 8                                 7   9†
+ *     at 9                                          9†
+ *     at 10            nothing
  *
  * Invariant: revisions ascend strictly: one revision changes a key at most once.
  */

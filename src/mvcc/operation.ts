@@ -48,7 +48,6 @@ export function futureRevision(asked: Revision, newest: Revision): Refusal {
     revision: newest,
   });
 }
-}
 
 /** Runs a put, a delete or a transaction. */
 export function runOperation(

@@ -6,9 +6,16 @@ import type { WriteRequest } from './types.ts';
 
 /** The same, with everything decided that must be equal on all nodes. */
 export function commandOf(request: WriteRequest, random: Random): Command {
-  if (request.type === 'sessionOpen') return { ...request, sessionId: randomId(random) };
-  if (request.type !== 'leaseGrant') return request;
-  return { ...request, leaseId: request.leaseId ?? randomId(random) };
+  switch (request.type) {
+    case 'leaseGrant':
+      return { ...request, leaseId: request.leaseId ?? randomId(random) };
+    case 'sessionOpen':
+      return { ...request, sessionId: randomId(random) };
+    case 'compact':
+      return { ...request, space: 'kv' };
+    default:
+      return request;
+  }
 }
 
 /** The header of a session included. */

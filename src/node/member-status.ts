@@ -1,5 +1,6 @@
 import { formatHash } from '../base/hash.ts';
 import type { Index, Status } from '../raft/types.ts';
+import type { StateMachine } from '../state-machine/state-machine.ts';
 import type { Birth } from '../storage/types.ts';
 import type { StateDigest } from './digests.ts';
 import { standingOf } from './membership.ts';
@@ -11,7 +12,7 @@ export interface StatusParts {
   readonly raft: Status;
   /** As of `appliedIndex`. */
   readonly state: StateDigest;
-  readonly featureLevel: number;
+  readonly machine: Pick<StateMachine, 'featureLevel' | 'compactRevision' | 'removedRevision'>;
   readonly featureLevelMax: number;
   readonly appliedIndex: Index;
   readonly isRemoved: boolean;
@@ -21,7 +22,7 @@ export interface StatusParts {
 
 /** What a member says of itself. */
 export function memberStatus(parts: StatusParts): MemberStatus {
-  const { name, birth, raft, state, isRemoved, isStateMissing, isShortOfSpace } = parts;
+  const { name, birth, raft, state, machine, isRemoved, isStateMissing, isShortOfSpace } = parts;
   const troubles: Trouble[] = [];
   if (isStateMissing) troubles.push('stateMissing');
   if (isShortOfSpace) troubles.push('noSpace');
@@ -40,10 +41,12 @@ export function memberStatus(parts: StatusParts): MemberStatus {
     leaderName: leader?.name ?? null,
     leaderAddress: leader?.clientAddress ?? null,
     members: members.map(({ id, clientAddress }) => ({ id, clientAddress })),
-    ...{ featureLevel: parts.featureLevel, featureLevelMax: parts.featureLevelMax },
+    ...{ featureLevel: machine.featureLevel, featureLevelMax: parts.featureLevelMax },
     commitIndex: raft.commitIndex,
     appliedIndex: isStateMissing ? 0 : parts.appliedIndex,
     revision: state.revision,
+    compactRevision: machine.compactRevision('kv'),
+    removedRevision: machine.removedRevision('kv'),
     digest: formatHash(state.digest),
   };
 }

@@ -214,7 +214,7 @@ export class Member implements MemberApi {
       raft: this.#raft.status(),
       // In the middle of an entry the machine is in a state of no index.
       state: this.#exchange.digests.at(index) ?? this.#machine,
-      featureLevel: this.#machine.featureLevel,
+      machine: this.#machine,
       featureLevelMax: this.#options.featureLevelMax,
       appliedIndex: index,
       isStateMissing: this.#takeover.isStateMissing,
@@ -427,7 +427,7 @@ export class Member implements MemberApi {
 
   #clockEntryDue(nowMs: number): boolean {
     if (!this.#writes.isIdle) return false;
-    if (this.#machine.expiryUnfinished) return true;
+    if (this.#machine.expiryUnfinished || this.#machine.compactionUnfinished) return true;
     const elapsedMs = this.#writes.msSinceProposal(nowMs);
     return this.#machine.deadlinesPending && elapsedMs >= timing.clockEntryMs;
   }

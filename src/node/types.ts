@@ -46,6 +46,7 @@ export type WriteRequest =
   | PutOperation
   | DeleteOperation
   | TxnOperation
+  | { readonly type: 'compact'; readonly revision: Revision }
   | { readonly type: 'leaseGrant'; readonly leaseId: LeaseId | null; readonly ttlMs: number }
   | { readonly type: 'leaseRevoke'; readonly leaseId: LeaseId }
   | { readonly type: 'leaseKeepAlive'; readonly leaseIds: readonly LeaseId[] }
@@ -260,6 +261,9 @@ export interface MemberStatus {
   readonly commitIndex: number;
   readonly appliedIndex: number;
   readonly revision: Revision;
+  /** Of the kv space. */
+  readonly compactRevision: Revision;
+  readonly removedRevision: Revision;
   readonly digest: string;
 }
 

@@ -44,6 +44,7 @@ const requests: { readonly [M in MemberMethod]: (params: Parameters<M>) => Reque
   delete: (params) => ({ type: 'delete', ...params }),
   txn: (params) => ({ type: 'txn', ...params }),
   range: (params) => ({ type: 'range', ...params }),
+  compact: (params) => ({ type: 'compact', ...params }),
   leaseGrant: (params) => ({ type: 'leaseGrant', ...params }),
   leaseRevoke: (params) => ({ type: 'leaseRevoke', ...params }),
   leaseKeepAlive: (params) => ({ type: 'leaseKeepAlive', ...params }),
@@ -184,6 +185,7 @@ export function nodeStatusOf(
     commitIndex: 0,
     appliedIndex: 0,
     revision: 0,
+    ...{ compactRevision: 0, removedRevision: 0 },
     digest: '0000000000000000',
     version,
   };

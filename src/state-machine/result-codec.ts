@@ -22,6 +22,7 @@ const kinds = {
   register: 8,
   deregister: 9,
   truncated: 10,
+  compact: 11,
 } as const;
 
 /** Of a command that changes nothing but what it names. */
@@ -112,6 +113,7 @@ function writeResult(writer: ByteWriter, result: CommandResult): void {
       return;
     case 'leaseRevoke':
     case 'deregister':
+    case 'compact':
       writer.u8(kinds[result.type]);
       return;
     default:
@@ -202,6 +204,8 @@ function readResult(reader: ByteReader, kind: number): CommandResult {
       return { type: 'leaseRevoke' };
     case kinds.deregister:
       return { type: 'deregister' };
+    case kinds.compact:
+      return { type: 'compact' };
     default:
       return readOperationResult(reader, kind);
   }

@@ -14,6 +14,7 @@ const written: ReadonlySet<Command['type']> = new Set<Command['type']>([
   'leaseRevoke',
   'register',
   'deregister',
+  'compact',
 ]);
 
 /**

@@ -225,6 +225,10 @@ export class StateMachine {
     return this.#space(space).compactRevision;
   }
 
+  removedRevision(space: KeySpaceName): Revision {
+    return this.#space(space).removedRevision;
+  }
+
   /** Null when there is no such lease, or no more. Its keys of the kv space come in order. */
   leaseTimeToLive(
     leaseId: LeaseId,

@@ -163,6 +163,8 @@ export const methods = {
   txn,
   /** With `counted` false the `count` may end with the answer. */
   range: object({ ...rangeFields, ...freshness, counted: optional(boolean, true) }),
+  /** Of the kv space. Answered once the floor is there; `status` tells how far the removal has come. */
+  compact: object({ revision: integer(1) }),
   leaseGrant: object({ leaseId: optional(nullable(id), null), ttlMs }),
   leaseRevoke: object({ leaseId: id }),
   leaseKeepAlive: object({ leaseIds: array(id, 10_000) }),

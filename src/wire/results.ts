@@ -118,6 +118,10 @@ export interface NodeStatus {
   readonly commitIndex: number;
   readonly appliedIndex: number;
   readonly revision: number;
+  /** The oldest revision of the keys that can be read and watched from; 0 before any compaction. */
+  readonly compactRevision: number;
+  /** Up to where what is compacted is removed as well; `compactRevision` once all of it is. */
+  readonly removedRevision: number;
   /** 16 hexadecimal digits; equal on any two nodes with the same applied index. */
   readonly digest: string;
   readonly version: string;
@@ -133,6 +137,7 @@ export interface Results {
   };
   readonly txn: { readonly revision: number } & WireTxnResult;
   readonly range: { readonly revision: number } & WireRange;
+  readonly compact: { readonly revision: number };
   readonly leaseGrant: {
     readonly revision: number;
     readonly leaseId: string;

@@ -238,6 +238,7 @@ export class PeerNode {
       commitIndex: store.revision,
       appliedIndex: store.revision,
       revision: store.revision,
+      ...{ compactRevision: 0, removedRevision: 0 },
       digest: '0000000000000000',
       version: '0.1.0',
     };

@@ -21,6 +21,7 @@ function status(member: number, term: number, leader: number | null): NodeStatus
     commitIndex: 0,
     appliedIndex: 0,
     revision: 1,
+    ...{ compactRevision: 0, removedRevision: 0 },
     digest: '0000000000000000',
     version: '0.1.0',
   };

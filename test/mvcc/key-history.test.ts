@@ -35,6 +35,34 @@ test('the worked example of KeyHistory', () => {
   ]);
 });
 
+test('the worked example, compacted', () => {
+  const kept = Array.from({ length: 9 }, (_, at) => {
+    const tested = new TestSpace();
+    for (const isPut of [true, true, false, null, true, true, null, false, null]) {
+      if (isPut === null) tested.put('other');
+      else if (isPut) tested.put('foo');
+      else tested.delete('foo');
+    }
+    const { space } = tested;
+    tested.compact(at + 2);
+    tested.remove(1000);
+    const foo = { key: 'foo', rangeEnd: null };
+    const { revisions } = space.history(foo, 0, 100);
+    return `at ${at + 2}: ${revisions.map(({ revision }) => revision).join(' ')}`;
+  });
+  expect(kept).toEqual([
+    'at 2: 2 3 4 6 7 9',
+    'at 3: 3 4 6 7 9',
+    'at 4: 4 6 7 9',
+    'at 5: 6 7 9',
+    'at 6: 6 7 9',
+    'at 7: 7 9',
+    'at 8: 7 9',
+    'at 9: 9',
+    'at 10: ',
+  ]);
+});
+
 test('a refused draft leaves no trace', () => {
   const tested = new TestSpace();
   tested.put('kept', '1');

@@ -1,5 +1,6 @@
 /** A key space with its values in a Map, and a short way to write to it. */
 
+import { expect } from 'vitest';
 import { Refusal } from '../../src/base/refusal.ts';
 import { KeySpace } from '../../src/mvcc/key-space.ts';
 import { runOperation } from '../../src/mvcc/operation.ts';
@@ -65,6 +66,42 @@ export class TestSpace {
 
   delete(key: string): void {
     this.run({ type: 'delete', key, rangeEnd: null, previous: false });
+  }
+
+  deleteAll(): void {
+    this.run({ type: 'delete', key: '\0', rangeEnd: '\0', previous: false });
+  }
+
+  /** Does nothing where that is compacted already. */
+  compact(revision: number): void {
+    if (revision > this.space.compactRevision) this.space.compact(revision);
+    this.compactRevision = this.space.compactRevision;
+  }
+
+  get isUnfinished(): boolean {
+    return this.space.removedRevision < this.space.compactRevision;
+  }
+
+  /** Goes on with what is compacted. */
+  remove(changesMin: number): void {
+    const steps = this.space.removeSteps(changesMin, (_key, { revision, sub, tombstone }) => {
+      expect(tombstone || this.values.delete(`${revision}.${sub}`)).toBe(true);
+    });
+    while (!steps.next().done);
+  }
+
+  /** The same, made of what is stored. */
+  reloaded(): TestSpace {
+    const loaded = new TestSpace();
+    for (const [at, value] of this.values) loaded.values.set(at, value);
+    loaded.revision = this.revision;
+    const { index, compactRevision, removedRevision } = this.space;
+    for (const slot of index.log.from(0)) {
+      loaded.space.load(index.owner(slot).key, index.table.get(slot));
+    }
+    loaded.space.loadCompaction(compactRevision, removedRevision);
+    loaded.compactRevision = compactRevision;
+    return loaded;
   }
 
   fill(prefix: string, count: number): void {

@@ -47,6 +47,7 @@ export class MapMember implements MemberApi {
     commitIndex: 9,
     appliedIndex: 9,
     revision: 1,
+    ...{ compactRevision: 0, removedRevision: 0 },
     digest: '00000000000000dd',
   };
 
