@@ -192,11 +192,15 @@ export class StateMachine {
     // Fixed here: the newest revision of the space may be older than what is compacted.
     const revision = request.revision || this.revision;
     const compactRevision = () => this.compactRevision(space);
-    return yield* rangeSteps(this.#space(space), { ...request, revision }, {
-      ...page,
-      budget: null,
-      compactRevision,
-    });
+    return yield* rangeSteps(
+      this.#space(space),
+      { ...request, revision },
+      {
+        ...page,
+        budget: null,
+        compactRevision,
+      },
+    );
   }
 
   /**

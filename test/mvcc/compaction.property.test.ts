@@ -1,10 +1,10 @@
 /** Compaction in the smallest steps, with writes, further compactions and restarts in between. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { readRange } from '../../src/mvcc/range.ts';
 import { RevisionLog } from '../../src/mvcc/revision-log.ts';
+import { plainRange } from '../../src/mvcc/types.ts';
 import { VersionTable } from '../../src/mvcc/version-table.ts';
-import { TestSpace } from './space.ts';
+import { rangeOf, TestSpace } from './space.ts';
 
 const key = fc.constantFrom('a', 'b', 'c');
 const step = fc.oneof(
@@ -53,9 +53,9 @@ class Tested {
     const { space, revision } = this.space;
     const floor = space.compactRevision;
     const all = { key: '\0', rangeEnd: '\0' };
-    const options = { limit: 0, keysOnly: true, countOnly: false };
+    const keys = { ...plainRange, ...all, keysOnly: true };
     for (let at = Math.max(1, floor); at <= revision; at++) {
-      const { pairs, count } = readRange(space, { ...all, ...options, revision: at }, () => true);
+      const { pairs, count } = rangeOf(space, { ...keys, revision: at });
       expect(pairs.map((pair) => pair.key)).toEqual([...this.keysAt(at)].sort());
       expect(count).toBe(pairs.length);
       for (const pair of pairs) {
