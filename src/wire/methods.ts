@@ -237,4 +237,5 @@ export const sessionMethods: ReadonlySet<Method> = new Set<Method>([
   'leaseRevoke',
   'register',
   'deregister',
+  'compact',
 ]);
