@@ -33,10 +33,13 @@ function grantCommand(run: Run): Command {
         .argParser(leaseTtl)
         .makeOptionMandatory(),
     )
+    .addOption(
+      new Option('--id <id>', '16 hexadecimal digits; drawn if left out').argParser(parseLeaseId),
+    )
     .addHelpText('after', examples('lease grant --ttl 10s'))
-    .action(async (options: ClientOptions & { readonly ttl: number }) => {
+    .action(async (options: ClientOptions & { readonly ttl: number; readonly id?: string }) => {
       const { leaseId, ttlMs, revision } = await withClient(options, (client) =>
-        client.leases.grant({ ttlMs: options.ttl }),
+        client.leases.grant({ ttlMs: options.ttl, ...(options.id && { leaseId: options.id }) }),
       );
       show(run, options, { leaseId, ttlMs, revision }, `${leaseId}\n`);
     });

@@ -5,6 +5,9 @@ import type { CallOptions } from './call.ts';
 import type { Lease, LeaseKeeper } from './lease.ts';
 import type { Router } from './router.ts';
 
+/** How many leases one request renews at most. */
+const renewalsMax = 10_000;
+
 export interface LeaseStatus {
   readonly leaseId: string;
   /** What was granted, in milliseconds. */
@@ -84,20 +87,51 @@ export class Leases {
     throw new RollcallError('leaseNotFound', `Lease ${leaseId} does not exist`);
   }
 
+  /**
+   * Gives all of these leases their full TTL again, in as few requests as possible, and says what that is
+   * for each, in their order; 0 for one that does not exist.
+   */
+  async keepAliveAll(
+    leaseIds: readonly string[],
+    options?: CallOptions,
+  ): Promise<readonly number[]> {
+    const renewed: number[] = [];
+    for (let at = 0; at < leaseIds.length; at += renewalsMax) {
+      const page = leaseIds.slice(at, at + renewalsMax);
+      const body = await this.#call('leaseKeepAlive', { leaseIds: page }, options);
+      for (const ttlMs of (body as Results['leaseKeepAlive']).ttlsMs) renewed.push(ttlMs);
+    }
+    return renewed;
+  }
+
   /** What is left of a lease and, with `keys`, which keys go with it. Rejects with `leaseNotFound`. */
   async timeToLive(
     leaseId: string,
     options?: CallOptions & { readonly keys?: boolean },
   ): Promise<LeaseStatus> {
-    const parameters = { leaseId, keys: options?.keys ?? false };
-    const body = await this.#call('leaseTimeToLive', parameters, options);
-    const { keys, ...status } = body as Results['leaseTimeToLive'];
-    return { leaseId, ...status, keys: keys.map(bytesFromBinary) };
+    const keys: Uint8Array[] = [];
+    for (let after: string | null = null; ; ) {
+      const parameters = { leaseId, keys: options?.keys ?? false, after };
+      const body = await this.#call('leaseTimeToLive', parameters, options);
+      const { grantedTtlMs, remainingMs, revision, ...page } = body as Results['leaseTimeToLive'];
+      for (const key of page.keys) keys.push(bytesFromBinary(key));
+      after = page.keys.at(-1) ?? null;
+      if (!page.more || after === null) {
+        return { leaseId, grantedTtlMs, remainingMs, keys, revision };
+      }
+    }
   }
 
-  /** All leases of the cluster, by id. */
+  /** All leases of the cluster, by id, read in pages. `timeoutMs` counts for each page. */
   async list(options?: CallOptions): Promise<Results['leaseList']['leases']> {
-    return ((await this.#call('leaseList', {}, options)) as Results['leaseList']).leases;
+    const leases: Results['leaseList']['leases'][number][] = [];
+    for (let after: string | null = null; ; ) {
+      const body = await this.#call('leaseList', { after }, options);
+      const page = body as Results['leaseList'];
+      for (const lease of page.leases) leases.push(lease);
+      after = page.leases.at(-1)?.leaseId ?? null;
+      if (!page.more || after === null) return leases;
+    }
   }
 
   async #call(

@@ -125,12 +125,12 @@ export class Lessor {
     return this.#leases.get(id)?.attached[space]?.size ?? 0;
   }
 
-  /** Up to `max` attached keys of the space, in order. */
-  keys(id: string, space: number, max = Number.POSITIVE_INFINITY): string[] {
+  /** Up to `max` attached keys of the space, in order, from `from` on. */
+  keys(id: string, space: number, max = Number.POSITIVE_INFINITY, from = ''): string[] {
     const keys: string[] = [];
     const attached = this.#leases.get(id)?.attached[space];
     if (!attached) return keys;
-    for (const cursor = attached.cursor(); keys.length < max; cursor.advance()) {
+    for (const cursor = attached.cursor(from); keys.length < max; cursor.advance()) {
       const { key } = cursor;
       if (key === undefined) break;
       keys.push(key);
@@ -138,9 +138,14 @@ export class Lessor {
     return keys;
   }
 
-  /** Those alive, by id. */
-  *list(nowMs: number): Generator<Lease> {
-    for (const [, lease] of this.#leases.entries()) if (lease.deadlineMs > nowMs) yield lease;
+  /** Up to `max` of those alive, by id, from `from` on. */
+  list(nowMs: number, max = Number.POSITIVE_INFINITY, from = ''): Lease[] {
+    const leases: Lease[] = [];
+    for (const cursor = this.#leases.cursor(from); leases.length < max; cursor.advance()) {
+      if (cursor.key === undefined) break;
+      if (cursor.value.deadlineMs > nowMs) leases.push(cursor.value);
+    }
+    return leases;
   }
 
   #own(id: string): OwnLease {

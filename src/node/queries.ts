@@ -17,6 +17,10 @@ import type { WatchSource } from './watcher.ts';
 /** A page of a range: as much as fits into a server frame. */
 const pageBytesMax = limits.serverFrameBytesMax - 4096;
 const pagePairsMax = 4096;
+const leaseKeysMax = 4096;
+const leasesMax = 10_000;
+
+type LeaseQuestion = Extract<ReadRequest, { readonly type: 'leaseTimeToLive' }>;
 
 const reads: ReadonlySet<Request['type']> = new Set<ReadRequest['type']>([
   'range',
@@ -132,14 +136,13 @@ export class Queries implements WatchSource {
 
   #run(request: Exclude<ReadRequest, { type: 'range' }>): ReadResult | Refusal {
     switch (request.type) {
-      case 'leaseTimeToLive': {
-        const { leaseId, keys } = request;
-        const found = this.#machine.leaseTimeToLive(leaseId, keys);
-        if (found === null) return leaseNotFound(leaseId);
-        return { type: 'leaseTimeToLive', ...found };
+      case 'leaseTimeToLive':
+        return this.#leaseTimeToLive(request);
+      case 'leaseList': {
+        const limit = Math.min(request.limit || leasesMax, leasesMax);
+        const leases = this.#machine.leaseList(limit + 1, afterOf(request.after));
+        return { type: 'leaseList', leases: leases.slice(0, limit), more: leases.length > limit };
       }
-      case 'leaseList':
-        return { type: 'leaseList', leases: this.#machine.leaseList() };
       case 'memberList':
         return { type: 'memberList', ...this.#membership() };
       case 'discover':
@@ -148,4 +151,27 @@ export class Queries implements WatchSource {
         return { type: 'services', services: this.#machine.services(request.namespace) };
     }
   }
+
+  #leaseTimeToLive({ leaseId, keys, after }: LeaseQuestion): ReadResult | Refusal {
+    const from = afterOf(after);
+    const found = this.#machine.leaseTimeToLive(leaseId, keys ? leaseKeysMax + 1 : 0, from);
+    if (found === null) return leaseNotFound(leaseId);
+    const page = pageOf(found.keys);
+    return { type: 'leaseTimeToLive', ...found, keys: page, more: found.keys.length > page.length };
+  }
+}
+
+function pageOf(keys: readonly string[]): readonly string[] {
+  let bytes = 0;
+  for (const [at, key] of keys.entries()) {
+    // On the wire a character takes two bytes at most.
+    bytes += 2 * key.length + 8;
+    if (at === leaseKeysMax || bytes > pageBytesMax) return keys.slice(0, at);
+  }
+  return keys;
+}
+
+/** The first key, or id, that comes behind another one. */
+function afterOf(last: string | null): string {
+  return last === null ? '' : `${last}\0`;
 }

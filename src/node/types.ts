@@ -6,6 +6,7 @@ import type { RollcallError } from '../base/errors.ts';
 import type { PeerMessage } from '../format/types.ts';
 import type {
   DeleteOperation,
+  Key,
   KeyEvent,
   KeyRange,
   KeyValue,
@@ -76,8 +77,14 @@ export type ReadRequest =
         /** False: `count` may end with the answer, which a page of an old revision is cheaper without. */
         readonly counted: boolean;
       })
-  | { readonly type: 'leaseTimeToLive'; readonly leaseId: LeaseId; readonly keys: boolean }
-  | { readonly type: 'leaseList' }
+  | {
+      readonly type: 'leaseTimeToLive';
+      readonly leaseId: LeaseId;
+      readonly keys: boolean;
+      /** The last key of the page before; null for the first page. */
+      readonly after: Key | null;
+    }
+  | { readonly type: 'leaseList'; readonly after: LeaseId | null; readonly limit: number }
   | { readonly type: 'memberList' }
   | (ServiceName & Freshness & { readonly type: 'discover' })
   | (Freshness & { readonly type: 'services'; readonly namespace: string });
@@ -126,7 +133,8 @@ export type ReadResult =
       readonly type: 'leaseTimeToLive';
       readonly grantedTtlMs: number;
       readonly remainingMs: number;
-      readonly keys: readonly string[];
+      readonly keys: readonly Key[];
+      readonly more: boolean;
     }
   | {
       readonly type: 'leaseList';
@@ -135,6 +143,7 @@ export type ReadResult =
         readonly ttlMs: number;
         readonly remainingMs: number;
       }[];
+      readonly more: boolean;
     }
   | ({ readonly type: 'memberList' } & MembershipReport)
   | { readonly type: 'discover'; readonly instances: readonly RegisteredInstance[] }

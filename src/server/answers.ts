@@ -49,7 +49,7 @@ const requests: { readonly [M in MemberMethod]: (params: Parameters<M>) => Reque
   leaseRevoke: (params) => ({ type: 'leaseRevoke', ...params }),
   leaseKeepAlive: (params) => ({ type: 'leaseKeepAlive', ...params }),
   leaseTimeToLive: (params) => ({ type: 'leaseTimeToLive', ...params }),
-  leaseList: () => ({ type: 'leaseList' }),
+  leaseList: (params) => ({ type: 'leaseList', ...params }),
   register: (params) => ({ type: 'register', ...params }),
   deregister: (params) => ({ type: 'deregister', ...params }),
   sessionOpen: () => ({ type: 'sessionOpen' }),
@@ -115,11 +115,11 @@ export function resultOf(method: MemberMethod, response: Response): Results[Memb
     case 'leaseKeepAlive':
       return { revision, ttlsMs: result.ttlsMs, instances: result.instances };
     case 'leaseTimeToLive': {
-      const { grantedTtlMs, remainingMs, keys } = result;
-      return { revision, grantedTtlMs, remainingMs, keys };
+      const { grantedTtlMs, remainingMs, keys, more } = result;
+      return { revision, grantedTtlMs, remainingMs, keys, more };
     }
     case 'leaseList':
-      return { revision, leases: result.leases };
+      return { revision, leases: result.leases, more: result.more };
     case 'register':
       return { revision, created: result.created };
     case 'discover':

@@ -233,10 +233,14 @@ export class StateMachine {
     return this.#space(space).removedRevision;
   }
 
-  /** Null when there is no such lease, or no more. Its keys of the kv space come in order. */
+  /**
+   * Null when there is no such lease, or no more. Its keys of the kv space come in order, at most
+   * `keysMax` from `from` on.
+   */
   leaseTimeToLive(
     leaseId: LeaseId,
-    withKeys: boolean,
+    keysMax: number,
+    from: Key = '',
   ): {
     readonly grantedTtlMs: number;
     readonly remainingMs: number;
@@ -248,18 +252,21 @@ export class StateMachine {
     return {
       grantedTtlMs: lease.ttlMs,
       remainingMs: lease.deadlineMs - logTimeMs,
-      keys: withKeys ? lessor.keys(leaseId, numberOf('kv')) : [],
+      keys: lessor.keys(leaseId, numberOf('kv'), keysMax, from),
     };
   }
 
-  /** By id. */
-  leaseList(): {
+  /** At most `max` by id, from `from` on. */
+  leaseList(
+    max = Number.POSITIVE_INFINITY,
+    from: LeaseId = '',
+  ): {
     readonly leaseId: LeaseId;
     readonly ttlMs: number;
     readonly remainingMs: number;
   }[] {
     const { lessor, logTimeMs } = this.#state;
-    return Array.from(lessor.list(logTimeMs), ({ id, ttlMs, deadlineMs }) => ({
+    return lessor.list(logTimeMs, max, from).map(({ id, ttlMs, deadlineMs }) => ({
       leaseId: id,
       ttlMs,
       remainingMs: deadlineMs - logTimeMs,

@@ -168,8 +168,13 @@ export const methods = {
   leaseGrant: object({ leaseId: optional(nullable(id), null), ttlMs }),
   leaseRevoke: object({ leaseId: id }),
   leaseKeepAlive: object({ leaseIds: array(id, 10_000) }),
-  leaseTimeToLive: object({ leaseId: id, keys: optional(boolean, false) }),
-  leaseList: noParameters,
+  /** In pages: `after` is the last key, or lease, of the page before. */
+  leaseTimeToLive: object({
+    leaseId: id,
+    keys: optional(boolean, false),
+    after: optional(nullable(key), null),
+  }),
+  leaseList: object({ after: optional(nullable(id), null), limit: optional(integer(0), 0) }),
   /** With `replace` false it is refused while the instance stands there with another living owner. */
   register: object({
     ...serviceFields,

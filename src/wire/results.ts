@@ -155,6 +155,8 @@ export interface Results {
     readonly grantedTtlMs: number;
     readonly remainingMs: number;
     readonly keys: readonly string[];
+    /** There are more keys than these. */
+    readonly more: boolean;
   };
   readonly leaseList: {
     readonly revision: number;
@@ -163,6 +165,8 @@ export interface Results {
       readonly ttlMs: number;
       readonly remainingMs: number;
     }[];
+    /** There are more leases than these. */
+    readonly more: boolean;
   };
   readonly register: { readonly revision: number; readonly created: boolean };
   readonly deregister: { readonly revision: number };

@@ -441,7 +441,7 @@ function perform(store: Store, method: Method, given: unknown): object {
         ttlMs,
         remainingMs: ttlMs,
       }));
-      return { leases };
+      return { leases, more: false };
     }
     case 'register':
       return { created: store.register(given as Parameters<'register'>) };
@@ -473,5 +473,5 @@ function timeToLive(store: Store, { leaseId, keys }: Parameters<'leaseTimeToLive
   const attached = [...store.pairsAt(store.revision).values()]
     .filter((pair) => pair.leaseId === leaseId)
     .map((pair) => pair.key);
-  return { grantedTtlMs: ttlMs, remainingMs: ttlMs, keys: keys ? attached : [] };
+  return { grantedTtlMs: ttlMs, remainingMs: ttlMs, keys: keys ? attached : [], more: false };
 }

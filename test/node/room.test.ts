@@ -103,7 +103,7 @@ describe('a leader', () => {
       { type: 'leaseKeepAlive', leaseIds: ['l'] },
       { type: 'deregister', ...service, id: 'i', leaseId: null },
       { type: 'memberRemove', member: 'b' },
-      { type: 'leaseList' },
+      { type: 'leaseList', after: null, limit: 0 },
     ];
     expect(taken.filter((request) => node.refuses(request))).toEqual([]);
     const refused: readonly Request[] = [

@@ -154,7 +154,7 @@ export class MapMember implements MemberApi {
         return { type: 'range', pairs, count: pairs.length, more: false };
       }
       case 'leaseList':
-        return { type: 'leaseList', leases: [] };
+        return { type: 'leaseList', leases: [], more: false };
       default:
         return new RollcallError('notLeader', 'Ask b', { details: { leaderId: 'b' } });
     }

@@ -168,7 +168,7 @@ test('a lease loses its keys of both spaces in one revision', () => {
     register('web', 'a', leaseId(1)),
     put('owner', 'a', { leaseId: leaseId(1) }),
   ]);
-  expect(tested.machine.leaseTimeToLive(leaseId(1), true)?.keys).toEqual(['owner']);
+  expect(tested.machine.leaseTimeToLive(leaseId(1), 10)?.keys).toEqual(['owner']);
   const { revisions } = tested.apply([], 1000);
   const lines = revisions.map(
     ({ space, revision, events }) =>
