@@ -17,6 +17,7 @@ export interface Wound {
 export class Damages {
   readonly #world: World;
   readonly #wounds = new Map<SimNode, readonly Wound[]>();
+  readonly #everHurt = new Set<SimNode>();
 
   constructor(world: World) {
     this.#world = world;
@@ -40,6 +41,7 @@ export class Damages {
 
   inflict(node: SimNode, wound: Wound): void {
     this.#world.hit('diskDamaged');
+    this.#everHurt.add(node);
     this.#wounds.set(node, [...(this.#wounds.get(node) ?? []), wound]);
   }
 
@@ -51,6 +53,12 @@ export class Damages {
       node,
       wounds.filter(({ isThere }) => isThere !== null),
     );
+  }
+
+  /** It says that something is damaged, which may show long after it has struck. */
+  found(node: SimNode, text: string): void {
+    if (this.#everHurt.has(node)) return;
+    this.#world.violate(`${node.name} finds damage where nothing was damaged: ${text}`);
   }
 
   /** It was damaged, and repaired before. */

@@ -199,6 +199,7 @@ class Launch {
 
   #repaired(part: unknown, text: string): void {
     this.#world.trace.say(this.#node.name, () => text);
+    this.#world.damages.found(this.#node, text);
     if (part === 'state') this.#world.hit('stateRenewed');
     if (part === 'log') this.#world.hit('logGivenUp');
     if (part === 'identity') this.#world.hit('identityGivenUp');

@@ -149,6 +149,7 @@ export class Link {
 
   answered(far: Far, hello: Hello, { refusal, birth, ...answer }: Answer): void {
     // An answer to an earlier attempt.
+    if (this.#state === 'closed') this.#near.tell(far, () => far.parted(this));
     if (this.#state !== 'dialing' || hello !== this.#asked) return;
     const verdict = this.#near.judge(answer.hello);
     if (verdict.type === 'refuse') {

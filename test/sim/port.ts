@@ -231,7 +231,11 @@ export class Port implements PeerTransport, Near, Far {
     if (hello.to !== null && hello.to !== this.self.memberId) return answer;
     if (verdict.type === 'refuse') return { ...answer, refusal: verdict.error };
     // A node has one connection: a new one means that it has given up the old one.
-    if (this.#incoming.get(hello.memberId)?.verdict === 'raft') this.unreachable(hello.memberId);
+    const before = this.#incoming.get(hello.memberId);
+    if (before?.verdict === 'raft') this.unreachable(hello.memberId);
+    if (before !== undefined && before.link !== link) {
+      this.tell(before.from, () => before.link.hungUp(this));
+    }
     const incoming = { link, from, hello, verdict: verdict.type, silences: 0 };
     this.#incoming.set(hello.memberId, incoming);
     if (verdict.type === 'raft') {

@@ -70,4 +70,9 @@ export const regressions: readonly { readonly seed: number; readonly story: stri
     story:
       'a node that asked to be taken in never heard that the leader had moved, and asked the others for ever',
   },
+  {
+    seed: 284,
+    story:
+      'the late handshake of a connection that was given up silenced the one in its place for seconds',
+  },
 ];

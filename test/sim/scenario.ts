@@ -77,7 +77,7 @@ export async function runSeed(
     virtualMs: world.clock.monotonic(),
     faults: Object.fromEntries(world.faults),
     probes: [...world.probes],
-    leaderChanges: world.observer.leaderChanges,
+    leaderChanges: world.observer.leaders.changes,
     acknowledged: scenario.history.answered,
   };
 }
@@ -225,9 +225,13 @@ class Scenario {
    * what is lost there is not lost for good only as long as the others are there.
    */
   #dispensable(): readonly SimNode[] {
-    const { voters, survival, damages } = this.#world;
+    const world = this.#world;
+    const { voters, survival, damages } = world;
     const ids: NodeId[] = [];
-    for (const { id } of sample(this.#random, voters, voters.length)) {
+    // Rather who leads: to be without a follower is less of a loss.
+    const leader = chance(this.#random, 0.4) ? world.leader() : null;
+    const others = sample(this.#random, voters, voters.length).filter((node) => node !== leader);
+    for (const { id } of leader === null ? others : [leader, ...others]) {
       if (id !== null && survival.without(...ids, id)) ids.push(id);
     }
     return voters.filter((node) => damages.isHurt(node) || ids.includes(node.id ?? ''));
@@ -237,7 +241,7 @@ class Scenario {
   async #checkAvailability(tester: Session): Promise<void> {
     const world = this.#world;
     const endMs = world.clock.monotonic() + availabilityMs;
-    const before = world.observer.leaderships;
+    const before = world.observer.leaders.count;
     let tried = 0;
     let done = 0;
     while (world.clock.monotonic() < endMs) {
@@ -250,7 +254,7 @@ class Scenario {
     if (done < tried * availabilityMin - 1) {
       world.violate(`Only ${done} of ${tried} writes succeeded with a healthy majority`);
     }
-    const elections = world.observer.leaderships - before;
+    const elections = world.observer.leaders.count - before;
     if (elections > settledElectionsMax) {
       world.violate(`${elections} elections within ${availabilityMs} ms of a healthy majority`);
     }
@@ -307,17 +311,23 @@ class Scenario {
    */
   async #expire(archivist: Session): Promise<void> {
     const world = this.#world;
-    await world.sleep(this.#leases.longestTtlMs * (1 + 3 * world.swarm.drift) + 700);
-    const leader = world.leader();
-    if (leader !== null) {
-      world.crash(leader, 'kill');
-      world.restartLater(leader, 100);
-    }
+    // A new leader goes on with the time that is left, whatever its own clock says.
+    this.#replaceLeader();
+    await world.sleep(this.#leases.longestTtlMs * (1 + 3 * world.swarm.drift) + 1400);
+    this.#replaceLeader();
     const endMs = world.clock.monotonic() + firstReadMsMax;
     let left = await leasedKeys(archivist);
     while (left === null && world.clock.monotonic() < endMs) left = await leasedKeys(archivist);
     if (left === null) world.violate(`No read in ${firstReadMsMax} ms in a quiet cluster`);
     else if (left.length > 0) world.violate(`${left.join(' ')}: still there without its lease`);
+  }
+
+  #replaceLeader(): void {
+    const world = this.#world;
+    const leader = world.leader();
+    if (leader === null) return;
+    world.crash(leader, 'kill');
+    world.restartLater(leader, 100);
   }
 
   async #converge(archivist: Session): Promise<boolean> {

@@ -28,6 +28,8 @@ export interface Swarm {
   readonly valueCacheBytesMax: number;
   /** What differs from the member's usual bounds. */
   readonly bounds: Partial<Bounds>;
+  /** Few faults, which come to their own: in a storm none that takes its time gets far. */
+  readonly isCalm: boolean;
   readonly faultEveryMs: number;
   readonly clients: number;
   readonly thinkMs: number;
@@ -41,6 +43,7 @@ export function drawSwarm(seed: number): Swarm {
   const random = stream(seed, 'swarm');
   const drift = pick(random, [0, 0, 0.01, 0.1]);
   const isLogShort = chance(random, 0.4);
+  const isCalm = chance(stream(seed, 'calm'), 0.3);
   return {
     seed,
     // Four can be cut in halves.
@@ -56,7 +59,7 @@ export function drawSwarm(seed: number): Swarm {
     wallSkewMs: pick(random, [0, 1000, 3_600_000]),
     segmentBytes: isLogShort ? shortLog.segmentBytes : pick(random, [24, 64, 1024]) * 1024,
     generationBytesMax: isLogShort
-      ? shortLog.generationBytesMax
+      ? pick(stream(seed, 'generation'), shortLog.generationBytesMax)
       : pick(random, [1, 2048, 65_536, 16 * 1024 * 1024]),
     generationAgeMsMax: pick(random, [20, 300, 5000]),
     valueCacheBytesMax: pick(random, [1, 1024, 1024 * 1024]),
@@ -65,8 +68,10 @@ export function drawSwarm(seed: number): Swarm {
       ...drawBounds(random),
       ...(isLogShort ? shortLog.bounds : {}),
       ...drawBacklog(stream(seed, 'backlog')),
+      ...drawPipeline(stream(seed, 'pipeline')),
     },
-    faultEveryMs: between(random, 80, 190),
+    isCalm,
+    faultEveryMs: between(random, 60, 145) * (isCalm ? 4 : 1),
     clients: pick(random, [2, 4, 6]),
     thinkMs: pick(random, [5, 15, 40]),
     requestTimeoutMs: pick(random, [300, 1000, 8000]),
@@ -96,7 +101,7 @@ const usualWindow = { inflightMessagesMax: 20 } as const;
 /** Log is given up soon, so that whoever is behind has to take over a state. */
 const shortLog = {
   segmentBytes: 12 * 1024,
-  generationBytesMax: 1,
+  generationBytesMax: [1, 1, 1, 65_536],
   bounds: { logWindowBytes: 1, logRetainedBytesMax: 40_000, owedPatienceMs: 500 },
 } as const;
 
@@ -105,6 +110,13 @@ function drawBounds(random: Random): Partial<Bounds> {
     .filter(() => chance(random, 0.35))
     .map(([name, extremes]) => [name, pick(random, extremes)] as const);
   return Object.fromEntries(drawn);
+}
+
+/** Each write has an entry of its own, and none waits for another: leaders have long ends of their own. */
+function drawPipeline(random: Random): Partial<Bounds> {
+  if (!chance(random, 0.4)) return {};
+  const entryCommandsMax = pick(random, [1, 3]);
+  return { entryCommandsWorthwhile: 1, entriesInFlightMax: 50, entryCommandsMax };
 }
 
 /** What waits to be applied is often read from the log again. */

@@ -300,6 +300,19 @@ export class World {
     else if (up <= voters.length / 2) this.hit('majorityDown');
   }
 
+  /** The process stands still, until it is told to go on. */
+  pause(node: SimNode): void {
+    if (!isUp(node)) return;
+    if (node.id !== null) this.observer.ledTime.standsStill(node.id);
+    node.life?.clock.pause();
+  }
+
+  /** `clock` is that of the process: another one may run on the machine by now. */
+  resume(node: SimNode, clock: NodeClock): void {
+    if (node.life?.clock === clock && node.id !== null) this.observer.ledTime.goesOn(node.id);
+    clock.resume();
+  }
+
   /** As by SIGTERM: it closes in good order, then its process ends. */
   async stop(node: SimNode): Promise<void> {
     const { life } = node;

@@ -9,7 +9,7 @@ import type { File } from '../types.ts';
 import { numberSeed, type Place, pageBytes, segmentPath } from './segment.ts';
 
 const magic = 0x544c5352;
-const slotBytes = 40;
+export const slotBytes = 40;
 
 export interface Slot {
   /** How many slots were written in this segment, this one included; the newer slot counts. */
@@ -38,12 +38,18 @@ export function encodeSlot(
 export async function readSlots(file: File, number: number): Promise<Slot | null> {
   const first = await file.read(0, slotBytes);
   const second = await file.read(pageBytes, slotBytes);
-  const left = decodeSlot(first, number);
-  const right = decodeSlot(second, number);
-  if (left === null && right === null && !isZero(first) && !isZero(second)) {
+  const newest = newestSlot(first, second, number);
+  if (newest === null && !isZero(first) && !isZero(second)) {
     // They are written one after the other, each durable before the next: a cut tears one at most.
     throw damaged('log', segmentPath(number), 0, 'both slots are unreadable');
   }
+  return newest;
+}
+
+/** Of the bytes of the two slots of segment `number` in either order; null when neither is whole. */
+export function newestSlot(one: Uint8Array, other: Uint8Array, number: number): Slot | null {
+  const left = decodeSlot(one, number);
+  const right = decodeSlot(other, number);
   if (left === null || right === null) return left ?? right;
   return left.count > right.count ? left : right;
 }

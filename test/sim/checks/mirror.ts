@@ -78,6 +78,12 @@ export class Mirror {
     return this.#inFlight?.configurations ?? this.#configurations;
   }
 
+  /** The one in force at `index`, as far as it is remembered, and all newer ones. */
+  configurationsFrom(index: Index): readonly Configuration[] {
+    const first = this.configurations.findLastIndex((one) => one.index <= index);
+    return this.configurations.slice(Math.max(first, 0)).map(({ configuration }) => configuration);
+  }
+
   /** Null beyond the end, and before the beginning. */
   durableAt(index: Index): Mark | null {
     if (index === this.#base.index) return this.#base;

@@ -27,7 +27,10 @@ import {
   type Step,
   settled,
 } from './configurations.ts';
+import { Leaders } from './leaders.ts';
+import { LedTime } from './led-time.ts';
 import { type Mark, Mirror } from './mirror.ts';
+import { RevisionTimes } from './revision-times.ts';
 import { Words } from './words.ts';
 import { Written } from './written.ts';
 
@@ -57,8 +60,8 @@ export class Observer {
   readonly #configurations: Configurations;
   /** With their disks they have forgotten what they promised: they may never be heard again. */
   readonly #wiped = new Set<NodeId>();
-  readonly #leaders = new Map<Term, NodeId>();
-  readonly #leadersInOrder: NodeId[] = [];
+  /** Whoever has led. */
+  readonly leaders: Leaders;
   readonly #words: Words;
   /** The one log prefix at each term and index that ever was in a log. */
   readonly #chains = new Map<number, number>();
@@ -68,12 +71,14 @@ export class Observer {
   readonly #committedIn: Term[] = [];
   readonly #digests = new Map<Index, string>();
   readonly #written = new Written();
-  /** When each revision first stood in any member's state; by revision. */
-  readonly #revisionTimes: number[] = [];
+  readonly revisionTimes = new RevisionTimes();
+  readonly ledTime: LedTime;
 
   constructor(options: ObserverOptions) {
     this.#options = options;
     this.#words = new Words(options);
+    this.leaders = new Leaders(options.hit);
+    this.ledTime = new LedTime(options.now);
     this.#configurations = new Configurations(options.configuration);
     for (const { id } of options.configuration.members) this.born(id, options.configuration, 0);
   }
@@ -104,32 +109,8 @@ export class Observer {
     return this.#wiped.has(id);
   }
 
-  /** How often somebody came to lead. */
-  get leaderships(): number {
-    return this.#leadersInOrder.length;
-  }
-
-  /** How often leadership came to another node than the one before. */
-  get leaderChanges(): number {
-    let changes = 0;
-    for (let at = 1; at < this.#leadersInOrder.length; at++) {
-      if (this.#leadersInOrder[at] !== this.#leadersInOrder[at - 1]) changes++;
-    }
-    return changes;
-  }
-
   get commitIndex(): Index {
     return this.#committed.length;
-  }
-
-  /** The newest revision of any member's state. */
-  get revision(): number {
-    return this.#revisionTimes.length - 1;
-  }
-
-  /** When the revision was first seen in a state, or infinity. */
-  revisionTimeMs(revision: number): number {
-    return this.#revisionTimes[revision] ?? Number.POSITIVE_INFINITY;
   }
 
   /** The member that leads in the highest term, by its own word. */
@@ -174,12 +155,14 @@ export class Observer {
 
   lostDisk(id: NodeId): void {
     this.#wiped.add(id);
+    this.ledTime.ended(id);
     const observed = this.#members.get(id);
     if (observed !== undefined) observed.status = null;
   }
 
   crashed(id: NodeId): void {
     const observed = this.#members.get(id);
+    this.ledTime.ended(id);
     // It had not got as far as to be a member.
     if (observed === undefined) return;
     observed.steps = [];
@@ -192,6 +175,7 @@ export class Observer {
   /** The member is closed, while its process goes on. */
   closed(id: NodeId): void {
     this.#of(id).status = null;
+    this.ledTime.leads(id, false);
   }
 
   /** A member starts from what its disk gave back: a log that follows the entry `applied`. */
@@ -272,12 +256,15 @@ export class Observer {
   }
 
   sent(message: Message): void {
-    const { mirror, birth, removedSinceMs } = this.#of(message.from);
+    const { from } = message;
+    const { mirror, birth, removedSinceMs } = this.#of(from);
     const wrong = this.#words.sent(message, {
       hardState: mirror.hardState,
       durableLast: mirror.durableLast,
-      leads: this.#leaders.get(message.term) === message.from,
-      isWiped: this.#wiped.has(message.from),
+      leads: this.leaders.of(message.term) === from,
+      votes: () => this.#mayVote(from),
+      differs: (index) => this.#differsFromLeader(mirror, message.term, index),
+      isWiped: this.#wiped.has(from),
       removedSinceMs,
     });
     if (wrong !== null) this.#violate(message.from, wrong);
@@ -299,35 +286,49 @@ export class Observer {
     if (before !== null && status.appliedIndex < before.appliedIndex) {
       this.#violate(id, `its state went back to ${status.appliedIndex} of ${before.appliedIndex}`);
     }
-    if (before?.role === 'candidate' && status.role !== 'leader' && status.role !== 'candidate') {
-      this.#options.hit('electionLost');
-    }
-    if (before?.role === 'leader' && status.role !== 'leader' && before.term === status.term) {
-      this.#options.hit('leaderSteppedDown');
-    }
+    if (before !== null) this.leaders.turned(before, status);
     if (status.role === 'leader') this.#leads(id, status, observed.mirror);
     this.#commits(id, status, observed.mirror);
     this.#changes(id, observed, status);
     if (status.standing !== 'removed') observed.removedSinceMs = null;
     else observed.removedSinceMs ??= this.#options.now();
     this.#applies(id, status, observed.mirror);
-    const nowMs = this.#options.now();
-    while (this.#revisionTimes.length <= status.revision) this.#revisionTimes.push(nowMs);
+    this.ledTime.leads(id, status.role === 'leader');
+    this.revisionTimes.saw(status.revision, this.#options.now(), this.ledTime.ms);
+  }
+
+  /** By the configuration that it knows to be committed, or by one that may be in force somewhere. */
+  #mayVote(id: NodeId): boolean {
+    const { mirror, status } = this.#of(id);
+    const known = status?.commitIndex ?? mirror.hardState.commitIndex;
+    return [...mirror.configurationsFrom(known), ...this.inForce].some(
+      ({ voters, votersOutgoing }) => voters.includes(id) || votersOutgoing.includes(id),
+    );
+  }
+
+  /** Whether what the disk holds at `index` is surely another entry than in the log of the term's leader. */
+  #differsFromLeader(mirror: Mirror, term: Term, index: Index): boolean {
+    const leader = this.#members.get(this.leaders.of(term) ?? '');
+    if (leader?.status?.role !== 'leader' || leader.status.term !== term) return false;
+    const theirs = leader.mirror.at(index);
+    const own = mirror.durableAt(index);
+    return theirs !== null && own !== null && theirs.chain !== own.chain;
   }
 
   #leads(id: NodeId, { term }: MemberStatus, mirror: Mirror): void {
-    const known = this.#leaders.get(term);
+    const known = this.leaders.of(term);
     if (known === id) return;
-    if (known !== undefined) {
+    if (known !== null) {
       this.#violate(id, `leads term ${term} beside ${this.#options.nameOf(known)}`);
       return;
     }
-    this.#leaders.set(term, id);
-    if (this.#leadersInOrder.at(-1) !== id) {
-      if (this.#leadersInOrder.length > 0) this.#options.hit('leaderChanged');
-      if (this.#leadersInOrder.includes(id)) this.#options.hit('leaderReturned');
+    this.leaders.add(id, term);
+    const { configuration } = mirror.configurations.at(-1) as Placed;
+    if (
+      !isQuorum(configuration, (voter) => voter === id || this.#words.voteOf(voter, term) === id)
+    ) {
+      this.#violate(id, `leads term ${term}, for which no majority has voted`);
     }
-    this.#leadersInOrder.push(id);
     for (const [other, { status }] of this.#members) {
       if (other !== id && status?.role === 'leader') this.#options.hit('twoLeaders');
     }
@@ -397,7 +398,7 @@ export class Observer {
       configuration,
       term: this.#committed[index - 1]?.term ?? 0,
     });
-    const leader = this.#leaders.get(committedIn) ?? null;
+    const leader = this.leaders.of(committedIn);
     for (const probe of probesOf(dated(this.#configurations.newest), dated(placed), leader)) {
       this.#options.hit(probe);
     }

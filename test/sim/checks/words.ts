@@ -8,6 +8,10 @@ export interface Speaker {
   readonly durableLast: Index;
   /** It leads the term of the message. */
   readonly leads: boolean;
+  /** Whether it is one of those who vote, as far as it can know. */
+  readonly votes: () => boolean;
+  /** Whether its entry there is another one than that of the leader whom it tells. */
+  readonly differs: (index: Index) => boolean;
   readonly isWiped: boolean;
   readonly removedSinceMs: number | null;
 }
@@ -27,6 +31,11 @@ export class Words {
 
   constructor(options: WordsOptions) {
     this.#options = options;
+  }
+
+  /** Whom it has told its vote, or asked for others' for itself. */
+  voteOf(voter: NodeId, term: Term): NodeId | null {
+    return this.#votes.get(`${voter} ${term}`) ?? null;
   }
 
   /** What is wrong with the message, or null. */
@@ -58,7 +67,8 @@ export class Words {
     }
   }
 
-  #campaigns(term: Term, { removedSinceMs }: Speaker): string | null {
+  #campaigns(term: Term, { removedSinceMs, votes }: Speaker): string | null {
+    if (!votes()) return `asks for votes in term ${term}, though it has none`;
     if (removedSinceMs === null || this.#options.now() - removedSinceMs < lastCampaignMs)
       return null;
     return `asks for votes in term ${term}, though it knows that it was removed`;
@@ -79,9 +89,10 @@ export class Words {
 function acknowledged(
   term: Term,
   index: Index,
-  { hardState, durableLast }: Speaker,
+  { hardState, durableLast, differs }: Speaker,
 ): string | null {
   if (index > durableLast) return `acknowledges ${index}, with ${durableLast} on its disk`;
+  if (differs(index)) return `acknowledges ${index}, which its leader has not`;
   // A crash would take it back to a term in which it may let another leader cut what it holds.
   if (hardState.currentTerm >= term) return null;
   return `acknowledges ${index} in term ${term} while its disk says term ${hardState.currentTerm}`;

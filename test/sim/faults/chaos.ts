@@ -3,6 +3,7 @@ import type { Random } from '../../../src/base/prng.ts';
 import { exponential, stream } from '../random.ts';
 import type { World } from '../world.ts';
 import { clockFaults } from './clock.ts';
+import { comebackFaults } from './comeback.ts';
 import { damageFaults } from './damage.ts';
 import { diskFaults } from './disk.ts';
 import { failpointFaults } from './failpoints.ts';
@@ -17,6 +18,7 @@ import { weatherFaults } from './weather.ts';
 const families: readonly FaultFamily[] = [
   processFaults,
   linkFaults,
+  comebackFaults,
   diskFaults,
   failpointFaults,
   transferFaults,

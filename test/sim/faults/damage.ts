@@ -7,6 +7,7 @@ import { type Random, randomBelow } from '../../../src/base/prng.ts';
 import type { DamagedPart } from '../../../src/storage/damage.ts';
 import { groupHeaderBytes, groupMagic } from '../../../src/storage/wal/group.ts';
 import { headerAt, pageBytes, segmentNumber } from '../../../src/storage/wal/segment.ts';
+import { newestSlot, slotBytes } from '../../../src/storage/wal/slot.ts';
 import type { FileContent } from '../file-content.ts';
 import type { SimulatedLevelStore } from '../level.ts';
 import { isUp, type SimNode } from '../node.ts';
@@ -14,15 +15,20 @@ import { between, chance, pick, sample } from '../random.ts';
 import type { World } from '../world.ts';
 import { type Fault, type FaultFamily, nothing, type Struck } from './fault.ts';
 
+/** The second character of the keys of values in Level. */
+const valueKind = 0x76;
+
 export const damageFaults: FaultFamily = (random) => {
   if (chance(random, 0.5)) return [];
   const kinds: readonly Fault[] = [
     onDisk('rotRecord', 2, rotRecord),
+    rotRecordsOfLeader(),
     onDisk('unreadableRecords', 1, garbleRecords),
     atCrash('forgottenBatches', 2, forgetBatches),
     atCrash('lostState', 1, loseState),
     olderState(),
     onDisk('rotFile', 2, rotFile),
+    atCrash('rotFileAtCrash', 2, rotFile),
     onDisk('lostFile', 1, loseFile),
     atCrash('cutFile', 1, cutFile),
   ];
@@ -51,6 +57,20 @@ function atCrash(name: string, weight: number, inflict: Inflict): Fault {
     strike: (world) => {
       const node = victim(world);
       return node === null ? null : crashAnd(world, node, inflict);
+    },
+  };
+}
+
+/** Clients read mostly from who leads. */
+function rotRecordsOfLeader(): Fault {
+  return {
+    name: 'rotRecordsOfLeader',
+    weight: 2,
+    strike: (world) => {
+      const node = world.leader();
+      if (node === null || !world.damages.mayHurt(node)) return null;
+      const texts = [rotRecord, rotRecord, rotRecord].map((rot) => rot(world, node));
+      return struck(node, texts.find((text) => text !== null) ?? null);
     },
   };
 }
@@ -164,7 +184,9 @@ function rotFile(world: World, node: SimNode): string | null {
   if (path === null || content === null || content.size === 0) return null;
   const at = placeIn(random, content);
   const [from, length] = chance(random, 0.7) ? [at, 1] : [at - (at % pageBytes), pageBytes];
-  if (from + length > noticeable(node, path)) return null;
+  // Without its slots what was damaged before could pass for a torn end.
+  if (from < headerAt && world.damages.isHurt(node)) return null;
+  if (from + length > noticeable(world, node, path)) return null;
   const before = content.read(from, length);
   const wrong = length === 1 ? flipped(random, before) : new Uint8Array(before.length);
   if (sameBytes(before, wrong)) return null;
@@ -200,13 +222,21 @@ function cutFile(world: World, node: SimNode): string | null {
 
 /**
  * The end of the log could be what was being written when the machine went down: nobody who has only the
- * directory can tell that from damage. Everything below this byte is proven by what follows it.
+ * directory can tell that from damage. Everything below this byte is proven by what follows it, or by a
+ * slot, as long as that is not damaged in its turn.
  */
-function noticeable(node: SimNode, path: string): number {
+function noticeable(world: World, node: SimNode, path: string): number {
   const content = path === newestSegment(node) ? node.files.content(path) : null;
   if (content === null) return Number.POSITIVE_INFINITY;
   // The head of the last group may be torn.
-  return groupsIn(content).at(-2) ?? groupsBegin(content);
+  const followed = groupsIn(content).at(-2) ?? groupsBegin(content);
+  if (world.damages.isHurt(node) || content.unsynced().length > 0) return followed;
+  const number = segmentNumber(path.slice(path.indexOf('/') + 1)) ?? 0;
+  const [one, other] = [0, pageBytes].map((at) => content.read(at, slotBytes)) as [
+    Uint8Array,
+    Uint8Array,
+  ];
+  return Math.max(followed, newestSlot(one, other, number)?.place.position ?? 0);
 }
 
 /** That a log has lost its last segment looks as if it had never begun. */
@@ -269,10 +299,12 @@ function partOf(path: string): DamagedPart {
   return path === 'identity' ? 'identity' : 'log';
 }
 
-/** Where something stands, or somewhere. */
+/** Where something stands, or somewhere. Most of what comes before the groups of a segment is empty. */
 function placeIn(random: Random, content: FileContent): number {
   const bytes = content.read(0, content.size);
   const used = bytes.findLastIndex((byte) => byte !== 0) + 1;
+  const begin = used > headerAt ? groupsBegin(content) : used;
+  if (used > begin && chance(random, 0.75)) return begin + randomBelow(random, used - begin);
   return randomBelow(random, used > 0 && chance(random, 0.9) ? used : content.size);
 }
 
@@ -299,7 +331,10 @@ function pickKey(random: Random, store: SimulatedLevelStore): string | null {
   const { keys } = store;
   if (keys.length === 0) return null;
   const own = keys.filter((key) => key.charCodeAt(0) === 0xff);
-  return pick(random, own.length > 0 && chance(random, 0.1) ? own : keys);
+  if (own.length > 0 && chance(random, 0.1)) return pick(random, own);
+  // What clients read is mostly what was written last.
+  const values = keys.filter((key) => key.charCodeAt(1) === valueKind).sort();
+  return pick(random, values.length > 0 && chance(random, 0.4) ? values.slice(-12) : keys);
 }
 
 /** A bit that flipped, a page of zeros, or an end that is gone. */

@@ -1,13 +1,16 @@
 /** Disks that are slow, hang, fail or are full. */
+import { randomBelow } from '../../../src/base/prng.ts';
 import type { SimNode } from '../node.ts';
 import { between, pick, sample } from '../random.ts';
 import type { World } from '../world.ts';
 import { draw, type Fault, type FaultFamily, type Struck } from './fault.ts';
+import { between2 } from './links.ts';
 
 export const diskFaults: FaultFamily = (random) => {
   const lastsMsMax = pick(random, [100, 800, 3000]);
   const kinds: readonly Fault[] = [
     hangMajority(),
+    hangBeforeCampaign(),
     {
       name: 'slowDisk',
       weight: 2,
@@ -82,6 +85,36 @@ function hangMajority(): Fault {
       };
       const text = hung.map(({ name }) => name).join(' ');
       return { text, lastsMs: pick(random, [1000, 6000]), end };
+    },
+  };
+}
+
+/** Followers have a write under way, which comes back only after they have begun to campaign. */
+function hangBeforeCampaign(): Fault {
+  return {
+    name: 'hungDiskAndLostLeader',
+    weight: 2,
+    strike: (world) => {
+      const { random, nodes, clock, network } = world;
+      const leader = world.leader();
+      if (leader === null) return null;
+      const others = nodes.filter((node) => node !== leader);
+      const hung = sample(random, others, 1 + randomBelow(random, others.length));
+      for (const { disk } of hung) disk.hang();
+      const mends: (() => void)[] = [];
+      let isOver = false;
+      clock.after(between(random, 5, 60), () => {
+        if (isOver) return;
+        const names = others.map(({ name }) => name);
+        for (const [from, to] of between2([leader.name], names)) mends.push(network.cut(from, to));
+      });
+      const end = (): void => {
+        isOver = true;
+        for (const { disk } of hung) disk.release();
+        for (const mend of mends) mend();
+      };
+      const text = `${hung.map(({ name }) => name).join(' ')}, ${leader.name} is cut off`;
+      return { text, lastsMs: between(random, 400, 950), end };
     },
   };
 }

@@ -34,7 +34,7 @@ export function breakForGood(
     case 'mute':
       return cut(parties.map((party) => [node.name, party]));
     case 'paused':
-      node.life?.clock.pause();
+      world.pause(node);
       return [];
     case 'hung':
       node.disk.hang();
@@ -53,6 +53,6 @@ export function mend(world: World, node: SimNode): void {
   node.failpoint = null;
   const clock = node.life?.clock;
   clock?.slow(null);
-  if (clock?.isPaused) clock.resume();
+  if (clock?.isPaused) world.resume(node, clock);
   world.boot(node);
 }

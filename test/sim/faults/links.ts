@@ -4,8 +4,9 @@ import type { Party } from '../network.ts';
 import { between, chance, pick, sample } from '../random.ts';
 import type { World } from '../world.ts';
 import { draw, type Fault, type FaultFamily, nothing, type Struck } from './fault.ts';
+import { paused } from './process.ts';
 
-export const linkFaults: FaultFamily = (random) => {
+export const linkFaults: FaultFamily = (random, { swarm }) => {
   const lastsMsMax = pick(random, [150, 1000, 3000]);
   const kinds: readonly Fault[] = [
     shape('isolate', 2, lastsMsMax, isolate),
@@ -20,11 +21,14 @@ export const linkFaults: FaultFamily = (random) => {
     clog(lastsMsMax),
     swizzle(),
     flap(),
-    alternateLeaders(),
-    muffleLeader(),
+    alternateLeaders(swarm.isCalm ? 10 : 2),
+    muffleLeader(swarm.isCalm ? 16 : 2),
   ];
   return draw(random, kinds);
 };
+
+/** By then a leader that is muffled is not heard any more. */
+const lastWordsMs = 20;
 
 /** Ordered pairs that are cut, and a word for them. */
 interface Shape {
@@ -226,10 +230,10 @@ function flap(): Fault {
  * have gone beyond: the way to entries of old terms that are on many members and yet not committed. Or
  * it comes back a little earlier, loses what it had alone, and may lead again without it.
  */
-function alternateLeaders(): Fault {
+function alternateLeaders(weight: number): Fault {
   return {
     name: 'alternateLeaders',
-    weight: 2,
+    weight,
     strike: (world) => {
       const { random, clock } = world;
       let out: Party | null = null;
@@ -267,43 +271,54 @@ function alternateLeaders(): Fault {
 
 /**
  * What the leader says is lost, and what it is told comes late and all at once: answers to heartbeats
- * that were the last ones, when others may have elected another leader since.
+ * that were the last ones, when others may have elected another leader since. Often it stands still as
+ * well until they surely have, and then goes on for a while as if nothing had happened.
  */
-function muffleLeader(): Fault {
+function muffleLeader(weight: number): Fault {
   return {
     name: 'muffleLeader',
-    weight: 2,
+    weight,
     strike: (world) => {
       const { network, random, clock } = world;
-      const leader = world.leader()?.name;
-      if (leader === undefined) return null;
+      const node = world.leader();
+      if (node === null) return null;
+      const leader = node.name;
       const others = names(world).filter((name) => name !== leader);
       const near = clientNames.filter(() => chance(random, 0.5));
       const mends = others.map((other) => network.clog(other, leader));
       const cuts = [...others.map((other) => [leader, other] as const), ...between2(near, others)];
       let isOver = false;
       // Its last heartbeats still arrive.
-      clock.after(between(random, 0, 20), () => {
+      clock.after(between(random, 0, lastWordsMs), () => {
         if (isOver) return;
         for (const [from, to] of cuts) mends.push(network.cut(from, to));
       });
+      const stillMs = chance(random, 0.6) ? between(random, 600, 900) : 0;
+      if (stillMs > 0) {
+        clock.after(lastWordsMs, () => {
+          const pause = isOver ? null : paused(world, node, 0);
+          if (pause !== null) clock.after(stillMs, pause.end);
+        });
+      }
       const end = (): void => {
         isOver = true;
         for (const mend of mends) mend();
       };
-      return { text: leader, lastsMs: between(random, 380, 620), end };
+      const lastsMs =
+        stillMs > 0 ? lastWordsMs + stillMs + between(random, 15, 250) : between(random, 380, 620);
+      return { text: leader, lastsMs, end };
     },
   };
 }
 
 /** The clients that a scenario may have; cuts of those that it has not cost nothing. */
-const clientNames: readonly Party[] = ['c1', 'c2', 'c3', 'c4', 'c5', 'c6', 'c7'];
+export const clientNames: readonly Party[] = ['c1', 'c2', 'c3', 'c4', 'c5', 'c6', 'c7'];
 
 function names(world: World): readonly Party[] {
   return world.nodes.map(({ name }) => name);
 }
 
-function between2(
+export function between2(
   left: readonly Party[],
   right: readonly Party[],
 ): readonly (readonly [Party, Party])[] {

@@ -3,9 +3,10 @@ import type { SimNode } from '../node.ts';
 import { between, chance, pick, sample } from '../random.ts';
 import type { World } from '../world.ts';
 import { draw, type Fault, type FaultFamily, nothing, type Struck } from './fault.ts';
+import { loseLeaderInJoint } from './joint.ts';
 
 /** So many seeds lose disks at all. */
-const share = 0.35;
+const share = 0.45;
 
 export const lostDiskFaults: FaultFamily = (random) => {
   if (!chance(random, share)) return [];
@@ -37,6 +38,8 @@ function lose(world: World, node: SimNode | null, downMsMax: number): Struck | n
   if (isMember) world.hit('diskLost');
   else if (!world.observer.configurations.isGone(id)) world.hit('diskLostTwice');
   world.loseDisk(node);
+  // It will be taken in as another member, who replaces the lost one in a joint phase.
+  if (chance(world.random, 0.4)) loseLeaderInJoint(world);
   world.restartLater(node, between(world.random, 1, downMsMax));
   return { text: node.name, lastsMs: 0, end: nothing };
 }

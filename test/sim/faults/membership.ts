@@ -8,7 +8,9 @@ import { isUp, type SimNode } from '../node.ts';
 import type { Wish } from '../operator.ts';
 import { between, chance, pick, sample } from '../random.ts';
 import type { World } from '../world.ts';
+import { leadBack } from './comeback.ts';
 import { draw, type Fault, type FaultFamily, nothing, type Struck } from './fault.ts';
+import { loseLeaderInJoint } from './joint.ts';
 
 /** So many seeds have changes at all. */
 const share = 0.4;
@@ -17,10 +19,12 @@ const machinesMax = 9;
 /** So long an operator goes on asking. */
 const patienceMs = 4000;
 const askAgainMs = 60;
+/** For so long leadership is asked back for one that was deposed. */
+const leadsAgainMsMax = 1500;
 /** By then a node that is asked has answered, or will not. */
 const answerMsMax = 8000;
 
-export const membershipFaults: FaultFamily = (random) => {
+export const membershipFaults: FaultFamily = (random, { swarm }) => {
   if (!chance(random, share)) return [];
   const kinds: readonly Fault[] = [
     fault('addMember', 3, add),
@@ -29,7 +33,7 @@ export const membershipFaults: FaultFamily = (random) => {
     fault('removeLeader', 1, removeLeader),
     fault('replaceMember', 2, replace),
     fault('changeAtRandom', 2, askNonsense),
-    { name: 'strandedChange', weight: 2, strike: strand },
+    { name: 'strandedChange', weight: swarm.isCalm ? 16 : 2, strike: strand },
     { name: 'changeAtHandOver', weight: 1, strike: askAtHandOver },
     { name: 'changeAddress', weight: 2, strike: readdress },
   ];
@@ -64,7 +68,8 @@ function fault(name: string, weight: number, plan: (world: World) => Plan | null
       for (const { procedure } of found) {
         procedure(attempt).catch((error: unknown) => world.violate(String(error)));
       }
-      if (chance(world.random, 0.4)) crashSoon(world);
+      if (chance(world.random, 0.35)) crashSoon(world);
+      else if (chance(world.random, 0.5)) loseLeaderInJoint(world);
       const end = (): void => {
         attempt.isOver = true;
       };
@@ -172,9 +177,12 @@ function removalOf({ id, name }: Member): Wish {
   };
 }
 
-/** A leader that nobody hears is asked: another one will take its place, and overwrite the change. */
+/**
+ * A leader that nobody hears is asked: another one will take its place, and overwrite the change. Then
+ * it may lead again, without that change.
+ */
 function strand(world: World): Struck | null {
-  const { network, random, nodes } = world;
+  const { network, random, nodes, clock } = world;
   const leader = world.leader();
   const wish = leader === null ? null : wishAt(world, leader);
   if (leader === null || wish === null) return null;
@@ -186,8 +194,9 @@ function strand(world: World): Struck | null {
   void world.operator.wish(wish);
   const end = (): void => {
     for (const mend of mends) mend();
+    if (chance(random, 0.5)) clock.after(leadsAgainMsMax, leadBack(world, leader, nothing));
   };
-  return { text: `${wish.text} at ${leader.name}`, lastsMs: between(random, 700, 2500), end };
+  return { text: `${wish.text} at ${leader.name}`, lastsMs: between(random, 700, 1500), end };
 }
 
 /** In the very moment in which leadership goes elsewhere. */

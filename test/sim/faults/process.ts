@@ -16,7 +16,7 @@ export const processFaults: FaultFamily = (random) => {
     restart(),
     pause(pick(random, [100, 700, 2500])),
     pauseLeader(),
-    slow(pick(random, [0.1, 0.5, 2])),
+    slow(pick(random, [0.1, 0.5, 2, 6])),
     crashTwice(),
   ];
   return draw(random, kinds);
@@ -75,18 +75,18 @@ function crashAll(downMsMax: number): Fault {
   };
 }
 
-/** Dies again while it starts. */
+/** Dies again while it starts, or has just started. */
 function crashTwice(): Fault {
   return {
     name: 'crashInBoot',
-    weight: 1,
+    weight: 2,
     strike: (world) => {
       const node = victim(world);
       if (node === null) return null;
       const kind: CrashKind = pick(world.random, ['kill', 'power']);
       const kindAgain: CrashKind = pick(world.random, ['kill', 'power']);
       world.crash(node, kind);
-      const againMs = between(world.random, 0, 5);
+      const againMs = between(world.random, 0, pick(world.random, [5, 40]));
       world.clock.after(1, () => world.boot(node));
       world.clock.after(1 + againMs, () => {
         world.crash(node, kindAgain);
@@ -123,7 +123,9 @@ function pauseLeader(): Fault {
   return {
     name: 'pauseLeader',
     weight: 2,
-    strike: (world) => paused(world, world.leader(), between(world.random, 100, 2500)),
+    // After a short one it still leads.
+    strike: (world) =>
+      paused(world, world.leader(), between(world.random, 100, pick(world.random, [450, 2500]))),
   };
 }
 
@@ -142,14 +144,14 @@ function slow(costMsMax: number): Fault {
   };
 }
 
-function paused(world: World, node: SimNode | null, lastsMs: number): Struck | null {
+export function paused(world: World, node: SimNode | null, lastsMs: number): Struck | null {
   const clock = node?.life?.clock;
   if (node === null || clock === undefined || clock.isOver || clock.isPaused) return null;
   const wasLeader = world.leader() === node;
-  clock.pause();
+  world.pause(node);
   const end = (): void => {
     if (wasLeader && !clock.isOver) world.hit('pausedLeader');
-    clock.resume();
+    world.resume(node, clock);
   };
   return { text: node.name, lastsMs, end };
 }

@@ -22,7 +22,8 @@ export const storage: readonly Mutant[] = [
   {
     name: 'recovered-tail-not-synced',
     file: 'src/storage/wal/recovery.ts',
-    find: 'await zeroRange(file, end.position, await file.size());',
+    find: `  if (unproven > 0) await file.write(provenTo, await file.read(provenTo, unproven));
+  await zeroRange(file, end.position, await file.size());`,
     replace: '',
     story:
       'What a killed process had written counts as durable at the next start, torn rest and all.',

@@ -13,8 +13,10 @@ import { pairOrNull, type Session } from './session.ts';
 interface Held {
   readonly owner: string;
   readonly ttlMs: number;
-  /** True time up to which the lease has to live, by its holder's last renewal. */
+  /** True time up to which the lease has to live, by what its holder relies on. */
   safeUntilMs: number;
+  /** The same by the time in which somebody led, by its last renewal: in any other it grows no older. */
+  safeUntilLedMs: number;
   /** From when on it may have been revoked. */
   revokedFromMs: number;
 }
@@ -43,10 +45,14 @@ export class Leases {
         held.set(key, after?.leaseId ?? null);
         const lease = this.#held.get(before?.leaseId ?? '');
         if (lease === undefined || after !== null) continue;
-        const atMs = this.#world.observer.revisionTimeMs(revision);
+        const atMs = this.#world.observer.revisionTimes.ms(revision);
         this.#world.hit(atMs < lease.revokedFromMs ? 'leaseExpired' : 'leaseRevoked');
         if (atMs < Math.min(lease.safeUntilMs, lease.revokedFromMs)) {
           return `${key} went with lease ${before?.leaseId} of ${lease.owner} at ${atMs.toFixed(1)} ms, which had to live until ${lease.safeUntilMs.toFixed(1)} ms`;
+        }
+        const ledMs = this.#world.observer.revisionTimes.ledMs(revision);
+        if (ledMs < lease.safeUntilLedMs && atMs < lease.revokedFromMs) {
+          return `${key} went with lease ${before?.leaseId} of ${lease.owner} after ${ledMs.toFixed(1)} ms in which somebody led, ${lease.safeUntilLedMs.toFixed(1)} ms were due`;
         }
       }
     }
@@ -66,7 +72,7 @@ export class Leases {
   async #keepByHand(session: Session): Promise<void> {
     const { world, client, random } = session;
     const ttlMs = Math.floor(between(random, 500, 1200));
-    const sentMs = world.clock.monotonic();
+    const sentMs = world.observer.ledTime.ms;
     let leaseId = '';
     await session.perform({ text: `grant ${ttlMs} ms` }, async () => {
       const granted = await client.leases.grant({ ttlMs });
@@ -89,7 +95,7 @@ export class Leases {
   async #keepBySdk(session: Session): Promise<void> {
     const { world, client, random } = session;
     const ttlMs = Math.floor(between(random, 500, 1200));
-    const sentMs = world.clock.monotonic();
+    const sentMs = world.observer.ledTime.ms;
     const linked = chance(random, 0.5) ? useBadLink(session, ttlMs) : null;
     const lease = await client.lease({ ttlMs }).catch(expectedOnly);
     if (lease === null) return await (linked ?? undefined);
@@ -116,13 +122,13 @@ export class Leases {
 
   async #renew(session: Session, leaseId: string, held: Held): Promise<boolean> {
     const { world, client } = session;
-    const sentMs = world.clock.monotonic();
+    const sentMs = world.observer.ledTime.ms;
     const answer = await session.perform({ text: `renew ${leaseId}` }, async () => {
       const { revision } = await client.leases.keepAliveOnce(leaseId);
       return reading(revision, () => null);
     });
     if (answer instanceof RollcallError) return answer.code !== 'leaseNotFound';
-    held.safeUntilMs = Math.max(held.safeUntilMs, this.#livesUntil(sentMs, held.ttlMs));
+    held.safeUntilLedMs = Math.max(held.safeUntilLedMs, this.#livesUntil(sentMs, held.ttlMs));
     return true;
   }
 
@@ -153,14 +159,18 @@ export class Leases {
     const held: Held = {
       owner: session.name,
       ttlMs,
-      safeUntilMs: this.#livesUntil(sentMs, ttlMs),
+      safeUntilMs: 0,
+      safeUntilLedMs: this.#livesUntil(sentMs, ttlMs),
       revokedFromMs: Number.POSITIVE_INFINITY,
     };
     this.#held.set(leaseId, held);
     return held;
   }
 
-  /** The leaders' clocks decide, and may run fast; log time is in whole milliseconds. */
+  /**
+   * The leaders' clocks decide, and may run fast; log time is in whole milliseconds. `sentMs` is of the
+   * time in which somebody led.
+   */
   #livesUntil(sentMs: number, ttlMs: number): number {
     return sentMs + ttlMs / (1 + this.#world.swarm.drift) - 2;
   }

@@ -7,6 +7,8 @@ import { chance, exponential } from '../random.ts';
 import { pairOrNull, type Session } from './session.ts';
 
 const readEveryMs = 30;
+/** Writes that a client sends without waiting for each other. */
+const atOnceMax = 8;
 /** As many as begin while a leader that is cut off waits for its step down. */
 const readsOpenMax = 40;
 
@@ -18,8 +20,10 @@ export async function useRegisters(session: Session): Promise<void> {
     const key = `r/${randomBelow(random, world.swarm.keys)}`;
     switch (randomBelow(random, 8)) {
       case 0:
-      case 1:
         await put(session, key);
+        break;
+      case 1:
+        await putAtOnce(session);
         break;
       case 2:
       case 3:
@@ -75,6 +79,14 @@ export async function put(session: Session, key: string): Promise<ErrorCode | nu
     };
   });
   return answer instanceof RollcallError ? answer.code : null;
+}
+
+/** Some at the same time: they may share an entry, or leave a deposed leader with many of its own. */
+async function putAtOnce(session: Session): Promise<void> {
+  const { random, world } = session;
+  const count = chance(random, 0.5) ? 1 : 1 + randomBelow(random, atOnceMax);
+  const keys = Array.from({ length: count }, () => `r/${randomBelow(random, world.swarm.keys)}`);
+  await Promise.all(keys.map((key) => put(session, key)));
 }
 
 /** Puts a key of every range that somebody may watch, at one revision. Null when it failed. */

@@ -105,7 +105,7 @@ export class Instances {
   /** What was deregistered stays away, also until its lease would have ended. */
   #appeared(who: string, id: string, revision: number): void {
     const goneAtMs = this.#goneAtMs.get(id) ?? Number.POSITIVE_INFINITY;
-    const atMs = this.#world.observer.revisionTimeMs(revision);
+    const atMs = this.#world.observer.revisionTimes.ms(revision);
     if (atMs <= goneAtMs) return;
     const times = `${atMs.toFixed(1)} ms, after it was deregistered at ${goneAtMs.toFixed(1)} ms`;
     this.#world.violate(`${who} sees ${id} at ${revision} of ${times}`);

@@ -26,7 +26,7 @@ export class Watcher {
   }
 
   static begin(session: Session, random: Random, from: 'start' | 'anywhere'): Watcher {
-    const { revision } = session.world.observer;
+    const revision = session.world.observer.revisionTimes.newest;
     const start =
       from === 'start' ? 1 : pick(random, [0, 1, Math.max(1, revision - 20), revision + 30]);
     const prefix = from === 'start' ? '' : pick(random, prefixes);
