@@ -75,4 +75,9 @@ export const regressions: readonly { readonly seed: number; readonly story: stri
     story:
       'the late handshake of a connection that was given up silenced the one in its place for seconds',
   },
+  {
+    seed: 155,
+    story:
+      'an operator was told that the only node there is waited for its repair, which was no answer',
+  },
 ];
