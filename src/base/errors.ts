@@ -63,7 +63,7 @@ export const errorCodes = {
   },
   noSpace: {
     definite: true,
-    advice: 'The leader or a majority is short of disk space; make room, and it clears by itself',
+    advice: 'A disk or the quota is full; delete, compact or make room, and it clears by itself',
   },
   cancelled: { definite: false, advice: 'The caller gave up; the operation may have happened' },
   leadershipLost: { definite: false, advice: 'It may have happened: read before you write again' },

@@ -53,6 +53,13 @@ export function parseCount(text: string): number {
   throw new InvalidArgumentError('It is a whole number from 1.');
 }
 
+/** A bound of which 0 says that there is none. */
+export function parseBound(text: string): number {
+  const bound = Number(text);
+  if (/^\d+$/.test(text) && Number.isSafeInteger(bound)) return bound;
+  throw new InvalidArgumentError('It is a whole number from 0.');
+}
+
 export function parseName(text: string): string {
   if (isName(text)) return text;
   throw new InvalidArgumentError(

@@ -1,6 +1,7 @@
 import { constants } from 'node:os';
 import { Command, Option } from 'commander';
-import { parseAddress, parseCount, parseListen, parseName } from './argument.ts';
+import { parseAddress, parseBound, parseCount, parseListen, parseName } from './argument.ts';
+import { parseDuration } from './duration.ts';
 import { examples, type Run } from './session.ts';
 
 const exitMsMax = 1000;
@@ -20,12 +21,15 @@ interface ServerOptions {
   readonly logWindowMib?: number;
   readonly logRetainedMib?: number;
   readonly diskReserveMib?: number;
+  readonly quotaMib?: number;
+  readonly historyAge?: number;
+  readonly historyRevisions?: number;
   readonly featureLevelMax?: number;
   readonly debug: boolean;
 }
 
 export function serverCommand(run: Run): Command {
-  return new Command('server')
+  const command = new Command('server')
     .description('run one node until SIGTERM or Ctrl-C')
     .requiredOption('--name <name>', 'the name of the node', parseName)
     .requiredOption('--data-dir <directory>', 'where it keeps its state')
@@ -48,22 +52,8 @@ export function serverCommand(run: Run): Command {
       '--client-address <host:port>',
       'what clients are told to connect to, where it is not what the node listens on',
       parseAddress,
-    )
-    .option(
-      '--log-window-mib <number>',
-      'how much of the newest log to keep for nodes that come back (default: 128)',
-      parseCount,
-    )
-    .option(
-      '--log-retained-mib <number>',
-      'how much to keep at most while a node is behind (default: 1024)',
-      parseCount,
-    )
-    .option(
-      '--disk-reserve-mib <number>',
-      'with less room than this on a disk nothing more is stored (default: 64)',
-      parseCount,
-    )
+    );
+  return bounded(command)
     .addOption(
       new Option('--feature-level-max <level>', 'take part as an older version would')
         .argParser(parseCount)
@@ -92,6 +82,41 @@ export function serverCommand(run: Run): Command {
       ),
     )
     .action((options: ServerOptions) => serve(run, options));
+}
+
+/** What a node keeps and takes at most. */
+function bounded(command: Command): Command {
+  return command
+    .option(
+      '--log-window-mib <number>',
+      'how much of the newest log to keep for nodes that come back (default: 128)',
+      parseCount,
+    )
+    .option(
+      '--log-retained-mib <number>',
+      'how much to keep at most while a node is behind (default: 1024)',
+      parseCount,
+    )
+    .option(
+      '--disk-reserve-mib <number>',
+      'with less room than this on a disk nothing more is stored (default: 64)',
+      parseCount,
+    )
+    .option(
+      '--quota-mib <number>',
+      'with so much stored, all kept revisions counted, nothing more is (default: 4096)',
+      parseCount,
+    )
+    .option(
+      '--history-age <duration>',
+      'forget what was replaced longer ago than this; 0s: never (default: 1h)',
+      parseDuration,
+    )
+    .option(
+      '--history-revisions <number>',
+      'keep so many revisions at most; 0: all (default: 1000000)',
+      parseBound,
+    );
 }
 
 async function serve({ terminal }: Run, options: ServerOptions): Promise<void> {

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { type EndpointStatus, type NodeStatus, RollcallError } from '../client/index.ts';
+import { formatDuration } from './duration.ts';
 import {
   type ClientOptions,
   clientCommand,
@@ -42,6 +43,10 @@ function statusDocument({ endpoint, status, error }: EndpointStatus): object {
     revision: status?.revision ?? null,
     compactRevision: status?.compactRevision ?? null,
     removedRevision: status?.removedRevision ?? null,
+    storedBytes: status?.storedBytes ?? null,
+    quotaBytes: status?.quotaBytes ?? null,
+    historyAgeMs: status?.historyAgeMs ?? null,
+    historyRevisions: status?.historyRevisions ?? null,
     digest: status?.digest ?? null,
     error: error?.message ?? null,
   };
@@ -86,10 +91,28 @@ function statusTable(asked: readonly EndpointStatus[]): string {
     ...asked.flatMap(({ error }) => (error === null ? [] : [`${error.message}\n`])),
     ...asked.flatMap(({ status }) => (status === null ? [] : troublesOf(status))),
     ...heldLevel(asked),
+    ...history(asked),
     ...identity(asked),
   ];
   return reasons.length === 0 ? table : `${table}\n${reasons.join('')}`;
 }
+
+/** Of the leader, whose settings count; of any node without one. */
+function history(asked: readonly EndpointStatus[]): string[] {
+  const born = asked.flatMap(({ status }) => (status?.clusterId ? [status] : []));
+  const told = born.find(({ role }) => role === 'leader') ?? born[0];
+  if (told === undefined) return [];
+  const { compactRevision, historyAgeMs, historyRevisions, storedBytes, quotaBytes } = told;
+  const bounds = [
+    ...(historyAgeMs > 0 ? [formatDuration(historyAgeMs)] : []),
+    ...(historyRevisions > 0 ? [`${historyRevisions} revisions`] : []),
+  ];
+  const kept = bounds.length === 0 ? 'for ever' : `for ${bounds.join(' or ')}`;
+  const stored = `${(storedBytes / mebi).toFixed(1)} of ${Math.round(quotaBytes / mebi)} MiB`;
+  return [`History from revision ${compactRevision} on, kept ${kept}; ${stored} stored\n`];
+}
+
+const mebi = 1024 * 1024;
 
 function levelText({ featureLevel, featureLevelMax }: NodeStatus): string {
   if (featureLevelMax === 0) return '';
@@ -114,6 +137,9 @@ function troublesOf({ name, troubles }: NodeStatus): string[] {
 
 const troubleTexts: Readonly<Record<NodeStatus['troubles'][number], string>> = {
   noSpace: 'has too little room left on its disk',
+  quotaNear: 'has stored most of its quota',
+  quotaFull:
+    'has stored all of its quota: nothing more is taken until deletions and compaction make room',
   stateMissing: 'makes its state anew and serves nothing until then',
 };
 

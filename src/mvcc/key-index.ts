@@ -24,6 +24,12 @@ export class KeyIndex {
   readonly #past = new SortedMap<KeyHistory>();
   readonly #histories: KeyHistory[] = [];
   readonly #freeNumbers: number[] = [];
+  #bytes = 0;
+
+  /** What all versions take, about as much as their records. */
+  get bytes(): number {
+    return this.#bytes;
+  }
 
   /** The history of a key that exists now. */
   present(key: Key): KeyHistory | undefined {
@@ -62,6 +68,7 @@ export class KeyIndex {
     const wasPresent = newest === -1 ? null : !this.table.isTombstone(newest);
     const slot = this.table.add(own.number, version);
     own.append(slot);
+    this.#bytes += versionBytes(key, version.valueLength);
     this.log.append(slot);
     if (wasPresent === version.tombstone || wasPresent === null) {
       this.#move(own, !version.tombstone);
@@ -76,6 +83,7 @@ export class KeyIndex {
     this.log.pop();
     assert(history.pop() === slot, 'The newest change is the newest of its key');
     const wasPresent = !this.table.isTombstone(slot);
+    this.#bytes -= versionBytes(history.key, this.table.valueLength(slot));
     this.table.remove(slot);
     const { newest } = history;
     if (newest === -1) {
@@ -93,11 +101,11 @@ export class KeyIndex {
   forget(history: KeyHistory, slot: number, keeps: boolean, dropped: (slot: number) => void): void {
     const older = history.before(slot);
     if (keeps && older.length === 0) return;
-    for (const one of older) this.#forget(one, dropped);
+    for (const one of older) this.#forget(history, one, dropped);
     history.forget(older.length + (keeps ? 0 : 1));
     if (keeps) return;
     const wasPresent = !this.table.isTombstone(slot);
-    this.#forget(slot, dropped);
+    this.#forget(history, slot, dropped);
     if (history.newest === -1) this.#drop(history, wasPresent);
   }
 
@@ -127,8 +135,9 @@ export class KeyIndex {
     return slot === -1 || this.table.isTombstone(slot) ? -1 : slot;
   }
 
-  #forget(slot: number, dropped: (slot: number) => void): void {
+  #forget({ key }: KeyHistory, slot: number, dropped: (slot: number) => void): void {
     dropped(slot);
+    this.#bytes -= versionBytes(key, this.table.valueLength(slot));
     this.log.remove(slot);
     this.table.remove(slot);
   }
@@ -151,4 +160,11 @@ export class KeyIndex {
     (toPresent ? this.#past : this.#present).delete(history.key);
     (toPresent ? this.#present : this.#past).set(history.key, history);
   }
+}
+
+/** Its two records with their keys. */
+const recordsBytes = 64;
+
+function versionBytes(key: Key, valueLength: number): number {
+  return recordsBytes + key.length + valueLength;
 }

@@ -4,6 +4,8 @@ import type { StateMachine } from '../state-machine/state-machine.ts';
 import type { Birth } from '../storage/types.ts';
 import type { StateDigest } from './digests.ts';
 import { standingOf } from './membership.ts';
+import type { Room } from './room.ts';
+import type { Bounds } from './timing.ts';
 import type { MemberStatus, Trouble } from './types.ts';
 
 export interface StatusParts {
@@ -12,20 +14,25 @@ export interface StatusParts {
   readonly raft: Status;
   /** As of `appliedIndex`. */
   readonly state: StateDigest;
-  readonly machine: Pick<StateMachine, 'featureLevel' | 'compactRevision' | 'removedRevision'>;
+  readonly machine: Pick<
+    StateMachine,
+    'featureLevel' | 'compactRevision' | 'removedRevision' | 'storedBytes'
+  >;
+  readonly bounds: Pick<Bounds, 'quotaBytes' | 'historyAgeMs' | 'historyRevisions'>;
   readonly featureLevelMax: number;
   readonly appliedIndex: Index;
   readonly isRemoved: boolean;
   readonly isStateMissing: boolean;
-  readonly isShortOfSpace: boolean;
+  readonly room: Pick<Room, 'isShort' | 'quotaTrouble'>;
 }
 
 /** What a member says of itself. */
 export function memberStatus(parts: StatusParts): MemberStatus {
-  const { name, birth, raft, state, machine, isRemoved, isStateMissing, isShortOfSpace } = parts;
+  const { name, birth, raft, state, machine, bounds, room, isRemoved, isStateMissing } = parts;
   const troubles: Trouble[] = [];
   if (isStateMissing) troubles.push('stateMissing');
-  if (isShortOfSpace) troubles.push('noSpace');
+  if (room.isShort) troubles.push('noSpace');
+  if (room.quotaTrouble !== null) troubles.push(room.quotaTrouble);
   const { members } = raft.configuration;
   const leader = members.find(({ id }) => id === raft.leaderId);
   return {
@@ -47,6 +54,10 @@ export function memberStatus(parts: StatusParts): MemberStatus {
     revision: state.revision,
     compactRevision: machine.compactRevision('kv'),
     removedRevision: machine.removedRevision('kv'),
+    storedBytes: machine.storedBytes,
+    quotaBytes: bounds.quotaBytes,
+    historyAgeMs: bounds.historyAgeMs,
+    historyRevisions: bounds.historyRevisions,
     digest: formatHash(state.digest),
   };
 }

@@ -19,6 +19,7 @@ import { Leadership } from './leadership.ts';
 import { LogClock } from './log-clock.ts';
 import type { MemberOptions, SharedParts } from './member-options.ts';
 import { memberStatus } from './member-status.ts';
+import { OwnEntries } from './own-entries.ts';
 import { Pace } from './pace.ts';
 import { isRead, Queries } from './queries.ts';
 import { Reads } from './reads.ts';
@@ -67,6 +68,7 @@ export class Member implements MemberApi {
   readonly #applier: Applier;
   readonly #reads: Reads;
   readonly #writes: Writes;
+  readonly #ownEntries: OwnEntries;
   readonly #queries: Queries;
   readonly #streams: Streams;
   readonly #logClock: LogClock;
@@ -126,6 +128,11 @@ export class Member implements MemberApi {
       schedule: () => this.#loop.schedule(),
       step: (id, command) => this.#raft.step({ type: 'propose', id, command }),
       nextId: () => ++this.#requestId,
+      stamp: (nowMs) => this.#logClock.stamp(nowMs),
+    });
+    this.#ownEntries = new OwnEntries({
+      ...{ bounds, writes: this.#writes, machine: () => this.#machine },
+      levelAllowed: () => this.#levels.allowed,
       stamp: (nowMs) => this.#logClock.stamp(nowMs),
     });
     this.#applier = this.#createApplier(reach, failed);
@@ -218,7 +225,7 @@ export class Member implements MemberApi {
       featureLevelMax: this.#options.featureLevelMax,
       appliedIndex: index,
       isStateMissing: this.#takeover.isStateMissing,
-      isShortOfSpace: this.#room.isShort,
+      ...{ bounds: this.#bounds, room: this.#room },
       isRemoved: this.#health.isRemoved,
     });
   }
@@ -334,7 +341,7 @@ export class Member implements MemberApi {
   #createRoom(): Room {
     return new Room({
       ...this.#shared,
-      reserveBytes: this.#bounds.diskReserveBytes,
+      ...{ bounds: this.#bounds, machine: () => this.#machine },
       changed: () => this.#listeners.tell(),
     });
   }
@@ -416,20 +423,13 @@ export class Member implements MemberApi {
     const nowMs = this.#clock.monotonic();
     this.#logClock.advance(nowMs);
     this.#loop.step({ type: 'tick' });
-    if (this.#leadership.leads && this.#clockEntryDue(nowMs)) this.#writes.propose();
+    if (this.#leadership.leads) this.#ownEntries.tick(nowMs);
     if (nowMs - this.#lastSweepMs < timing.sweepMs) return;
     this.#lastSweepMs = nowMs;
     this.#writes.expire(nowMs);
     this.#reads.expire(this.#machine.revision);
     this.#sweepCluster();
     if (this.#leaderless()) this.#streams.endAll(noLeaderError());
-  }
-
-  #clockEntryDue(nowMs: number): boolean {
-    if (!this.#writes.isIdle) return false;
-    if (this.#machine.expiryUnfinished || this.#machine.compactionUnfinished) return true;
-    const elapsedMs = this.#writes.msSinceProposal(nowMs);
-    return this.#machine.deadlinesPending && elapsedMs >= timing.clockEntryMs;
   }
 
   #sweepCluster(): void {

@@ -11,6 +11,8 @@ export const timing = {
   logTimeStepMsMax: 150,
   /** While a deadline runs, an entry at least this often. */
   clockEntryMs: 100,
+  /** A leader looks this often whether history has become too old or too much. */
+  compactionMs: 1000,
   renewalGatherMs: 20,
   /** How long a serializable read waits for this node to catch up. */
   behindMs: 500,
@@ -66,4 +68,9 @@ export const bounds = {
   owedPatienceMs: 30_000,
   /** With less room than this on a disk, nothing is taken that would fill it. */
   diskReserveBytes: 64 * 1024 * 1024,
+  /** With so much in the state nothing is taken that would make it more. */
+  quotaBytes: 4096 * 1024 * 1024,
+  /** See HistoryBounds. */
+  historyAgeMs: 3_600_000,
+  historyRevisions: 1_000_000,
 } as const;

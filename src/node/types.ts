@@ -244,9 +244,9 @@ export interface WatchHandle extends StreamHandle {
 
 /**
  * `stateMissing`: it is being made anew, and the node serves nothing. `noSpace`: the disk has less room
- * than the reserve.
+ * than the reserve. `quotaNear`: the state has most of what it may; `quotaFull`: all of it, and more.
  */
-export type Trouble = 'stateMissing' | 'noSpace';
+export type Trouble = 'stateMissing' | 'noSpace' | 'quotaNear' | 'quotaFull';
 
 export interface MemberStatus {
   readonly clusterId: string;
@@ -273,6 +273,12 @@ export interface MemberStatus {
   /** Of the kv space. */
   readonly compactRevision: Revision;
   readonly removedRevision: Revision;
+  /** What the keys of all kept revisions take, about as much as on the disk; the same on all nodes. */
+  readonly storedBytes: number;
+  /** This node's own settings. */
+  readonly quotaBytes: number;
+  readonly historyAgeMs: number;
+  readonly historyRevisions: number;
   readonly digest: string;
 }
 

@@ -185,7 +185,8 @@ export function nodeStatusOf(
     commitIndex: 0,
     appliedIndex: 0,
     revision: 0,
-    ...{ compactRevision: 0, removedRevision: 0 },
+    ...{ compactRevision: 0, removedRevision: 0, storedBytes: 0, quotaBytes: 0 },
+    ...{ historyAgeMs: 0, historyRevisions: 0 },
     digest: '0000000000000000',
     version,
   };

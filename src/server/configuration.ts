@@ -4,6 +4,7 @@ import { RollcallError } from '../base/errors.ts';
 import { isName } from '../base/limits.ts';
 import { featureLevel, firstFeatureLevel } from '../format/feature-level.ts';
 import type { RetentionBounds } from '../node/log-retention.ts';
+import type { HistoryBounds } from '../node/own-entries.ts';
 import { type InitialMember, isDialable } from '../transport/hello.ts';
 import { isLogLevel, type LogLevel, logLevels } from './log.ts';
 
@@ -40,6 +41,12 @@ export interface ServerOptions {
   readonly featureLevelMax?: number | undefined;
   /** With less room than this on the disk, nothing is taken that would fill it. 64 MiB unless given. */
   readonly diskReserveMib?: number | undefined;
+  /** With so much stored, all kept revisions counted, nothing more is taken. 4096 MiB unless given. */
+  readonly quotaMib?: number | undefined;
+  /** What was replaced longer ago is compacted by itself; 0 is never. An hour unless given, in milliseconds. */
+  readonly historyAge?: number | undefined;
+  /** At most so many revisions are kept; 0 is all. A million unless given. */
+  readonly historyRevisions?: number | undefined;
   /** Opens failpoints, trace and digests to this machine, below `/debug/` of the client port. */
   readonly debug?: boolean | undefined;
 }
@@ -62,6 +69,8 @@ export interface ServerConfiguration {
   readonly retention: RetentionBounds;
   readonly featureLevelMax: number;
   readonly diskReserveBytes: number;
+  readonly quotaBytes: number;
+  readonly history: HistoryBounds;
   readonly debug: boolean;
 }
 
@@ -97,6 +106,8 @@ export function checkConfiguration(options: ServerOptions): ServerConfiguration 
     retention: retentionOf(options),
     featureLevelMax: levelOf(options),
     diskReserveBytes: diskReserveOf(options),
+    quotaBytes: quotaOf(options),
+    history: historyOf(options),
     debug: options.debug ?? false,
   };
 }
@@ -116,6 +127,25 @@ function retentionOf(options: ServerOptions): RetentionBounds {
 function diskReserveOf({ diskReserveMib = 64 }: ServerOptions): number {
   if (Number.isSafeInteger(diskReserveMib) && diskReserveMib >= 1) return diskReserveMib * mebi;
   throw invalid(`The reserve of the disk is ${diskReserveMib} MiB, not a number from 1 on`);
+}
+
+function quotaOf({ quotaMib = 4096 }: ServerOptions): number {
+  if (Number.isSafeInteger(quotaMib) && quotaMib >= 1) return quotaMib * mebi;
+  throw invalid(`The quota is ${quotaMib} MiB, not a number from 1 on`);
+}
+
+function historyOf({
+  historyAge = 3_600_000,
+  historyRevisions = 1_000_000,
+}: ServerOptions): HistoryBounds {
+  for (const [what, bound] of [
+    ['age', historyAge],
+    ['number of revisions', historyRevisions],
+  ] as const) {
+    if (Number.isSafeInteger(bound) && bound >= 0) continue;
+    throw invalid(`The ${what} of the history is ${bound}, not a whole number from 0 on`);
+  }
+  return { historyAgeMs: historyAge, historyRevisions };
 }
 
 function levelOf({ featureLevelMax = featureLevel }: ServerOptions): number {

@@ -25,7 +25,7 @@ export function startServer(options: ServerOptions): Promise<RunningServer> {
 }
 
 async function openStoredMember(dataDirectory: string, parts: MemberParts): Promise<RunningMember> {
-  const { identity, birth, files, clock, retention, diskReserveBytes } = parts;
+  const { identity, birth, files, clock, retention, diskReserveBytes, quotaBytes, history } = parts;
   const { debug, ...others } = parts;
   const failpoints = debug?.failpoints;
   const storage = await openStorage({
@@ -37,7 +37,7 @@ async function openStoredMember(dataDirectory: string, parts: MemberParts): Prom
     openLevel: (path) => openLevel(join(dataDirectory, path)),
   });
   try {
-    const bounds = { ...retention, diskReserveBytes };
+    const bounds = { ...retention, ...history, diskReserveBytes, quotaBytes };
     const member = await openMember({
       ...others,
       ...identity,

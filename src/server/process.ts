@@ -10,6 +10,7 @@ import type { Log } from '../base/log.ts';
 import type { Random } from '../base/prng.ts';
 import type { Birth, Identity } from '../format/identity.ts';
 import type { RetentionBounds } from '../node/log-retention.ts';
+import type { HistoryBounds } from '../node/own-entries.ts';
 import type { MemberApi, PeerTransport } from '../node/types.ts';
 import { openNodeFiles } from '../storage/node-files.ts';
 import { hasSetAside } from '../storage/repair.ts';
@@ -39,6 +40,8 @@ export interface MemberParts {
   readonly retention: RetentionBounds;
   readonly featureLevelMax: number;
   readonly diskReserveBytes: number;
+  readonly quotaBytes: number;
+  readonly history: HistoryBounds;
   readonly files: Files;
   readonly identity: Identity;
   readonly birth: Birth;
@@ -195,6 +198,8 @@ class Server implements RunningServer {
           retention: this.#configuration.retention,
           featureLevelMax: this.#configuration.featureLevelMax,
           diskReserveBytes: this.#configuration.diskReserveBytes,
+          quotaBytes: this.#configuration.quotaBytes,
+          history: this.#configuration.history,
           ...{ files, identity, birth, onFatal },
           transport: opened(this.#peers),
           clock: systemClock,

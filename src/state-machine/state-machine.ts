@@ -101,6 +101,11 @@ export class StateMachine {
     return this.#state.spaces.map(({ removedRevision }) => removedRevision);
   }
 
+  /** What all versions that are kept take, about as much as on the disk. The same on all nodes. */
+  get storedBytes(): number {
+    return this.#state.spaces.reduce((sum, { index }) => sum + index.bytes, 0);
+  }
+
   /** About when which revision was the newest, in log time. */
   get timeMarks(): readonly TimeMark[] {
     return this.#state.timeMarks.list;

@@ -102,8 +102,9 @@ export interface NodeStatus {
   /**
    * `stateMissing`: the state is being made anew, and the node serves nothing. `noSpace`: its disk has
    * less room than the reserve; where the leader or a majority says so, nothing more is stored.
+   * `quotaNear`: what is stored comes near to the quota; `quotaFull`: a leader stores nothing more.
    */
-  readonly troubles: readonly ('stateMissing' | 'noSpace')[];
+  readonly troubles: readonly ('stateMissing' | 'noSpace' | 'quotaNear' | 'quotaFull')[];
   readonly term: number;
   readonly leaderId: string | null;
   readonly leaderName: string | null;
@@ -122,6 +123,14 @@ export interface NodeStatus {
   readonly compactRevision: number;
   /** Up to where what is compacted is removed as well; `compactRevision` once all of it is. */
   readonly removedRevision: number;
+  /** What keys and instances take in all revisions that are kept; the same on all nodes. */
+  readonly storedBytes: number;
+  /** With so much stored this node, as a leader, takes nothing that would make it more. */
+  readonly quotaBytes: number;
+  /** As a leader it compacts what was replaced longer ago than this; 0 is never. */
+  readonly historyAgeMs: number;
+  /** As a leader it keeps at most so many revisions; 0 is all. */
+  readonly historyRevisions: number;
   /** 16 hexadecimal digits; equal on any two nodes with the same applied index. */
   readonly digest: string;
   readonly version: string;

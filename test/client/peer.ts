@@ -238,7 +238,8 @@ export class PeerNode {
       commitIndex: store.revision,
       appliedIndex: store.revision,
       revision: store.revision,
-      ...{ compactRevision: 0, removedRevision: 0 },
+      ...{ compactRevision: 0, removedRevision: 0, storedBytes: 0, quotaBytes: 0 },
+      ...{ historyAgeMs: 0, historyRevisions: 0 },
       digest: '0000000000000000',
       version: '0.1.0',
     };

@@ -21,7 +21,8 @@ function status(member: number, term: number, leader: number | null): NodeStatus
     commitIndex: 0,
     appliedIndex: 0,
     revision: 1,
-    ...{ compactRevision: 0, removedRevision: 0 },
+    ...{ compactRevision: 0, removedRevision: 0, storedBytes: 0, quotaBytes: 0 },
+    ...{ historyAgeMs: 0, historyRevisions: 0 },
     digest: '0000000000000000',
     version: '0.1.0',
   };

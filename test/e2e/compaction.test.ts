@@ -8,7 +8,9 @@ let cluster: TestCluster;
 let client: Client;
 
 beforeAll(async () => {
-  cluster = await TestCluster.start();
+  cluster = await TestCluster.start(3, [
+    ...['--history-age', '0s', '--history-revisions', '100000', '--quota-mib', '8'],
+  ]);
   client = await cluster.connect();
 });
 
@@ -103,4 +105,53 @@ test('members that are killed while it is removed end with the same state', asyn
     expect(count).toBe(1001);
     expect((await own.get('p7', { serializable: true }))?.valueText).toBe('14');
   });
+});
+
+test('a full quota refuses what stores more, and clears by itself once it is compacted', async () => {
+  const value = 'v'.repeat(256 * 1024);
+  const fill = async (left: number): Promise<string> => {
+    const code = left === 0 ? 'never full' : await codeOf(client.put('big', value));
+    return code.startsWith('not refused') ? fill(left - 1) : code;
+  };
+  expect(await fill(100)).toBe('noSpace');
+  expect(await codeOf(client.leases.grant({ ttlMs: 1000 }))).toBe('noSpace');
+  await eventually('the trouble', async () => {
+    const statuses = await Promise.all(cluster.nodes.map(readStatus));
+    return statuses.every((status) => status?.troubles.includes('quotaFull'));
+  });
+  const { revision } = await client.delete('big');
+  expect(await codeOf(client.put('big', value))).toBe('noSpace');
+  await client.compact(revision, { physical: true });
+  await client.put('big', value);
+  await eventually('the end of the trouble', async () => {
+    const statuses = await Promise.all(cluster.nodes.map(readStatus));
+    return statuses.every((status) => status?.troubles.length === 0);
+  });
+});
+
+test('history is compacted by itself, by age and by number, also after a restart', async () => {
+  const short = await TestCluster.start(1, ['--history-age', '0s', '--history-revisions', '10']);
+  const [node] = short.nodes as [TestNode];
+  const own = await short.connect();
+  try {
+    for (let count = 0; count < 30; count++) await own.put('k', `${count}`);
+    await eventually('a floor by number', async () => {
+      const status = await readStatus(node);
+      const { revision = 0, compactRevision = 0, removedRevision } = status ?? {};
+      return compactRevision === revision - 10 && removedRevision === compactRevision;
+    });
+    await short.stopNode(node, 'SIGTERM');
+    short.options = ['--history-age', '2s', '--history-revisions', '0'];
+    short.startNode(node);
+    const { revision: old } = await own.put('k', 'old');
+    const floor = async () => (await readStatus(node))?.compactRevision ?? 0;
+    await eventually('a floor by age', async () => {
+      await own.put('k', 'new');
+      return (await floor()) >= old;
+    });
+    expect(await codeOf(own.get('k', { revision: old - 1 }))).toBe('compacted');
+  } finally {
+    await own.close();
+    await short.close();
+  }
 });

@@ -30,6 +30,7 @@ class Node {
   votersOutgoing: string[] = [];
   freeBytes = 30 * mebi;
   waitsForSpace = false;
+  storedBytes = 0;
   changes = 0;
   readonly room: Room;
 
@@ -44,7 +45,8 @@ class Node {
         },
         freeBytes: () => Promise.resolve(this.freeBytes),
       },
-      reserveBytes: 3 * mebi,
+      bounds: { diskReserveBytes: 3 * mebi, quotaBytes: 100 * mebi },
+      machine: () => ({ storedBytes: this.storedBytes }),
       status: () => {
         const { voters, votersOutgoing, role } = this;
         const rest = { members, learners: [], learnersNext: [] };
@@ -119,6 +121,26 @@ describe('a leader', () => {
     expect(node.refuses()).toBe(false);
     expect(node.changes).toBe(2);
     expect(node.sent).toEqual([]);
+  });
+
+  test('refuses at its quota, and says long before that it is near', async () => {
+    const node = new Node();
+    const at = async (mebibytes: number) => {
+      node.storedBytes = mebibytes * mebi;
+      await node.pass(1000);
+      return [node.room.quotaTrouble, node.refuses(), node.refuses(del)];
+    };
+    expect(await at(79)).toEqual([null, false, false]);
+    expect(await at(80)).toEqual(['quotaNear', false, false]);
+    expect(await at(100)).toEqual(['quotaFull', true, false]);
+    expect(node.message).toMatch(
+      /^100.0 MiB are stored .* the quota is 100.0 MiB: delete or compact/,
+    );
+    expect(await at(76)).toEqual(['quotaNear', false, false]);
+    expect(await at(74)).toEqual([null, false, false]);
+    expect(node.changes).toBe(4);
+    node.role = 'follower';
+    expect(await at(100)).toEqual(['quotaFull', false, false]);
   });
 
   test('refuses once those with room are no majority, of either side', () => {

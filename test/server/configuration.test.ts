@@ -85,6 +85,8 @@ describe('the configuration', () => {
       logLevel: 'info',
       retention: { logWindowBytes: 128 * mebi, logRetainedBytesMax: 1024 * mebi },
       diskReserveBytes: 64 * mebi,
+      quotaBytes: 4096 * mebi,
+      history: { historyAgeMs: 3_600_000, historyRevisions: 1_000_000 },
       featureLevelMax: 2,
       debug: false,
     });
@@ -129,6 +131,18 @@ describe('the configuration', () => {
     expect(parseCluster(lines.slice(0, 9).join(','))).toHaveLength(9);
     expect(() => parseCluster(lines.join(','))).toThrow(/at most 9/);
   });
+});
+
+test('says how much is stored and kept at most', () => {
+  const quota = (quotaMib: number) => checkConfiguration({ ...sound, quotaMib }).quotaBytes;
+  expect(quota(5)).toBe(5 * mebi);
+  for (const bad of [0, -1, 1.5]) expect(() => quota(bad)).toThrow('quota');
+  const history = (historyAge: number, historyRevisions: number) =>
+    checkConfiguration({ ...sound, historyAge, historyRevisions }).history;
+  expect(history(0, 0)).toEqual({ historyAgeMs: 0, historyRevisions: 0 });
+  expect(history(5000, 7)).toEqual({ historyAgeMs: 5000, historyRevisions: 7 });
+  expect(() => history(-1, 0)).toThrow('age of the history');
+  expect(() => history(0, 0.5)).toThrow('number of revisions of the history');
 });
 
 test('holds the node at an older feature level, and never at one that it does not know', () => {

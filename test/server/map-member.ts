@@ -47,7 +47,8 @@ export class MapMember implements MemberApi {
     commitIndex: 9,
     appliedIndex: 9,
     revision: 1,
-    ...{ compactRevision: 0, removedRevision: 0 },
+    ...{ compactRevision: 0, removedRevision: 0, storedBytes: 0, quotaBytes: 0 },
+    ...{ historyAgeMs: 0, historyRevisions: 0 },
     digest: '00000000000000dd',
   };
 
