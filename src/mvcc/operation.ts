@@ -74,7 +74,8 @@ class Runner {
   }
 
   run(operation: Operation): OperationResult | Refusal {
-    const refusal = checkOperation(operation) ?? this.#choose([operation]) ?? this.#check();
+    const refusal =
+      checkOperation(operation) ?? this.#choose([operation]) ?? this.#check(operation);
     return refusal ?? this.#run(operation);
   }
 
@@ -118,9 +119,12 @@ class Runner {
   }
 
   /** What operations speak of, before any of them has changed anything. */
-  #check(): Refusal | null {
+  #check(command: Operation): Refusal | null {
+    // As in etcd a put by itself is asked for its lease first, one in a transaction for its key.
+    if (command.type === 'put') return this.#checkLease(command) ?? this.#checkKept(command);
     for (const operation of this.#taken) {
-      const refusal = operation.type === 'put' ? this.#checkPut(operation) : null;
+      if (operation.type !== 'put') continue;
+      const refusal = this.#checkKept(operation) ?? this.#checkLease(operation);
       if (refusal !== null) return refusal;
     }
     for (const operation of this.#taken) {
@@ -131,10 +135,13 @@ class Runner {
     return null;
   }
 
-  #checkPut({ key, leaseId, ignoreValue, ignoreLease }: PutOperation): Refusal | null {
-    if ((ignoreValue || ignoreLease) && this.#space.index.present(key) === undefined) {
-      return new Refusal('keyNotFound', 'There is no key whose value or lease could be kept');
-    }
+  #checkKept({ key, ignoreValue, ignoreLease }: PutOperation): Refusal | null {
+    const keeps = ignoreValue || ignoreLease;
+    if (!keeps || this.#space.index.present(key) !== undefined) return null;
+    return new Refusal('keyNotFound', 'There is no key whose value or lease could be kept');
+  }
+
+  #checkLease({ leaseId }: PutOperation): Refusal | null {
     if (leaseId === null || this.#context.isLeaseAlive(leaseId)) return null;
     return leaseNotFound(leaseId);
   }

@@ -135,8 +135,10 @@ export class Model {
     for (const put of taken) {
       if (put.type !== 'put') continue;
       const keeps = put.ignoreValue || put.ignoreLease;
-      if (keeps && !before.has(put.key)) throw new ModelRefusal('keyNotFound');
       const isGone = put.leaseId !== null && !this.leases.has(put.leaseId);
+      // A put by itself is asked for its lease first.
+      if (isGone && put === operation) throw new ModelRefusal('leaseNotFound');
+      if (keeps && !before.has(put.key)) throw new ModelRefusal('keyNotFound');
       if (isGone) throw new ModelRefusal('leaseNotFound');
     }
     for (const range of taken) {
