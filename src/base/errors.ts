@@ -39,6 +39,10 @@ export const errorCodes = {
     advice: 'The lease has expired or was revoked; grant a new one',
   },
   leaseExists: { definite: true, advice: 'Choose another lease id' },
+  notHeld: {
+    definite: true,
+    advice: 'The lock, permit or leadership was lost, and may be another’s by now; take it anew',
+  },
   instanceNotFound: { definite: true, advice: 'No such instance is registered' },
   instanceReplaced: {
     definite: true,

@@ -1,32 +1,15 @@
 import { RollcallError } from '../base/errors.ts';
-import type { Method } from '../wire/methods.ts';
 import type { NodeStatus, Results } from '../wire/results.ts';
 import type { CallOptions } from './call.ts';
 import { ClusterControl } from './cluster-control.ts';
-import { type Key, type KeySelector, keyRange, type Value } from './key.ts';
-import { KeyValue, keyValueOrNull } from './key-value.ts';
-import { type Lease, LeaseKeeper } from './lease.ts';
-import { type GrantOptions, Leases } from './leases.ts';
+import { noPrefix } from './key-prefix.ts';
+import { Keys, type Revisioned } from './keys.ts';
+import { LeaseKeeper } from './lease.ts';
 import { unreachableReason } from './outage.ts';
 import { type Outside, realOutside } from './outside.ts';
-import { type Page, type PageOptions, type RequestPage, readPages } from './pages.ts';
 import { Registry } from './registry.ts';
 import { awaitRemoval } from './removal.ts';
 import { Router } from './router.ts';
-import {
-  checkNesting,
-  type DeleteOptions,
-  type PutOptions,
-  putParameters,
-  type Range,
-  type ReadOptions,
-  rangeParameters,
-  type Txn,
-  type TxnResult,
-  txnParameters,
-  txnResult,
-} from './txn.ts';
-import { Watch, type WatchOptions } from './watch.ts';
 
 const requestTimeoutMsDefault = 5000;
 const timeoutMsMax = 2 ** 31 - 1;
@@ -51,19 +34,6 @@ export interface ConnectOptions {
   readonly sessions?: boolean;
   /** Gives up connecting. Afterwards it has no effect. */
   readonly signal?: AbortSignal;
-}
-
-export interface FreshnessOptions {
-  /**
-   * Let any node answer from what it has, without asking the others: possibly stale, but never older
-   * than what this client has seen.
-   */
-  readonly serializable?: boolean;
-}
-
-/** Every result carries the revision of the state that it was made from. */
-export interface Revisioned {
-  readonly revision: number;
 }
 
 /** What the client knows of one endpoint at the moment. */
@@ -122,11 +92,9 @@ export async function connectThrough(outside: Outside, options: ConnectOptions):
  * request, `tooManyRequests` from an overloaded node. All rejections are `RollcallError`s. Times are in
  * milliseconds.
  */
-export class Client {
+export class Client extends Keys {
   /** Services and their instances. */
   readonly registry: Registry;
-  /** Leases one request at a time. `lease()` keeps one alive for you. */
-  readonly leases: Leases;
   /** Who the cluster is, and changes of that. */
   readonly cluster: ClusterControl;
   readonly #router: Router;
@@ -134,25 +102,15 @@ export class Client {
 
   /** @internal Use `connect`. */
   constructor(router: Router) {
-    this.#router = router;
     const keeper = new LeaseKeeper(router);
-    this.leases = new Leases(router, keeper);
+    super(router, keeper, noPrefix);
+    this.#router = router;
     this.cluster = new ClusterControl(router);
     this.registry = new Registry(router, keeper);
   }
 
-  /** The highest revision that this client has seen. */
-  get revision(): number {
-    return this.#router.revision;
-  }
-
   get clusterId(): string {
     return this.#router.clusterId;
-  }
-
-  /** Changes when the cluster is restored from a backup. */
-  get incarnation(): string {
-    return this.#router.incarnation;
   }
 
   /** The endpoints as they are known at the moment; those of members that were learned from others included. */
@@ -168,110 +126,6 @@ export class Client {
   }
 
   /**
-   * Stores a value under a key, and makes a revision. A key has 1 byte to 4 KiB, a value up to 1 MiB −
-   * 16 KiB; without `leaseId` the key is taken off the lease that it had. Rejects with `keyTooLong`,
-   * `valueTooLarge`, `leaseNotFound`.
-   */
-  async put(
-    key: Key,
-    value: Value,
-    options: PutOptions & CallOptions = {},
-  ): Promise<Revisioned & { readonly previous: KeyValue | null }> {
-    const body = await this.#call('put', putParameters(key, value, options), options);
-    const { revision, previous } = body as Results['put'];
-    return { revision, previous: keyValueOrNull(previous) };
-  }
-
-  /** One key, or null if there is none. Rejects as `range` does. */
-  async get(
-    key: Key,
-    options: { readonly revision?: number } & FreshnessOptions & CallOptions = {},
-  ): Promise<KeyValue | null> {
-    const { pairs } = await this.range(key, options);
-    return pairs[0] ?? null;
-  }
-
-  /**
-   * Keys in one answer: the first ones by `sortBy` and `order` of those within the bounds on revisions, at
-   * most `limit`, 4,096, and as many as fit into 2.25 MiB; `more` says that there are others, `count` how
-   * many keys there are in all. At the newest revision, or at `revision`: rejects with `compacted` or
-   * `futureRevision` where that cannot be read; a serializable read with `behind` when no node has yet seen
-   * what this client has.
-   */
-  async range(
-    keys: KeySelector,
-    options: ReadOptions & FreshnessOptions & CallOptions = {},
-  ): Promise<Revisioned & Range> {
-    const body = await this.#range(rangeParameters(keys, options), options);
-    const { revision, pairs, count, more } = body;
-    return { revision, pairs: pairs.map((pair) => new KeyValue(pair)), count, more };
-  }
-
-  /**
-   * The same, however many keys there are: page by page, as they are asked for, and all at one revision. In
-   * key order, or against it with `order: 'descend'`; `limit` is that of all pages together, and
-   * `timeoutMs` counts for each. Rejects as `range` does; also with `compacted` when a compaction passes
-   * the revision between two pages, and with `incarnationChanged`.
-   *
-   *     for await (const { revision, pairs } of client.pages({ prefix: 'config/' })) { … }
-   */
-  pages(
-    keys: KeySelector,
-    options: PageOptions & FreshnessOptions & CallOptions = {},
-  ): AsyncGenerator<Page, undefined> {
-    const request: RequestPage = (parameters) => this.#range(parameters, options);
-    return readPages(keys, options, request, () => this.#router.incarnation);
-  }
-
-  /** All keys with a prefix, read in pages. An empty prefix means every key. Rejects as `pages` does. */
-  async getPrefix(
-    prefix: Key,
-    options: PageOptions & FreshnessOptions & CallOptions = {},
-  ): Promise<Revisioned & { readonly pairs: readonly KeyValue[] }> {
-    const pairs: KeyValue[] = [];
-    let revision = 0;
-    for await (const page of this.pages({ prefix }, options)) {
-      revision = page.revision;
-      for (const pair of page.pairs) pairs.push(pair);
-    }
-    return { revision, pairs };
-  }
-
-  /**
-   * Deletes one key, or all that the selector names: atomically, at one revision, none if there are none.
-   * Rejects with `tooManyKeys`, and deletes nothing, where that are more than 4,096.
-   */
-  async delete(
-    keys: KeySelector,
-    options: DeleteOptions & CallOptions = {},
-  ): Promise<Revisioned & { readonly deleted: number; readonly previous: readonly KeyValue[] }> {
-    const parameters = { ...keyRange(keys), previous: options.previous ?? false };
-    const body = (await this.#call('delete', parameters, options)) as Results['delete'];
-    const { revision, deleted, previous } = body;
-    return { revision, deleted, previous: previous.map((pair) => new KeyValue(pair)) };
-  }
-
-  /**
-   * Runs `success` if all conditions of `compare` hold, else `failure`: atomically, at one revision. That
-   * the conditions do not hold is a result, not an error. Rejects, and does nothing, with
-   * `tooManyOperations` (more than 128, nested ones counted), `duplicateKey` (a key put twice, or put and
-   * deleted), `tooManyKeys` (visits more than 4,096 keys or reads more than 1,000 values or 2 MiB),
-   * `keyTooLong`, `valueTooLarge`, `leaseNotFound`, `compacted`, `futureRevision`.
-   *
-   *     await client.txn({
-   *       compare: [compare.version('lock', 'equal', 0)],
-   *       success: [operation.put('lock', 'me')],
-   *       failure: [operation.range('lock')],
-   *     });
-   */
-  async txn(txn: Txn, options: CallOptions = {}): Promise<Revisioned & TxnResult> {
-    const parameters = txnParameters(txn);
-    checkNesting(parameters);
-    const body = await this.#call('txn', parameters, options);
-    return { revision: (body as Results['txn']).revision, ...txnResult(body as Results['txn']) };
-  }
-
-  /**
    * Forgets the history of all keys before `revision`, which can still be read and watched from
    * afterwards; what keys hold now is not touched. Rejects with `compacted` where that has happened already,
    * `futureRevision`, `featureLevelTooLow`. With `physical` it resolves only once the leader has removed
@@ -281,19 +135,11 @@ export class Client {
     revision: number,
     options: CallOptions & { readonly physical?: boolean } = {},
   ): Promise<Revisioned> {
-    const compacted = (await this.#call('compact', { revision }, options)) as Results['compact'];
+    const request = { method: 'compact', parameters: { revision }, anywhere: false } as const;
+    const compacted = (await this.#router.call(request, options)) as Results['compact'];
+    this.#router.sawRevision(compacted.revision);
     if (options.physical) await awaitRemoval(this.#router, revision, options);
     return { revision: compacted.revision };
-  }
-
-  /** The changes of some keys from now on, or from `startRevision`. See `Watch`. */
-  watch(keys: KeySelector, options: WatchOptions = {}): Watch {
-    return new Watch(this.#router, keys, options);
-  }
-
-  /** Grants a lease and keeps it alive until it is revoked, closed or lost. Rejects as `leases.grant`. */
-  lease(options: GrantOptions): Promise<Lease> {
-    return this.leases.hold(options);
   }
 
   /** The status of one node, whichever is asked. Rejects with `unreachable` if none answers in time. */
@@ -319,27 +165,6 @@ export class Client {
   async #close(): Promise<void> {
     await this.#router.closeSession();
     this.#router.close();
-  }
-
-  async #range(
-    parameters: object,
-    options: FreshnessOptions & CallOptions,
-  ): Promise<Results['range']> {
-    const anywhere = options.serializable ?? false;
-    const freshness = anywhere ? { serializable: true, minRevision: this.#router.revision } : {};
-    const body = await this.#call('range', { ...parameters, ...freshness }, options, anywhere);
-    return body as Results['range'];
-  }
-
-  async #call(
-    method: Method,
-    parameters: object,
-    options: CallOptions,
-    anywhere = false,
-  ): Promise<unknown> {
-    const body = await this.#router.call({ method, parameters, anywhere }, options);
-    this.#router.sawRevision((body as Revisioned).revision);
-    return body;
   }
 }
 

@@ -22,8 +22,6 @@ export {
   type ConnectOptions,
   connect,
   type EndpointState,
-  type FreshnessOptions,
-  type Revisioned,
 } from './client.ts';
 export {
   type Applicant,
@@ -35,9 +33,12 @@ export { type EndpointStatus, endpointStatuses } from './endpoint-status.ts';
 export type { Instance, RemovalReason } from './instance.ts';
 export type { Key, KeySelector, Value } from './key.ts';
 export { KeyValue } from './key-value.ts';
+export { type FreshnessOptions, Keys, type Revisioned } from './keys.ts';
 export { Lease, type LeaseLoss } from './lease.ts';
 export { type GrantOptions, type LeaseStatus, Leases } from './leases.ts';
 export type { Page, PageOptions } from './pages.ts';
+export { Election, Leadership, type ObserveOptions } from './recipes/election.ts';
+export { Holding, type HoldingLoss, type HoldingOptions } from './recipes/holding.ts';
 export { Registration, type RegistrationEnd } from './registration.ts';
 export {
   type NamespaceOptions,

@@ -23,8 +23,10 @@ export interface WireKeyRange {
   readonly rangeEnd: string | null;
 }
 
-/** As `rangeEnd` it means "to the end of the key space"; as `key` it is the smallest key there is. */
+/** The smallest key there is. */
 const zeroByte = '\u0000';
+/** As `rangeEnd`: to the end of the key space. */
+export const toSpaceEnd = zeroByte;
 
 export function binaryKey(key: Key): string {
   if (typeof key !== 'string') return binaryFromBytes(checked('key', key));
@@ -51,7 +53,7 @@ export function prefixEnd(prefix: string): string {
     const byte = prefix.charCodeAt(last);
     if (byte < 0xff) return prefix.slice(0, last) + String.fromCharCode(byte + 1);
   }
-  return zeroByte;
+  return toSpaceEnd;
 }
 
 /** Throws `invalidArgument` for what is none of them. */
@@ -63,7 +65,7 @@ export function keyRange(selector: KeySelector): WireKeyRange {
     const prefix = binaryKey(selector.prefix);
     return { key: prefix === '' ? zeroByte : prefix, rangeEnd: prefixEnd(prefix) };
   }
-  if ('from' in selector) return { key: binaryKey(selector.from), rangeEnd: zeroByte };
+  if ('from' in selector) return { key: binaryKey(selector.from), rangeEnd: toSpaceEnd };
   return { key: binaryKey(selector.key), rangeEnd: binaryKey(selector.end) };
 }
 
@@ -72,5 +74,5 @@ export function keyAfter(key: string): string | null {
   if (key.length < limits.keyBytesMax) return key + zeroByte;
   // No longer key exists, so the next one is the first without this beginning.
   const next = prefixEnd(key);
-  return next === zeroByte ? null : next;
+  return next === toSpaceEnd ? null : next;
 }

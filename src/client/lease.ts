@@ -54,6 +54,16 @@ export class Lease {
     return this.#loss === null && this.#keeper.clock.monotonic() < this.#confirmedUntilMs;
   }
 
+  /** @internal Until when it is certain to live, by `clock`, unless somebody revokes it. */
+  get confirmedUntilMs(): number {
+    return this.#confirmedUntilMs;
+  }
+
+  /** @internal */
+  get clock(): Clock {
+    return this.#keeper.clock;
+  }
+
   /** Why it is no longer kept, or null while it is. */
   get loss(): LeaseLoss | null {
     return this.#loss;

@@ -2,6 +2,7 @@ import { bytesFromBinary } from '../base/bytes.ts';
 import { RollcallError } from '../base/errors.ts';
 import type { Results } from '../wire/results.ts';
 import type { CallOptions } from './call.ts';
+import type { KeyPrefix } from './key-prefix.ts';
 import type { Lease, LeaseKeeper } from './lease.ts';
 import type { Router } from './router.ts';
 
@@ -14,7 +15,7 @@ export interface LeaseStatus {
   readonly grantedTtlMs: number;
   /** What is left of it, in milliseconds. */
   readonly remainingMs: number;
-  /** The attached keys, if asked for. */
+  /** The attached keys, if asked for; of a namespace only its own. */
   readonly keys: readonly Uint8Array[];
   readonly revision: number;
 }
@@ -34,11 +35,13 @@ export interface GrantOptions extends CallOptions {
 export class Leases {
   readonly #router: Router;
   readonly #keeper: LeaseKeeper;
+  readonly #prefix: KeyPrefix;
 
   /** @internal */
-  constructor(router: Router, keeper: LeaseKeeper) {
+  constructor(router: Router, keeper: LeaseKeeper, prefix: KeyPrefix) {
     this.#router = router;
     this.#keeper = keeper;
+    this.#prefix = prefix;
   }
 
   /**
@@ -114,7 +117,9 @@ export class Leases {
       const parameters = { leaseId, keys: options?.keys ?? false, after };
       const body = await this.#call('leaseTimeToLive', parameters, options);
       const { grantedTtlMs, remainingMs, revision, ...page } = body as Results['leaseTimeToLive'];
-      for (const key of page.keys) keys.push(bytesFromBinary(key));
+      for (const key of page.keys) {
+        if (this.#prefix.holds(key)) keys.push(bytesFromBinary(this.#prefix.keyOutOf(key)));
+      }
       after = page.keys.at(-1) ?? null;
       if (!page.more || after === null) {
         return { leaseId, grantedTtlMs, remainingMs, keys, revision };

@@ -2,6 +2,7 @@
 import { RollcallError } from '../base/errors.ts';
 import type { Results } from '../wire/results.ts';
 import { type KeySelector, keyAfter, keyRange, type WireKeyRange } from './key.ts';
+import type { KeyPrefix } from './key-prefix.ts';
 import { KeyValue } from './key-value.ts';
 import { type ReadOptions, rangeParameters } from './txn.ts';
 
@@ -29,13 +30,14 @@ export type RequestPage = (
 export async function* readPages(
   keys: KeySelector,
   options: PageOptions,
+  prefix: KeyPrefix,
   request: RequestPage,
   incarnation: () => string,
 ): AsyncGenerator<Page, undefined> {
   const begun = incarnation();
   const parameters = rangeParameters(keys, options);
   let { revision } = parameters;
-  let rest: WireKeyRange | null = keyRange(keys);
+  let rest: WireKeyRange | null = prefix.into(keyRange(keys));
   let left = parameters.limit || Number.POSITIVE_INFINITY;
   let count: number | null = null;
   while (rest !== null) {
@@ -53,7 +55,7 @@ export async function* readPages(
     count ??= page.count;
     left -= page.pairs.length;
     const { pairs, more } = page;
-    yield { revision, pairs: pairs.map((pair) => new KeyValue(pair)), count, more };
+    yield { revision, pairs: pairs.map((pair) => new KeyValue(prefix.outOf(pair))), count, more };
     const last = pairs.at(-1);
     if (!more || last === undefined || left === 0) return;
     rest = restAfter(rest, last.key, parameters.order);

@@ -4,16 +4,21 @@
  * has left a part comes again from its beginning, in the same order: what was handed on is left out then.
  */
 import type { Items, WireEvent } from '../wire/results.ts';
-import { KeyValue, keyValueOrNull } from './key-value.ts';
+import type { KeyPrefix } from './key-prefix.ts';
+import { KeyValue } from './key-value.ts';
 import type { WatchBatch, WatchEvent } from './watch-buffer.ts';
 
 type WireEvents = Extract<Items['watch'], { type: 'events' }>;
 
 /** The last that was read: other watches are told the very same by the same item. */
-let read: { readonly wire: readonly WireEvent[]; readonly events: readonly WatchEvent[] } | null =
-  null;
+let read: {
+  readonly wire: readonly WireEvent[];
+  readonly prefix: KeyPrefix;
+  readonly events: readonly WatchEvent[];
+} | null = null;
 
 export class WatchParts {
+  readonly #prefix: KeyPrefix;
   readonly #fragments: boolean;
   #revision = 0;
   /** Of `#revision`: those that wait for the rest. */
@@ -22,7 +27,8 @@ export class WatchParts {
   #come = 0;
   #handed = 0;
 
-  constructor(fragments: boolean) {
+  constructor(prefix: KeyPrefix, fragments: boolean) {
+    this.#prefix = prefix;
     this.#fragments = fragments;
   }
 
@@ -43,7 +49,7 @@ export class WatchParts {
     }
     const known = Math.min(events.length, Math.max(0, this.#handed - this.#come));
     this.#come += events.length;
-    const news = watchEvents(events).slice(known);
+    const news = watchEvents(events, this.#prefix).slice(known);
     if (this.#fragments) {
       this.#handed = Math.max(this.#handed, this.#come);
       return more && news.length === 0 ? null : { revision, events: news, more };
@@ -57,15 +63,17 @@ export class WatchParts {
   }
 }
 
-function watchEvents(wire: readonly WireEvent[]): readonly WatchEvent[] {
-  if (read?.wire !== wire) read = { wire, events: wire.map(watchEvent) };
+function watchEvents(wire: readonly WireEvent[], prefix: KeyPrefix): readonly WatchEvent[] {
+  if (read?.wire !== wire || read.prefix !== prefix) {
+    read = { wire, prefix, events: wire.map((event) => watchEvent(event, prefix)) };
+  }
   return read.events;
 }
 
-function watchEvent(event: WireEvent): WatchEvent {
+function watchEvent({ type, pair, previous }: WireEvent, prefix: KeyPrefix): WatchEvent {
   return {
-    type: event.type,
-    pair: new KeyValue(event.pair),
-    previous: keyValueOrNull(event.previous),
+    type,
+    pair: new KeyValue(prefix.outOf(pair)),
+    previous: previous && new KeyValue(prefix.outOf(previous)),
   };
 }

@@ -2,6 +2,7 @@ import { RollcallError } from '../base/errors.ts';
 import type { Items } from '../wire/results.ts';
 import { Deferred } from './deferred.ts';
 import { type KeySelector, keyRange, type WireKeyRange } from './key.ts';
+import type { KeyPrefix } from './key-prefix.ts';
 import type { Router } from './router.ts';
 import { Stream } from './stream.ts';
 import { type WatchBatch, WatchBuffer } from './watch-buffer.ts';
@@ -69,11 +70,11 @@ export class Watch implements AsyncIterableIterator<WatchBatch, undefined> {
   #over = false;
 
   /** @internal Watches come from `Client.watch`. */
-  constructor(router: Router, selector: KeySelector, options: WatchOptions) {
+  constructor(router: Router, prefix: KeyPrefix, selector: KeySelector, options: WatchOptions) {
     this.#router = router;
-    this.#range = keyRange(selector);
+    this.#range = prefix.into(keyRange(selector));
     this.#options = options;
-    this.#parts = new WatchParts(options.fragments ?? false);
+    this.#parts = new WatchParts(prefix, options.fragments ?? false);
     this.#incarnation = options.incarnation ?? null;
     this.#buffer = new WatchBuffer(
       options.startRevision ?? 0,
