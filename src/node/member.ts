@@ -104,7 +104,7 @@ export class Member implements MemberApi {
     this.#raft = startRaft(options.memberId, options.random, storage, bounds, trace);
     this.#leadership = new Leadership(clock.monotonic());
     this.#logClock = new LogClock(clock.monotonic(), machine.logTimeMs, timing.logTimeStepMsMax);
-    this.#logClock.appended(storage.entries);
+    this.#logClock.loaded(storage.entries);
     this.#log = new KeptLog({
       ...{ bounds, storage, applied: last.index, failed },
       owed: () => this.#exchange.floor,
@@ -370,7 +370,7 @@ export class Member implements MemberApi {
 
   #ready(ready: Ready): void {
     if (ready.restored !== null) this.#takeover.restored(ready.restored.last.index);
-    if (ready.append !== null) this.#logClock.appended(ready.append.entries);
+    this.#logClock.follow(ready);
     if (ready.softState !== null) this.#softStateChanged(ready.softState);
     for (const accepted of ready.accepted) {
       this.#writes.accepted(accepted);

@@ -74,13 +74,23 @@ export function advanceConfiguration(core: Core, leadership: Leadership): void {
   const { configuration, configurationIndex } = core.log;
   leadership.dismiss(core.commitIndex);
   if (core.commitIndex < Math.max(configurationIndex, leadership.firstIndex)) return;
-  if (isJoint(configuration)) append(core, leadership, left(configuration));
+  if (isJoint(configuration)) leave(core, leadership, configuration);
   else if (!isVoter(configuration, core.id)) retire(core, leadership);
+}
+
+/**
+ * Who leads, and does not vote afterwards, hands over from here on: whoever learns that the change is
+ * committed hears nothing more from it, nor answers, so no entry may follow the change.
+ */
+function leave(core: Core, leadership: Leadership, joint: Configuration): void {
+  append(core, leadership, left(joint));
+  if (!isVoter(core.log.configuration, core.id)) onTransferLeadership(core, leadership, null);
 }
 
 /** Has led until others can go on without it; leads on only to hand over. */
 function retire(core: Core, leadership: Leadership): void {
-  if (leadership.transfer === null) onTransferLeadership(core, leadership, null);
+  // Only now is it known who holds all of the log.
+  if (leadership.transfer?.isAsked !== true) onTransferLeadership(core, leadership, null);
   const { transfer } = leadership;
   if (transfer === null || transfer.isAsked) core.becomeFollower(core.currentTerm, null);
 }

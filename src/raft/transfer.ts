@@ -55,13 +55,16 @@ function bestVoter(core: Core, leadership: Leadership): NodeId | null {
 export function tickTransfer(core: Core, leadership: Leadership): void {
   const { transfer } = leadership;
   if (transfer === null) return;
+  const isRetiring = !isVoter(core.log.configuration, core.id);
+  // Until the change that ends its leadership is committed, there is nobody who could do better.
+  if (isRetiring && core.commitIndex < core.log.configurationIndex) return;
   transfer.elapsed++;
   if (transfer.elapsed < core.options.electionTicks) return;
   leadership.transfer = null;
   const { failedTransfers } = leadership;
   failedTransfers.set(transfer.to, (failedTransfers.get(transfer.to) ?? 0) + 1);
   // One that is no voter any more had nothing else to do as a leader.
-  if (!isVoter(core.log.configuration, core.id)) core.becomeFollower(core.currentTerm, null);
+  if (isRetiring) core.becomeFollower(core.currentTerm, null);
 }
 
 /**

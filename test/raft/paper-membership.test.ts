@@ -140,21 +140,39 @@ describe('thesis §4.2.2 Removing the leader', () => {
     });
   });
 
-  test('without anybody to hand over to it steps down all the same', () => {
-    const member = change(ready(3), { type: 'remove', id: 'n1' });
+  test('hands over to who holds the change, though another one seemed better when it was made', () => {
+    const member = change(ready(4), { type: 'remove', id: 'n1' });
     member.settle();
+    held(member, 'n2', 'n3', 'n4');
+    expect(member.status.transferee).toBe('n2');
+    member.propose('late');
+    member.settle();
+    expect(member.dropped).toMatchObject([{ leaderId: null }]);
+    for (const from of ['n3', 'n4']) member.receive(acknowledge({ from, to: 'n1', term: 1 }, 3));
+    expect(ofType(member.settle(), 'timeoutNow')).toMatchObject([{ to: 'n3' }]);
+    expect(member.role).toBe('follower');
+  });
+
+  test('steps down all the same when the only one that might take over never gets there', () => {
+    const member = ready(4);
+    const beat = (ticks: number): void => {
+      for (let tick = 0; tick < ticks; tick++) {
+        for (const from of ['n2', 'n3', 'n4']) {
+          member.receive(heartbeatResponse({ from, to: 'n1', term: 1 }));
+        }
+        member.tick().settle();
+      }
+    };
+    for (const to of ['n2', 'n3']) {
+      member.raft.step({ type: 'transferLeadership', to });
+      beat(10);
+    }
+    change(member, { type: 'remove', id: 'n1' }).settle();
     held(member, 'n2', 'n3');
-    // More comes in that n2 and n3 never get.
-    member.propose('a', 'b');
-    member.settle();
     for (const from of ['n2', 'n3']) member.receive(acknowledge({ from, to: 'n1', term: 1 }, 3));
     expect(ofType(member.settle(), 'timeoutNow')).toEqual([]);
-    for (let tick = 0; tick < 10; tick++) {
-      for (const from of ['n2', 'n3']) {
-        member.receive(heartbeatResponse({ from, to: 'n1', term: 1 }));
-      }
-      member.tick();
-    }
+    expect(member.status).toMatchObject({ role: 'leader', commitIndex: 3, transferee: 'n4' });
+    beat(10);
     expect(member.role).toBe('follower');
   });
 });

@@ -80,4 +80,19 @@ export const regressions: readonly { readonly seed: number; readonly story: stri
     story:
       'an operator was told that the only node there is waited for its repair, which was no answer',
   },
+  {
+    seed: 918274023,
+    story:
+      'a leader went on from the time of an entry that had been overwritten, and a lease ended early',
+  },
+  {
+    seed: 918273447,
+    story:
+      'a leader that was removed could not commit the last write after its leave, and nobody took over',
+  },
+  {
+    seed: 918273434,
+    story:
+      'a segment that was made ahead was lost under a member that wrote into it, which nobody can tell',
+  },
 ];

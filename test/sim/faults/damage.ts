@@ -201,7 +201,7 @@ function rotFile(world: World, node: SimNode): string | null {
 /** Whoever has it open goes on with it, and the next start does not find it. */
 function loseFile(world: World, node: SimNode): string | null {
   const path = filePath(world.random, node);
-  if (path === null || (path === newestSegment(node) && isLastFile(node, path))) return null;
+  if (path === null || isLastFile(node, path)) return null;
   node.files.lose(path);
   world.damages.inflict(node, { part: partOf(path), isThere: null });
   return `${path} is gone`;
@@ -239,7 +239,10 @@ function noticeable(world: World, node: SimNode, path: string): number {
   return Math.max(followed, newestSlot(one, other, number)?.place.position ?? 0);
 }
 
-/** That a log has lost its last segment looks as if it had never begun. */
+/**
+ * That a log has lost its last segment looks as if it had never begun, also if that was made ahead and is
+ * written to only now, by whoever has it open.
+ */
 function isLastFile(node: SimNode, path: string): boolean {
   return `wal/${node.files.names('wal').findLast(isSegment)}` === path;
 }
