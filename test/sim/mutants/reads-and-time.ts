@@ -100,8 +100,8 @@ export const readsAndTime: readonly Mutant[] = [
   },
   {
     name: 'deadlines-do-not-move-the-clock',
-    file: 'src/node/member.ts',
-    find: 'return this.#machine.deadlinesPending && elapsedMs >= timing.clockEntryMs;',
+    file: 'src/node/own-entries.ts',
+    find: 'return deadlinesPending && writes.msSinceProposal(nowMs) >= timing.clockEntryMs;',
     replace: 'return false;',
     story:
       'Nothing goes on with the time of the log, nor with what it has ended, until somebody writes.',
