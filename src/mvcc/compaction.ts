@@ -14,7 +14,10 @@ import type { Revision } from './types.ts';
 /** Told of each version before it goes. */
 export type Dropped = (history: KeyHistory, slot: number) => void;
 
-/** So many changes are looked at between two pauses. */
+/**
+ * So many changes are looked at between two pauses, and at most twice as many versions removed: each change
+ * takes the one before it along and, if it is a tombstone, goes itself.
+ */
 const changesPerStep = 512;
 
 /**
@@ -27,22 +30,32 @@ export function* removeCompacted(
   dropped: Dropped,
 ): Generator<undefined, Revision> {
   const { slots, through } = nextChanges(index, after, floor, changesMin);
+  for (let at = 0; at < slots.length; at += changesPerStep) {
+    if (at > 0) yield;
+    removeFollowed(index, slots.slice(at, at + changesPerStep), floor, dropped);
+  }
+  return through;
+}
+
+/** Removes what these changes, which follow each other in the log, have made superfluous. */
+function removeFollowed(
+  index: KeyIndex,
+  slots: readonly number[],
+  floor: Revision,
+  dropped: Dropped,
+): void {
   const { table } = index;
   const gone = new Set<number>();
   // From the newest one: the first that is met of a key takes all before it along at once.
-  for (let at = slots.length - 1; at >= 0; at--) {
-    const slot = slots[at] as number;
-    if (!gone.has(slot)) {
-      const history = index.owner(slot);
-      const keeps = !table.isTombstone(slot) || table.revision(slot) === floor;
-      index.forget(history, slot, keeps, (older) => {
-        dropped(history, older);
-        gone.add(older);
-      });
-    }
-    if (at > 0 && at % changesPerStep === 0) yield;
+  for (const slot of slots.toReversed()) {
+    if (gone.has(slot)) continue;
+    const history = index.owner(slot);
+    const keeps = !table.isTombstone(slot) || table.revision(slot) === floor;
+    index.forget(history, slot, keeps, (older) => {
+      dropped(history, older);
+      gone.add(older);
+    });
   }
-  return through;
 }
 
 function nextChanges(

@@ -172,7 +172,9 @@ class RangeReader {
   #candidate(history: KeyHistory, slot: number): Candidate | Refusal {
     const { keysOnly, sortBy } = this.#request;
     const { table } = this.#space.index;
-    const bytes = sizeOf(history, keysOnly ? 0 : table.valueLength(slot));
+    // A value by which is sorted is held until the end, and so counts also where it is not answered.
+    const isHeld = !keysOnly || sortBy === 'value';
+    const bytes = sizeOf(history, isHeld ? table.valueLength(slot) : 0);
     if (sortBy !== 'value') return { history, slot, bytes, rank: numberOf(table, slot, sortBy) };
     const value = this.#value(slot);
     return value instanceof Refusal ? value : { history, slot, bytes, rank: value };

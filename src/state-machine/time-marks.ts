@@ -11,14 +11,15 @@ const spacings = 64;
  * old. Invariant: revisions and times ascend.
  */
 export class TimeMarks {
-  #marks: TimeMark[] = [];
+  /** Never changed in place: who writes a checkpoint goes on reading the list while entries are applied. */
+  #marks: readonly TimeMark[] = [];
 
   get list(): readonly TimeMark[] {
     return this.#marks;
   }
 
   load(marks: readonly TimeMark[]): void {
-    this.#marks = [...marks];
+    this.#marks = marks;
   }
 
   /** `revision` is the newest at this time. */
@@ -30,7 +31,7 @@ export class TimeMarks {
       const spacingMs = Math.max(spacingMsMin, (last.logTimeMs - first.logTimeMs) / spacings);
       if (logTimeMs - last.logTimeMs < spacingMs) return;
     }
-    this.#marks.push({ revision, logTimeMs });
+    this.#marks = [...this.#marks, { revision, logTimeMs }];
   }
 
   /** A revision that was the newest at this time or before; 0 when none is remembered. */

@@ -116,6 +116,22 @@ test('from the floor on everything is as it was, however far the removal has com
   );
 });
 
+test('a key with many versions loses them in many steps', () => {
+  const tested = new TestSpace();
+  for (let at = 0; at < 5000; at++) tested.put('hot');
+  tested.compact(tested.revision);
+  let dropped = 0;
+  const perStep: number[] = [];
+  const steps = tested.space.removeSteps(4096, () => dropped++);
+  for (let done: boolean | undefined = false; !done; ) {
+    const before = dropped;
+    ({ done } = steps.next());
+    perStep.push(dropped - before);
+  }
+  expect(dropped).toBe(4095);
+  expect(Math.max(...perStep)).toBeLessThanOrEqual(1024);
+});
+
 test('a log stays in order whatever is removed from its middle', () => {
   const operations = fc.array(fc.tuple(fc.nat({ max: 4 }), fc.nat()), { maxLength: 60 });
   fc.assert(

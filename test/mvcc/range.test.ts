@@ -48,6 +48,18 @@ describe('a range in steps', () => {
     expect(expected.count).toBe(2999);
   });
 
+  test('holds no more values to sort by than fit into an answer, also where only keys are asked for', () => {
+    const tested = new TestSpace();
+    for (const key of ['a', 'b', 'c']) tested.put(key, 'x'.repeat(1000));
+    const byValue = { ...all, sortBy: 'value', keysOnly: true } as const;
+    const { pairs, count, more } = rangeOf(tested.space, byValue, { bytesMax: 2400 });
+    expect(pairs.map(({ key, value }) => [key, value.length])).toEqual([
+      ['a', 0],
+      ['b', 0],
+    ]);
+    expect({ count, more }).toEqual({ count: 3, more: true });
+  });
+
   test('ends before its bytes are too many', () => {
     const tested = new TestSpace();
     for (const key of ['a', 'b', 'c']) tested.put(key, 'x'.repeat(1000));
