@@ -55,9 +55,9 @@ export const client: readonly Mutant[] = [
   },
   {
     name: 'seen-revision-not-sent',
-    file: 'src/client/client.ts',
-    find: '{ ...parameters, serializable: true, minRevision: this.#router.revision },',
-    replace: '{ ...parameters, serializable: true, minRevision: 0 },',
+    file: 'src/client/keys.ts',
+    find: 'anywhere ? { serializable: true, minRevision: this.#router.revision }',
+    replace: 'anywhere ? { serializable: true, minRevision: 0 }',
     story: 'A serializable read does not say how new a state its client has seen.',
     shownBy: ['partition'],
   },

@@ -105,9 +105,8 @@ export const stateAndWatches: readonly Mutant[] = [
   {
     name: 'leases-forgotten-by-restart',
     file: 'src/state-machine/state.ts',
-    find: `if (record.type === 'lease') this.#loadLease(record);
-    else this.#loadIndex(record);`,
-    replace: `if (record.type !== 'lease') this.#loadIndex(record);`,
+    find: "if (record.type === 'lease') this.#loadLease(record);\n    else if",
+    replace: "if (record.type === 'lease') return;\n    else if",
     story: 'Who restarts, or takes over a state, has its keys but not its leases.',
     shownBy: ['restart'],
   },
