@@ -1,4 +1,5 @@
 /** Live views of a service: the instances at one revision, then what each later revision changed. */
+import type { RollcallError } from '../base/errors.ts';
 import type { KeyEvent } from '../mvcc/types.ts';
 import { instanceEvents, instanceRange } from '../registry/instances.ts';
 import { awaitRevision } from './awaited-stream.ts';
@@ -42,8 +43,25 @@ export class ViewStreams {
     );
   }
 
-  /** The view and the stream begin in one step, so nothing can come between them. */
+  /** What a view that was paused has missed may be compacted: it begins anew then, as a whole. */
   #begin(request: ServiceWatchRequest, sink: ViewSink): WatchHandle {
+    let stream = this.#beginOnce(request, sink, (error) => {
+      if (error.code === 'compacted') stream = this.#begin(request, sink);
+      else sink.end(error);
+    });
+    return {
+      resume: () => stream.resume(),
+      cancel: () => stream.cancel(),
+      requestProgress: () => stream.requestProgress(),
+    };
+  }
+
+  /** The view and the stream begin in one step, so nothing can come between them. */
+  #beginOnce(
+    request: ServiceWatchRequest,
+    sink: ViewSink,
+    end: (error: RollcallError) => void,
+  ): WatchHandle {
     const revision = this.#queries.revision;
     sink.view(revision, this.#queries.instances(request));
     // The parts of a revision whose end is yet to come.
@@ -59,7 +77,7 @@ export class ViewStreams {
           return sink.send({ revision: at, events: instanceEvents(whole) });
         },
         progress: () => {},
-        end: (error) => sink.end(error),
+        end,
       },
     );
   }

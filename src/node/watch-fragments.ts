@@ -23,7 +23,8 @@ export function* fragmentsOf(
   let bytes = 0;
   for (let at = offset; at < events.length; at++) {
     const event = events[at] as KeyEvent;
-    const previous = watched.previous ? before(source, watched, event, revision) : null;
+    const { key } = event.pair;
+    const previous = watched.previous ? source.before(watched.space, key, revision) : null;
     const size = eventOverheadBytes + bytesOf(event.pair) + bytesOf(previous);
     if (part.length > 0 && bytes + size > fragmentBytesMax) {
       yield { revision, events: part, more: true };
@@ -34,17 +35,6 @@ export function* fragmentsOf(
     bytes += size;
   }
   yield { revision, events: part, more: false };
-}
-
-/** What is compacted is null, as if it had never been (etcd does the same). */
-function before(
-  source: WatchSource,
-  { space }: Watched,
-  { pair }: KeyEvent,
-  revision: Revision,
-): KeyValue | null {
-  if (revision <= source.compactRevision(space)) return null;
-  return source.before(space, pair.key, revision);
 }
 
 function bytesOf(pair: KeyValue | null): number {

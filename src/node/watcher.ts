@@ -18,7 +18,7 @@ export interface WatchSource {
     from: Revision,
     revisionsMax: number,
   ): { readonly revisions: readonly RevisionEvents[]; readonly next: Revision };
-  /** The pair as it was before `revision`. */
+  /** The pair as it was before `revision`; null as well where that is compacted (etcd does the same). */
   before(space: KeySpaceName, key: string, revision: Revision): KeyValue | null;
 }
 

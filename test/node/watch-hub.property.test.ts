@@ -1,11 +1,12 @@
 /**
  * Watches of the real state from random revisions, with sinks that are full now and then, turns that come
- * late and states that are received as a whole, beside a naive model: a plain list of what each revision
- * changed.
+ * late, compactions and states that are received as a whole, beside a naive model: a plain list of what each
+ * revision changed.
  */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { utf8Decode } from '../../src/base/bytes.ts';
+import type { RollcallError } from '../../src/base/errors.ts';
 import { matches } from '../../src/mvcc/key-range.ts';
 import type { KeyRange, KeyValue, Revision } from '../../src/mvcc/types.ts';
 import type { WatchBatch, WatchHandle } from '../../src/node/types.ts';
@@ -31,6 +32,8 @@ interface Watching extends KeyRange {
 
 class Model {
   readonly pairs = new Map<string, string>();
+  /** The oldest revision that is kept. */
+  floor: Revision = 0;
   readonly revisions: { readonly revision: Revision; readonly changes: readonly Change[] }[] = [];
 
   apply(command: Command, revision: Revision): void {
@@ -61,9 +64,14 @@ class Model {
           ({ key, after }) =>
             matches(watching, key) && !(after === null ? watching.noDelete : watching.noPut),
         );
-        return mine.length === 0 ? '' : text(revision, mine, watching.previous);
+        return mine.length === 0 ? '' : this.line(revision, mine, watching);
       })
       .filter((line) => line !== '');
+  }
+
+  /** Whether what was there before is told of a revision depends on the moment, once the floor has reached it. */
+  line(revision: Revision, changes: readonly Change[], { previous }: Watching): string {
+    return text(revision, changes, previous && revision > this.floor);
   }
 }
 
@@ -76,10 +84,10 @@ function text(revision: Revision, changes: readonly Change[], previous: boolean)
 
 class Follower {
   readonly watching: Watching;
-  readonly told: string[] = [];
+  readonly told: { readonly revision: Revision; readonly changes: readonly Change[] }[] = [];
   room = Number.POSITIVE_INFINITY;
   bookmark = 0;
-  ended: string | null = null;
+  ended: RollcallError | null = null;
   handle: WatchHandle | null = null;
 
   constructor(watching: Watching) {
@@ -93,7 +101,7 @@ class Follower {
       after: type === 'put' ? utf8Decode(pair.value) : null,
       before: textOf(previous),
     }));
-    this.told.push(text(revision, changes, this.watching.previous));
+    this.told.push({ revision, changes });
     return --this.room > 0;
   }
 
@@ -101,8 +109,12 @@ class Follower {
     this.bookmark = revision;
   }
 
-  end(error: { readonly code: string }): void {
-    this.ended = error.code;
+  end(error: RollcallError): void {
+    this.ended = error;
+  }
+
+  lines(model: Model): string[] {
+    return this.told.map(({ revision, changes }) => model.line(revision, changes, this.watching));
   }
 }
 
@@ -164,17 +176,27 @@ class Bed {
     this.hub.restored();
   }
 
+  compact(back: number): void {
+    const revision = this.revision - back;
+    const floor = this.machine.machine.compactRevision('kv');
+    if (revision <= floor) return;
+    this.write({ type: 'compact', space: 'kv', revision });
+    this.model.floor = revision;
+  }
+
   /** What was told is the beginning of what is due, and all of it up to the bookmark. */
   check(): void {
-    for (const { watching, told, bookmark } of this.followers) {
+    for (const follower of this.followers) {
+      const { watching, bookmark } = follower;
       const due = this.model.due(watching, this.revision);
+      const told = follower.lines(this.model);
       expect(told).toEqual(due.slice(0, told.length));
       expect(bookmark).toBeLessThanOrEqual(this.revision);
       expect(told.length).toBeGreaterThanOrEqual(this.model.due(watching, bookmark).length);
     }
   }
 
-  /** Once everybody takes what comes, everybody has been told everything. */
+  /** Once everybody takes what comes, everybody has been told everything, or that it is gone. */
   finish(): void {
     this.tell();
     for (const follower of this.followers) {
@@ -183,11 +205,20 @@ class Bed {
       follower.handle?.requestProgress();
     }
     this.turns.settle();
+    this.check();
     for (const { watching, told, bookmark, ended } of this.followers) {
-      expect(told).toEqual(this.model.due(watching, this.revision));
+      if (ended !== null) {
+        const floor = this.machine.machine.compactRevision('kv');
+        const { compactRevision, resumeRevision } = ended.details;
+        const next = Math.max(watching.from, (told.at(-1)?.revision ?? 0) + 1);
+        expect(ended.code).toBe('compacted');
+        expect(resumeRevision).toBe(compactRevision);
+        expect(compactRevision).toBeLessThanOrEqual(floor);
+        expect(compactRevision).toBeGreaterThan(next);
+        continue;
+      }
+      expect(told).toHaveLength(this.model.due(watching, this.revision).length);
       expect(bookmark).toBe(this.revision);
-      expect(ended).toBe(null);
-      expect(new Set(told).size).toBe(told.length);
     }
   }
 }
@@ -237,6 +268,7 @@ const step: fc.Arbitrary<(bed: Bed) => void> = fc.oneof(
   }),
   who.map((at) => (bed: Bed) => bed.followers[at]?.handle?.resume()),
   who.map((at) => (bed: Bed) => bed.followers[at]?.handle?.requestProgress()),
+  fc.nat(8).map((back) => (bed: Bed) => bed.compact(back)),
   fc.array(write, { maxLength: 5 }).map((commands) => (bed: Bed) => bed.receive(commands)),
 );
 

@@ -257,18 +257,6 @@ test('a revision that is too large for a frame comes in parts, and goes on withi
   expect(other.sink.seen).toEqual(sink.seen);
 });
 
-test('what was there before the oldest revision that is left is not told', () => {
-  const { put, watch, turns, history } = setUp();
-  history.valueBefore = Uint8Array.of(1);
-  put('k');
-  put('k');
-  history.compacted = 2;
-  const { sink } = watch('k', null, 2, new Sink(), { previous: true });
-  turns.run();
-  const previous = sink.batches.map(({ events }) => events[0]?.previous);
-  expect(previous).toMatchObject([null, { value: Uint8Array.of(1) }]);
-});
-
 describe('a bookmark', () => {
   test('comes at once where everything was told, else as soon as it is', () => {
     const { put, watch, turns } = setUp();
