@@ -58,6 +58,7 @@ const probeTexts = {
   streamPaused: 'a stream waited for a slow consumer',
   watchFromPast: 'a watch began in the past',
   watchFromFuture: 'a watch began in the future',
+  watchBookmarked: 'a watch was told how far it is, by the clock',
   watchSplitRevision: 'one revision changed several watched keys',
   leaseExpired: 'a lease ran out and took its keys',
   leaseOutlivedLeader: 'a lease was renewed under two leaders',

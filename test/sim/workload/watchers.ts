@@ -8,20 +8,34 @@ import { chance, pick } from '../random.ts';
 import { pairOf, pairOrNull, type Session } from './session.ts';
 
 const prefixes = ['', 'r/', 't/', 'l/'] as const;
+/** Of the changes that a watch wants alone; half of them want all. */
+const kinds = [null, null, 'put', 'delete'] as const;
+const bookmarkMs = 1000;
+
+/** What it asks for beside its keys. */
+interface Wishes {
+  readonly previous: boolean;
+  /** The kind of changes that it wants alone; null: both. */
+  readonly only: 'put' | 'delete' | null;
+  /** To be told how far it is. */
+  readonly progress: boolean;
+}
 
 export class Watcher {
   readonly name: string;
   readonly #session: Session;
   readonly #prefix: string;
-  readonly #previous: boolean;
+  readonly #wishes: Wishes;
   readonly #revisions: Revision[] = [];
+  /** The newest revision up to which it was said to know everything. */
+  #bookmark = 0;
   #start: number;
 
-  private constructor(session: Session, prefix: string, previous: boolean, start: number) {
+  private constructor(session: Session, prefix: string, wishes: Wishes, start: number) {
     this.name = session.name;
     this.#session = session;
     this.#prefix = prefix;
-    this.#previous = previous;
+    this.#wishes = wishes;
     this.#start = start;
   }
 
@@ -31,7 +45,10 @@ export class Watcher {
       from === 'start' ? 1 : pick(random, [0, 1, Math.max(1, revision - 20), revision + 30]);
     const prefix = from === 'start' ? '' : pick(random, prefixes);
     const previous = from === 'start' || chance(random, 0.5);
-    const watcher = new Watcher(session, prefix, previous, start);
+    const only = from === 'start' ? null : pick(random, kinds);
+    // One that leaves changes out may have no other way to say that it has missed nothing.
+    const progress = only !== null || (from === 'anywhere' && chance(random, 0.5));
+    const watcher = new Watcher(session, prefix, { previous, only, progress }, start);
     if (start > 0 && start <= revision) session.world.hit('watchFromPast');
     if (start > revision) session.world.hit('watchFromFuture');
     void watcher.#follow();
@@ -44,7 +61,8 @@ export class Watcher {
 
   /** It was told of everything up to this revision, as far as that concerns it and it can be told. */
   isAt(revision: number): boolean {
-    return this.last >= revision || this.#start > revision || !this.#session.isServed;
+    const known = Math.max(this.last, this.#bookmark);
+    return known >= revision || this.#start > revision || !this.#session.isServed;
   }
 
   get revisions(): readonly Revision[] {
@@ -53,7 +71,7 @@ export class Watcher {
 
   /** Null, or what is wrong with what it was told up to `last`. */
   check(history: readonly Revision[], last: number): string | null {
-    const due = this.#session.isServed ? last : this.last;
+    const due = this.#session.isServed ? last : Math.max(this.last, this.#bookmark);
     const expected = history
       .map((revision) => this.#mine(revision))
       .filter(({ revision, changes }) => changes.length > 0 && revision <= due);
@@ -62,17 +80,20 @@ export class Watcher {
       const wrong = this.#differs(revision, told);
       if (wrong !== null) return `The watch of ${this.name} from ${this.#start}: ${wrong}`;
     }
-    const extra = this.#revisions[expected.length];
-    return extra === undefined
-      ? null
-      : `${this.name} was told of ${extra.revision}, beyond ${last}`;
+    const extra = this.#revisions[expected.length]?.revision ?? this.#bookmark;
+    const isBeyond = this.#revisions.length > expected.length || this.#bookmark > last;
+    return isBeyond ? `${this.name} was told of ${extra}, beyond ${last}` : null;
   }
 
   async #follow(): Promise<void> {
     const { client, world } = this.#session;
     const selector: KeySelector = { prefix: this.#prefix };
-    const options = this.#start === 0 ? {} : { startRevision: this.#start };
-    const watch = client.watch(selector, { ...options, previous: this.#previous });
+    const { previous, only, progress } = this.#wishes;
+    const watch = client.watch(selector, {
+      ...{ previous, progress, progressMs: bookmarkMs },
+      ...(this.#start === 0 ? {} : { startRevision: this.#start }),
+      ...(only === null ? {} : { only }),
+    });
     try {
       if (this.#start === 0) this.#start = (await watch.ready()) + 1;
       for await (const batch of watch) this.#take(batch);
@@ -86,8 +107,14 @@ export class Watcher {
 
   #take({ revision, events }: WatchBatch): void {
     const { world } = this.#session;
-    if (revision <= this.last) {
-      world.violate(`The watch of ${this.name} was told of ${revision} after ${this.last}`);
+    const known = Math.max(this.last, this.#bookmark);
+    if (revision <= known) {
+      world.violate(`The watch of ${this.name} was told of ${revision} after ${known}`);
+    }
+    world.trace.mix(revision);
+    if (events.length === 0) {
+      this.#marked(revision);
+      return;
     }
     if (events.length > 1) world.hit('watchSplitRevision');
     const changes = events.map(({ type, pair, previous }) => ({
@@ -96,12 +123,22 @@ export class Watcher {
       before: pairOrNull(previous),
     }));
     this.#revisions.push({ revision, changes });
-    world.trace.mix(revision);
+  }
+
+  #marked(revision: number): void {
+    this.#session.world.hit('watchBookmarked');
+    this.#bookmark = revision;
   }
 
   #mine({ revision, changes }: Revision): Revision {
     if (revision < this.#start) return { revision, changes: [] };
-    return { revision, changes: changes.filter(({ key }) => key.startsWith(this.#prefix)) };
+    return { revision, changes: changes.filter((change) => this.#wants(change)) };
+  }
+
+  #wants({ key, after }: Change): boolean {
+    const { only } = this.#wishes;
+    if (only !== null && (only === 'put') !== (after !== null)) return false;
+    return key.startsWith(this.#prefix);
   }
 
   #differs(expected: Revision, told: Revision | undefined): string | null {
@@ -110,7 +147,7 @@ export class Watcher {
       return `it was told of ${told.revision} where ${expected.revision} was due`;
     }
     const wrong = expected.changes.findIndex((change, at) => {
-      return !equalChanges(change, told.changes[at], this.#previous);
+      return !equalChanges(change, told.changes[at], this.#wishes.previous);
     });
     if (wrong === -1 && told.changes.length === expected.changes.length) return null;
     const change = expected.changes[Math.max(wrong, 0)];
