@@ -3,6 +3,7 @@
  * each. An event's delay is the time since the writer sent the put, as the value says.
  */
 import { type Client, connect, RollcallError, type Watch } from '../../src/client/index.ts';
+import { elapse } from '../progress.ts';
 import { answerEach } from '../worker.ts';
 import { keyOf, writesPrefix } from '../writers/put-key.ts';
 import { stampOf } from '../writers/stamp.ts';
@@ -25,7 +26,7 @@ export type WatchersJob =
   | { readonly type: 'close' };
 
 export interface WatchersReport extends DelaySpan {
-  /** Watches that ended, with the codes of their errors. */
+  /** Watches that ended or left something out, with the codes of their errors or what they left out. */
   readonly ended: readonly string[];
 }
 
@@ -33,8 +34,8 @@ const clients: Client[] = [];
 const watches: Watch[] = [];
 let delays = new Delays();
 let ended: string[] = [];
-/** How many events each watch has told, and up to where. */
-const told = new Map<Watch, { events: number; revision: number }>();
+/** Up to which revision each watch has told. */
+const told = new Map<Watch, number>();
 
 async function open(job: WatchersJob & { readonly type: 'open' }): Promise<void> {
   const { endpoints, sockets } = job;
@@ -46,20 +47,21 @@ async function open(job: WatchersJob & { readonly type: 'open' }): Promise<void>
     const client = clients[number % sockets] as Client;
     const watch = client.watch(job.ownKeys ? keyOf(number) : { prefix: writesPrefix });
     watches.push(watch);
-    void follow(watch);
+    void follow(watch, !job.ownKeys);
   }
   await Promise.all(watches.map((watch) => watch.ready()));
 }
 
-async function follow(watch: Watch): Promise<void> {
-  const mine = { events: 0, revision: 0 };
-  told.set(watch, mine);
+/** With `isAll` every revision is an event of it, as nobody else writes. */
+async function follow(watch: Watch, isAll: boolean): Promise<void> {
+  told.set(watch, 0);
   try {
     for await (const { revision, events } of watch) {
       const nowMs = performance.timeOrigin + performance.now();
       for (const { pair } of events) delays.add(nowMs - stampOf(pair.value));
-      mine.events += events.length;
-      mine.revision = revision;
+      const last = told.get(watch) ?? 0;
+      if (isAll && last > 0 && revision !== last + 1) ended.push(`${revision} after ${last}`);
+      if (told.has(watch)) told.set(watch, revision);
     }
   } catch (error) {
     ended.push(error instanceof RollcallError ? error.code : String(error));
@@ -72,11 +74,9 @@ async function drain(count: number, revision: number): Promise<void> {
     watch.close();
   }
   // Nothing else may be waited on: the watches are told by the nodes when they are.
-  while ([...told.values()].some((mine) => mine.revision < revision) && ended.length === 0) {
-    await new Promise((resolve) => setTimeout(resolve, 100));
+  while ([...told.values()].some((last) => last < revision) && ended.length === 0) {
+    await elapse(100);
   }
-  const events = new Set([...told.values()].map((mine) => mine.events));
-  if (events.size > 1) ended.push(`told ${[...events].join(' and ')} events`);
 }
 
 async function close(): Promise<void> {
