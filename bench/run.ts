@@ -6,6 +6,7 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CatchUpBench } from './catch-up/bench.ts';
 import { FailoverBench } from './failover/bench.ts';
+import { LeasesBench } from './leases/bench.ts';
 import { LoadBench } from './load/bench.ts';
 import { killAll, stopAll } from './processes.ts';
 import { progress } from './progress.ts';
@@ -24,6 +25,8 @@ function benchmarkOf(given: Settings): { run(): Promise<void> } {
       return new CatchUpBench(given, directory);
     case 'sick-follower':
       return new SickFollowerBench(given, directory);
+    case 'leases':
+      return new LeasesBench(given, directory);
     case 'watch':
       return new WatchBench(given, directory);
   }

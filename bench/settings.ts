@@ -2,6 +2,7 @@
 
 import { type CatchUpSettings, catchUpCommand } from './catch-up/settings.ts';
 import { type FailoverSettings, failoverCommand } from './failover/settings.ts';
+import { type LeasesSettings, leasesCommand } from './leases/settings.ts';
 import { type LoadSettings, loadCommand } from './load/settings.ts';
 import { type SickFollowerSettings, sickFollowerCommand } from './sick-follower/settings.ts';
 import { type WatchSettings, watchCommand } from './watch/settings.ts';
@@ -11,6 +12,7 @@ export type Settings =
   | ({ readonly benchmark: 'failover' } & FailoverSettings)
   | ({ readonly benchmark: 'catch-up' } & CatchUpSettings)
   | ({ readonly benchmark: 'sick-follower' } & SickFollowerSettings)
+  | ({ readonly benchmark: 'leases' } & LeasesSettings)
   | ({ readonly benchmark: 'watch' } & WatchSettings);
 
 export function readSettings(argv: readonly string[]): Settings {
@@ -21,6 +23,7 @@ export function readSettings(argv: readonly string[]): Settings {
     .addCommand(
       sickFollowerCommand((settings) => chosen.push({ benchmark: 'sick-follower', ...settings })),
     )
+    .addCommand(leasesCommand((settings) => chosen.push({ benchmark: 'leases', ...settings })))
     .addCommand(watchCommand((settings) => chosen.push({ benchmark: 'watch', ...settings })))
     // What follows its name belongs to a benchmark, also where the loads have an option of that name.
     .enablePositionalOptions()

@@ -13,6 +13,11 @@ export const limits = {
   transactionOperationsMax: 128,
   /** Keys that one command may visit: changes, compares, ranges and counts together. */
   commandKeysMax: 4096,
+  /**
+   * Keys of ended leases, and ended sessions, that go at once: before the commands of an entry, or by a
+   * revocation. So few that writes hardly notice when 100,000 leases end together.
+   */
+  endedKeysMax: 1024,
   /** Values that one command may read. */
   commandValuesMax: 1000,
   commandValueBytesMax: 2 * mebi,

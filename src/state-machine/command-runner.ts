@@ -155,7 +155,7 @@ export class CommandRunner {
     const { ttlMs, deadlineMs, revoked } = lease;
     const ended = lessor.revoke(leaseId, logTimeMs);
     this.#state.store.writeLease(leaseId, { ttlMs, deadlineMs, revoked }, ended);
-    this.#state.endLease(ended, limits.commandKeysMax, 'leaseRevoked', events);
+    this.#state.endLease(ended, limits.endedKeysMax, 'leaseRevoked', events);
     return { type: 'leaseRevoke' };
   }
 

@@ -308,7 +308,7 @@ export class StateMachine {
    */
   #expire(revisions: RevisionEvents[]): void {
     const { lessor, sessions, sessionRecords, logTimeMs } = this.#state;
-    let left: number = limits.commandKeysMax;
+    let left: number = limits.endedKeysMax;
     while (left > 0) {
       const lease = lessor.ended(logTimeMs);
       if (lease === null) break;

@@ -99,7 +99,7 @@ describe('very many', () => {
     await eventually('the keys to go', async () => {
       return (await client.range(prefix, { countOnly: true })).count === 0;
     });
-    // Three revisions of at most 4,096 keys each.
-    expect((await client.range(prefix, { countOnly: true })).revision - before).toBe(3);
+    // Twelve revisions of at most 1,024 keys each.
+    expect((await client.range(prefix, { countOnly: true })).revision - before).toBe(12);
   });
 });

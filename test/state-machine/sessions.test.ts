@@ -138,7 +138,7 @@ test('there are at most so many sessions, and ended ones go in bounded steps', (
     expect(tested.machine.expiryUnfinished || entries === 0).toBe(true);
     expect(codes(tested.applyLogged([write(1, put('a'))]).outcomes)).toEqual(['sessionExpired']);
   }
-  expect(entries).toBe(Math.ceil(most / limits.commandKeysMax));
+  expect(entries).toBe(Math.ceil(most / limits.endedKeysMax));
   expect(tested.digest).toBe(new TestMachine().digest);
 });
 
