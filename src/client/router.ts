@@ -395,7 +395,9 @@ export class Router implements CallOwner, ConnectionEvents, SessionHost {
     for (const exchange of [...connection.exchanges]) {
       if (!(exchange instanceof Call)) continue;
       const unwanted = exchange.anywhere ? silent : silent || deposed;
-      if (!unwanted) continue;
+      // A leader that is merely slow would be slower still if it got everything again.
+      const isUnderWay = !exchange.definite && !deposed;
+      if (!unwanted || isUnderWay) continue;
       if (exchange.mayRepeat) {
         exchange.recall();
         this.#wait(exchange);
@@ -472,8 +474,8 @@ export class Router implements CallOwner, ConnectionEvents, SessionHost {
       const message = `Nobody to send the ${call.method} request to: ${outage(this.connections, this.#topology)}`;
       call.end(new RollcallError(code, message, { cause }));
     } else {
-      const who = call.connection?.address ?? 'Nobody that leads';
-      const message = `${who} did not answer the ${call.method} request in time`;
+      const who = call.connection === null ? 'No leader has' : `${call.connection.address} has not`;
+      const message = `${who} answered the ${call.method} request in time`;
       call.end(new RollcallError('timeout', message, { definite: call.definite, cause }));
     }
   }

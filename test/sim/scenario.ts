@@ -19,6 +19,7 @@ import { chance, sample, stream } from './random.ts';
 import { unsettled } from './settlement.ts';
 import { drawSwarm } from './swarm.ts';
 import { beginningEvents } from './trace.ts';
+import { Appends } from './workload/appends.ts';
 import { Leases, leasedKeys } from './workload/leases.ts';
 import { put, putEverywhere, readRegisters, useRegisters } from './workload/registers.ts';
 import { Instances } from './workload/registry.ts';
@@ -38,7 +39,14 @@ const availabilityMin = 0.99;
 const settledElectionsMax = 1;
 
 /** What clients do; each seed deals it out anew. */
-const workKinds = ['registers', 'registers', 'transactions', 'leases', 'instances'] as const;
+const workKinds = [
+  'registers',
+  'registers',
+  'transactions',
+  'leases',
+  'instances',
+  'appends',
+] as const;
 type WorkKind = (typeof workKinds)[number];
 
 export interface SeedReport {
@@ -92,6 +100,7 @@ export async function runBeginning(seed: number): Promise<string> {
 class Scenario {
   readonly history = new History();
   readonly #world: World;
+  readonly #appends = new Appends();
   readonly #leases: Leases;
   readonly #instances: Instances;
   readonly #sessions: Session[] = [];
@@ -165,6 +174,9 @@ class Scenario {
         break;
       case 'instances':
         await this.#instances.use(session);
+        break;
+      case 'appends':
+        await this.#appends.use(session);
         break;
     }
   }
@@ -378,6 +390,8 @@ class Scenario {
     if (staleReads > 0) world.hit('staleSerializable');
     const stranger = world.operator.check();
     if (stranger !== null) world.violate(stranger);
+    const repeated = this.#appends.check(revisions);
+    if (repeated !== null) world.violate(repeated);
     const early = this.#leases.check(revisions, true);
     if (early !== null) world.violate(early);
   }
