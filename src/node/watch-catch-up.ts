@@ -5,9 +5,11 @@
  */
 import type { Clock } from '../base/clock.ts';
 import { RollcallError } from '../base/errors.ts';
+import type { KeyEvent } from '../mvcc/types.ts';
 import type { WatchBatch } from './types.ts';
 import { fragmentsOf } from './watch-fragments.ts';
 import { isWanted } from './watch-groups.ts';
+import { WatchTurn } from './watch-turn.ts';
 import type { Cohort, Watcher, WatchSource } from './watcher.ts';
 
 export interface CatchUpEvents {
@@ -19,7 +21,6 @@ export interface CatchUpEvents {
 }
 
 const revisionsPerPage = 64;
-const turnMs = 8;
 /** More would hold a turn for too long. */
 const membersMax = 4096;
 
@@ -81,18 +82,17 @@ export class WatchCatchUp {
 
   /** One page for each cohort in turn, until the turn is over; then others have as much time. */
   #turn(): void {
-    const startMs = this.#clock.monotonic();
-    const isLate = (): boolean => this.#clock.monotonic() - startMs > turnMs;
+    const turn = new WatchTurn(this.#clock);
     for (const cohort of this.#queue) {
       this.#dequeue(cohort);
-      this.#read(cohort, isLate);
+      this.#read(cohort, turn);
       this.#settle(cohort);
-      if (isLate()) break;
+      if (turn.look()) break;
     }
-    if (this.#queue.size > 0) this.#schedule(this.#clock.monotonic() - startMs);
+    if (this.#queue.size > 0) this.#schedule(turn.tookMs);
   }
 
-  #read(cohort: Cohort, isLate: () => boolean): void {
+  #read(cohort: Cohort, turn: WatchTurn): void {
     const { group, members } = cohort;
     const compacted = this.#source.compactRevision(group.space);
     if (cohort.next < compacted) {
@@ -104,29 +104,38 @@ export class WatchCatchUp {
     cohort.offset = 0;
     for (const { revision, events } of page.revisions) {
       const wanted = events.filter((event) => isWanted(group, event));
-      const told = revision === begin ? offset : 0;
-      if (wanted.length > told) {
-        for (const batch of fragmentsOf(this.#source, group, revision, wanted, told)) {
-          for (const watcher of members) this.#events.deliver(watcher, batch);
-          if (members.size === 0) return;
-        }
-      }
+      cohort.next = revision;
+      cohort.offset = revision === begin ? offset : 0;
+      if (!this.#tell(cohort, wanted, turn)) return;
       cohort.next = revision + 1;
-      if (isLate()) return;
+      cohort.offset = 0;
+      if (turn.look()) return;
     }
     cohort.next = page.next;
   }
 
+  /** Tells what is left of a revision; false when nobody is left, or the turn was over within it. */
+  #tell(cohort: Cohort, wanted: readonly KeyEvent[], turn: WatchTurn): boolean {
+    const { group, members, next, offset } = cohort;
+    if (wanted.length <= offset) return true;
+    for (const batch of fragmentsOf(this.#source, group, next, wanted, offset)) {
+      for (const watcher of members) this.#events.deliver(watcher, batch);
+      cohort.offset += batch.events.length;
+      if (members.size === 0 || (batch.more && turn.look())) return false;
+    }
+    return true;
+  }
+
   /** After a page: on with the next one, with those who are there already, or to live. */
   #settle(cohort: Cohort): void {
-    const { group, members, next } = cohort;
+    const { group, members, next, offset } = cohort;
     if (members.size === 0) return;
-    const known = group.cohorts.get(next);
+    const known = offset === 0 ? group.cohorts.get(next) : undefined;
     const isLive = next > this.#source.revision;
     const isJoined = known !== undefined && known.members.size + members.size <= membersMax;
     for (const watcher of members) {
       watcher.next = next;
-      watcher.offset = 0;
+      watcher.offset = offset;
       if (isLive) {
         watcher.cohort = null;
         this.#events.caughtUp(watcher);

@@ -21,6 +21,7 @@ import { WatchCatchUp } from './watch-catch-up.ts';
 import { fragmentsOf } from './watch-fragments.ts';
 import { WatchGroups } from './watch-groups.ts';
 import { WatchProgress } from './watch-progress.ts';
+import { WatchTurn } from './watch-turn.ts';
 import type { HubSink, Watched, Watcher, WatchGroup, WatchSource } from './watcher.ts';
 
 export interface WatchOptions extends Watched {
@@ -29,10 +30,6 @@ export interface WatchOptions extends Watched {
   /** Milliseconds; 0: bookmarks only when asked for. */
   readonly progressMs: number;
 }
-
-/** What telling live watchers may take at once; the rest of them read it from history. */
-const turnMs = 8;
-const watchersPerLook = 256;
 
 export class WatchHub {
   readonly #source: WatchSource;
@@ -87,11 +84,10 @@ export class WatchHub {
 
   /** Entries were applied; `revisions` are what they changed, in order. */
   applied(revisions: readonly RevisionEvents[]): void {
-    const startMs = this.#clock.monotonic();
-    const isLate = (): boolean => this.#clock.monotonic() - startMs > turnMs;
+    const turn = new WatchTurn(this.#clock);
     for (const changes of revisions) {
       this.#groups.match(changes, (group, events) => {
-        this.#tell(group, changes.revision, events, isLate);
+        this.#tell(group, changes.revision, events, turn);
       });
       this.#toldRevision = changes.revision;
     }
@@ -115,28 +111,34 @@ export class WatchHub {
     for (const watcher of [...this.#watchers]) this.#end(watcher, error);
   }
 
-  /** Hands the changes of a revision to the live watchers of a group. */
-  #tell(
-    group: WatchGroup,
-    revision: Revision,
-    events: readonly KeyEvent[],
-    isLate: () => boolean,
-  ): void {
-    let count = 0;
-    let late = false;
-    for (const batch of fragmentsOf(this.#source, group, revision, events, 0)) {
+  /**
+   * Hands the changes of a revision to the live watchers of a group. Who is not told before the turn is over
+   * reads the rest from history.
+   */
+  #tell(group: WatchGroup, revision: Revision, events: readonly KeyEvent[], turn: WatchTurn): void {
+    const parts = fragmentsOf(this.#source, group, revision, events, 0);
+    for (;;) {
+      const part = turn.isOver ? null : parts.next();
+      if (part?.done) return;
       for (const watcher of group.live) {
         if (revision < watcher.next) continue;
-        if (++count % watchersPerLook === 0) late ||= isLate();
-        if (!late) {
-          this.#deliver(watcher, batch);
-          continue;
+        if (part === null || turn.isOver) {
+          this.#fallBehind(watcher, revision);
+        } else {
+          this.#deliver(watcher, part.value);
+          turn.told();
         }
-        watcher.next = revision;
-        this.#displace(watcher);
-        this.#catchUp.add(watcher);
       }
+      if (part === null) return;
+      // The values from before that are in a part may have taken long to read.
+      if (part.value.more) turn.look();
     }
+  }
+
+  #fallBehind(watcher: Watcher, revision: Revision): void {
+    watcher.next = revision;
+    this.#displace(watcher);
+    this.#catchUp.add(watcher);
   }
 
   /** Hands over a batch. A watcher that is full, or has ended by it, is in no other set afterwards. */

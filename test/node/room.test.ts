@@ -149,6 +149,26 @@ describe('a leader', () => {
   });
 });
 
+test('a leader refuses at its quota, and says long before that it is near', async () => {
+  const node = new Node();
+  const at = async (mebibytes: number) => {
+    node.storedBytes = mebibytes * mebi;
+    await node.pass(1000);
+    return [node.room.quotaTrouble, node.refuses(), node.refuses(del)];
+  };
+  expect(await at(79)).toEqual([null, false, false]);
+  expect(await at(80)).toEqual(['quotaNear', false, false]);
+  expect(await at(100)).toEqual(['quotaFull', true, false]);
+  expect(node.message).toMatch(
+    /^100.0 MiB are stored .* the quota is 100.0 MiB: delete or compact/,
+  );
+  expect(await at(76)).toEqual(['quotaNear', false, false]);
+  expect(await at(74)).toEqual([null, false, false]);
+  expect(node.changes).toBe(4);
+  node.role = 'follower';
+  expect(await at(100)).toEqual(['quotaFull', false, false]);
+});
+
 test('a follower refuses nothing, and tells the leader each second until it has room', async () => {
   const node = new Node();
   node.role = 'follower';

@@ -30,11 +30,14 @@ export class Turns implements Clock {
 
   /** Lets all turns run, and no time pass but what they take. */
   run(): void {
-    for (;;) {
-      const turn = this.#queue.shift() ?? this.#dueTimer();
-      if (turn === undefined) return;
-      turn();
-    }
+    while (this.runOne());
+  }
+
+  /** Returns whether there was a turn. */
+  runOne(): boolean {
+    const turn = this.#queue.shift() ?? this.#dueTimer();
+    turn?.();
+    return turn !== undefined;
   }
 
   /** Lets time pass, with whatever is due meanwhile. */

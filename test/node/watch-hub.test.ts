@@ -237,6 +237,35 @@ test('who is not told before the turn is over reads it from history', () => {
   for (const { seen } of sinks) expect(seen).toEqual(['2:k', '3:k', '4:k']);
 });
 
+test('many who watch different keys do not hold the loop for longer than as many who watch the same', () => {
+  const { put, watch, turns } = setUp();
+  const sinks = Array.from({ length: 5000 }, (_, at) => watch(`a${at}`, 'z', 2).sink);
+  put('k');
+  expect(sinks.filter(({ seen }) => seen.length > 0).length).toBeLessThan(3000);
+  put('k');
+  turns.settle();
+  for (const { seen } of sinks) expect(seen).toEqual(['2:k', '3:k']);
+});
+
+test('a revision in many parts does not hold the loop, live or from history', () => {
+  const { hub, history, watch, turns } = setUp();
+  history.valueBefore = new Uint8Array(1_000_000);
+  const keys = Array.from({ length: 100 }, (_, at) => `k${100 + at}`);
+  const live = watch('k', 'l', 2, new Sink(), { previous: true }).sink;
+  hub.applied([history.delete(...keys)]);
+  const parts = keys.map((key, at) => `2:${key}${at < 99 ? ' …' : ''}`);
+  const late = Array.from({ length: 2 }, () => watch('k', 'l', 2, new Sink(), { previous: true }));
+  let before = live.seen.length;
+  expect(before).toBeLessThan(20);
+  for (let turn = 0; turn < 3; turn++) {
+    turns.runOne();
+    expect(live.seen.length - before).toBeLessThan(20);
+    before = live.seen.length;
+  }
+  turns.settle();
+  for (const { seen } of [live, ...late.map(({ sink }) => sink)]) expect(seen).toEqual(parts);
+});
+
 test('a revision that is too large for a frame comes in parts, and goes on within it', () => {
   const { hub, history, watch, turns } = setUp();
   history.valueBefore = new Uint8Array(400_000);
