@@ -45,9 +45,10 @@ export class KeyHistory {
   }
 
   append(slot: number): void {
-    // Many keys have one version: their list has its exact length. A longer one grows with room to spare.
-    if (this.#slots.length === 0) this.#slots = [slot];
-    else this.#slots.push(slot);
+    // Most keys have few versions: their list has its exact length. A longer one grows with room to spare.
+    const longer = exactly(this.#slots, slot);
+    if (longer === null) this.#slots.push(slot);
+    else this.#slots = longer;
   }
 
   /** Takes the newest version back. */
@@ -90,5 +91,27 @@ export class KeyHistory {
       else high = middle;
     }
     return low;
+  }
+}
+
+/**
+ * A short list with one more, without room to spare; null for a longer one. Written out, since engines
+ * make a list of given elements many times faster than they join lists.
+ */
+function exactly(slots: readonly number[], slot: number): number[] | null {
+  const at = (index: number): number => slots[index] as number;
+  switch (slots.length) {
+    case 0:
+      return [slot];
+    case 1:
+      return [at(0), slot];
+    case 2:
+      return [at(0), at(1), slot];
+    case 3:
+      return [at(0), at(1), at(2), slot];
+    case 4:
+      return [at(0), at(1), at(2), at(3), slot];
+    default:
+      return null;
   }
 }

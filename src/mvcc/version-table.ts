@@ -1,11 +1,12 @@
 /**
  * All versions of all keys of one space, by slot number, outside the garbage-collected heap: five
- * million versions are 280 MB of plain numbers, which the collector never walks. Slots of removed
+ * million versions are 240 MB of plain numbers, which the collector never walks. Slots of removed
  * versions are used again. Values are not here; they are read by (revision, sub).
  *
- *   doubles  revision, createRevision, version           3 × 8 bytes
+ *   doubles  revision, createRevision                    2 × 8 bytes
  *   words    key number, lease (2), value length,        8 × 4 bytes
- *            value hash (2), flags with sub, unused
+ *            value hash (2), version, and from the lowest bit on
+ *            tombstone 1, cause 2, sub 16, the version's highest 13
  */
 import { assert } from '../base/assert.ts';
 import { formatId } from '../base/bytes.ts';
@@ -15,16 +16,19 @@ import type { ChangeCause, LeaseId, Revision } from './types.ts';
 const chunkBits = 12;
 const chunkSlots = 1 << chunkBits;
 const slotMask = chunkSlots - 1;
-const doublesPerSlot = 7;
-const wordsPerSlot = 14;
-const wordsStart = 6;
+const doublesPerSlot = 6;
+const wordsPerSlot = 12;
+const wordsStart = 4;
 
 const causes: readonly ChangeCause[] = ['request', 'leaseExpired', 'leaseRevoked'];
 const tombstoneFlag = 1;
 const causeShift = 1;
 const causeMask = 3;
 const subShift = 3;
-const subMax = 2 ** (32 - subShift) - 1;
+const subMax = 0xffff;
+const highShift = 19;
+const versionMax = 2 ** (32 + 32 - highShift) - 1;
+const wordBase = 2 ** 32;
 
 /** What is kept of one version. A tombstone has createRevision, version and value length 0. */
 export interface Version {
@@ -53,12 +57,12 @@ export class VersionTable {
   /** Stores a version of the key with this number and returns its slot. */
   add(keyNumber: number, version: Version): number {
     assert(version.sub <= subMax, () => `Sub-revision ${version.sub} out of range`);
+    assert(version.version <= versionMax, () => `Version ${version.version} out of range`);
     const slot = this.#free.pop() ?? this.#extend();
     const chunk = this.#chunk(slot);
     const double = (slot & slotMask) * doublesPerSlot;
     chunk.doubles[double] = version.revision;
     chunk.doubles[double + 1] = version.createRevision;
-    chunk.doubles[double + 2] = version.version;
     const { words } = chunk;
     const word = (slot & slotMask) * wordsPerSlot + wordsStart;
     words[word] = keyNumber;
@@ -68,7 +72,9 @@ export class VersionTable {
     words[word + 3] = version.valueLength;
     words[word + 4] = version.valueHash.high;
     words[word + 5] = version.valueHash.low;
-    words[word + 6] =
+    words[word + 6] = version.version;
+    words[word + 7] =
+      (Math.floor(version.version / wordBase) << highShift) |
       (version.sub << subShift) |
       (causes.indexOf(version.cause) << causeShift) |
       (version.tombstone ? tombstoneFlag : 0);
@@ -104,7 +110,7 @@ export class VersionTable {
   }
 
   version(slot: number): number {
-    return this.#double(slot, 2);
+    return this.#word(slot, 6) + (this.#word(slot, 7) >>> highShift) * wordBase;
   }
 
   keyNumber(slot: number): number {
@@ -126,15 +132,15 @@ export class VersionTable {
   }
 
   isTombstone(slot: number): boolean {
-    return (this.#word(slot, 6) & tombstoneFlag) !== 0;
+    return (this.#word(slot, 7) & tombstoneFlag) !== 0;
   }
 
   cause(slot: number): ChangeCause {
-    return causes[(this.#word(slot, 6) >> causeShift) & causeMask] ?? 'request';
+    return causes[(this.#word(slot, 7) >> causeShift) & causeMask] ?? 'request';
   }
 
   sub(slot: number): number {
-    return this.#word(slot, 6) >>> subShift;
+    return (this.#word(slot, 7) >>> subShift) & subMax;
   }
 
   #extend(): number {
