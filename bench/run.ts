@@ -8,6 +8,7 @@ import { CatchUpBench } from './catch-up/bench.ts';
 import { FailoverBench } from './failover/bench.ts';
 import { LeasesBench } from './leases/bench.ts';
 import { LoadBench } from './load/bench.ts';
+import { MillionBench } from './million/bench.ts';
 import { killAll, stopAll } from './processes.ts';
 import { progress } from './progress.ts';
 import { resultsDirectory } from './results.ts';
@@ -27,6 +28,8 @@ function benchmarkOf(given: Settings): { run(): Promise<void> } {
       return new SickFollowerBench(given, directory);
     case 'leases':
       return new LeasesBench(given, directory);
+    case 'million':
+      return new MillionBench(given, directory);
     case 'watch':
       return new WatchBench(given, directory);
   }

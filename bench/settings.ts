@@ -4,6 +4,7 @@ import { type CatchUpSettings, catchUpCommand } from './catch-up/settings.ts';
 import { type FailoverSettings, failoverCommand } from './failover/settings.ts';
 import { type LeasesSettings, leasesCommand } from './leases/settings.ts';
 import { type LoadSettings, loadCommand } from './load/settings.ts';
+import { type MillionSettings, millionCommand } from './million/settings.ts';
 import { type SickFollowerSettings, sickFollowerCommand } from './sick-follower/settings.ts';
 import { type WatchSettings, watchCommand } from './watch/settings.ts';
 
@@ -13,6 +14,7 @@ export type Settings =
   | ({ readonly benchmark: 'catch-up' } & CatchUpSettings)
   | ({ readonly benchmark: 'sick-follower' } & SickFollowerSettings)
   | ({ readonly benchmark: 'leases' } & LeasesSettings)
+  | ({ readonly benchmark: 'million' } & MillionSettings)
   | ({ readonly benchmark: 'watch' } & WatchSettings);
 
 export function readSettings(argv: readonly string[]): Settings {
@@ -24,6 +26,7 @@ export function readSettings(argv: readonly string[]): Settings {
       sickFollowerCommand((settings) => chosen.push({ benchmark: 'sick-follower', ...settings })),
     )
     .addCommand(leasesCommand((settings) => chosen.push({ benchmark: 'leases', ...settings })))
+    .addCommand(millionCommand((settings) => chosen.push({ benchmark: 'million', ...settings })))
     .addCommand(watchCommand((settings) => chosen.push({ benchmark: 'watch', ...settings })))
     // What follows its name belongs to a benchmark, also where the loads have an option of that name.
     .enablePositionalOptions()
