@@ -37,8 +37,12 @@ export { type FreshnessOptions, Keys, type Revisioned } from './keys.ts';
 export { Lease, type LeaseLoss } from './lease.ts';
 export { type GrantOptions, type LeaseStatus, Leases } from './leases.ts';
 export type { Page, PageOptions } from './pages.ts';
+export { type AtomicallyOptions, AtomicTransaction } from './recipes/atomically.ts';
+export { Barrier } from './recipes/barrier.ts';
 export { Election, Leadership, type ObserveOptions } from './recipes/election.ts';
 export { Holding, type HoldingLoss, type HoldingOptions } from './recipes/holding.ts';
+export { Queue } from './recipes/queue.ts';
+export { Semaphore } from './recipes/semaphore.ts';
 export { Registration, type RegistrationEnd } from './registration.ts';
 export {
   type NamespaceOptions,

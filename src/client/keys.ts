@@ -9,9 +9,17 @@ import { KeyValue } from './key-value.ts';
 import type { Lease, LeaseKeeper } from './lease.ts';
 import { type GrantOptions, Leases } from './leases.ts';
 import { type Page, type PageOptions, type RequestPage, readPages } from './pages.ts';
+import {
+  type AtomicallyOptions,
+  type AtomicTransaction,
+  atomically,
+} from './recipes/atomically.ts';
+import { Barrier } from './recipes/barrier.ts';
 import { Election } from './recipes/election.ts';
 import { Holding, type HoldingOptions } from './recipes/holding.ts';
 import { placesOf, takeTurn, tryTurn } from './recipes/place.ts';
+import { Queue } from './recipes/queue.ts';
+import { Semaphore } from './recipes/semaphore.ts';
 import type { Router } from './router.ts';
 import {
   checkNesting,
@@ -220,6 +228,44 @@ export class Keys {
   /** Leaders by that name; to run for it, to ask or to observe who it is. */
   election(name: string): Election {
     return new Election(this, name);
+  }
+
+  /** A lock that `permits` may have at once. Throws `invalidArgument` for less than one. */
+  semaphore(name: string, permits: number): Semaphore {
+    return new Semaphore(this, name, permits);
+  }
+
+  /** A barrier that keeps others waiting while it is closed. */
+  barrier(name: string): Barrier {
+    return new Barrier(this, name);
+  }
+
+  /** A queue of values. */
+  queue(name: string): Queue {
+    return new Queue(this, name);
+  }
+
+  /**
+   * Runs a function that reads and writes keys as if nobody else did: all it reads is of one revision, and its
+   * writes are one transaction, which is only done if nothing that it read has changed. Else all of it is run
+   * again, for as long as it takes or until `signal` aborts, so that it should do nothing else. Resolves with
+   * what it returns; where it throws nothing is written. It may read and write 128 keys each.
+   *
+   *     await client.atomically(async (transaction) => {
+   *       const count = Number((await transaction.getText('count')) ?? 0);
+   *       transaction.put('count', String(count + 1));
+   *     });
+   */
+  atomically<T>(
+    run: (transaction: AtomicTransaction) => Promise<T>,
+    options: AtomicallyOptions = {},
+  ): Promise<T> {
+    return atomically(this, run, options);
+  }
+
+  /** @internal */
+  get closed(): boolean {
+    return this.#router.closed;
   }
 
   /** @internal */

@@ -1,12 +1,19 @@
-import { RollcallError } from '../../base/errors.ts';
+import { type ErrorCode, RollcallError } from '../../base/errors.ts';
 import { backoffMs } from '../backoff.ts';
 import type { KeySelector } from '../key.ts';
 import type { Keys } from '../keys.ts';
 import { pause } from '../outside.ts';
-import { mayMend } from '../resend.ts';
+import { mayResume } from '../resend.ts';
 import type { WatchEvent } from '../watch-buffer.ts';
 
 const backoff = { minMs: 20, maxMs: 1000 };
+
+/** The history is gone or another one, or nobody has room for a watch: look anew. */
+const anewCodes: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'compacted',
+  'incarnationChanged',
+  'tooManyStreams',
+]);
 
 /**
  * Reads, and watches, again and again where a failure may pass by itself: a cluster without a leader, a history
@@ -24,8 +31,8 @@ export async function persist<T>(
       return await attempt();
     } catch (error) {
       checkSignal(signal);
-      if (!(error instanceof RollcallError)) throw error;
-      if (error.code === 'closed' || !mayMend(error)) throw error;
+      if (keys.closed || !(error instanceof RollcallError)) throw error;
+      if (!mayResume(error) && !anewCodes.has(error.code)) throw error;
     }
     await pause(keys.clock, backoffMs(backoff, count, keys.random), signal ?? null);
   }
