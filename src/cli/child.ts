@@ -21,11 +21,20 @@ export class Child {
   #impatience: NodeJS.Timeout | null = null;
   #over = false;
 
-  constructor(terminal: Terminal, command: string, args: readonly string[]) {
+  /** `environment` is added to ours. */
+  constructor(
+    terminal: Terminal,
+    command: string,
+    args: readonly string[],
+    environment: Readonly<Record<string, string>> = {},
+  ) {
     if (command === '') throw notStarted(command, { code: 'ENOENT' });
     this.#terminal = terminal;
     this.#command = command;
-    const child = spawn(command, args, { stdio: 'inherit' });
+    const child = spawn(command, args, {
+      stdio: 'inherit',
+      env: { ...process.env, ...environment },
+    });
     this.#process = child;
     const stopListening = terminal.onSignal((signal) => this.#pass(signal));
     this.ended = new Promise<number>((resolve, reject) => {
@@ -45,6 +54,15 @@ export class Child {
   /** Asks it to end, as the first signal does; one that has ended is left alone. */
   stop(): void {
     if (!this.#over) this.#end('SIGTERM');
+  }
+
+  /** Ends it at once. */
+  kill(): void {
+    if (!this.#over) this.#process.kill('SIGKILL');
+  }
+
+  get over(): boolean {
+    return this.#over;
   }
 
   #pass(signal: StopSignal): void {

@@ -30,7 +30,7 @@ export function compactCommand(run: Run): Command {
         withClient(
           options,
           (client) => client.compact(compactRevision, { physical, signal: stop }),
-          stop,
+          { stop },
         ),
       );
       const text = `compacted up to revision ${compactRevision}\n`;

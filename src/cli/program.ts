@@ -7,9 +7,11 @@ import { delCommand } from './del.ts';
 import { deregisterCommand } from './deregister.ts';
 import { devCommand } from './dev.ts';
 import { discoverCommand } from './discover.ts';
+import { electCommand } from './elect.ts';
 import { getCommand } from './get.ts';
 import { jsonLine } from './json.ts';
 import { leaseCommand } from './lease.ts';
+import { lockCommand } from './lock.ts';
 import { memberCommand } from './member.ts';
 import { putCommand } from './put.ts';
 import { recoverCommand } from './recover.ts';
@@ -34,6 +36,8 @@ const commands: readonly ((run: Run) => Command)[] = [
   compactCommand,
   watchCommand,
   leaseCommand,
+  lockCommand,
+  electCommand,
   registerCommand,
   deregisterCommand,
   discoverCommand,

@@ -46,17 +46,19 @@ function endpointsFromEnvironment(terminal: Terminal): readonly string[] {
   return given.split(',').map((address) => address.trim());
 }
 
-/** Runs `body` with a connected client, which is closed afterwards whatever happens; `stop` ends the connecting. */
+/**
+ * Runs `body` with a connected client, which is closed afterwards whatever happens; `stop` ends the connecting.
+ * Most commands are over before a session would help them.
+ */
 export async function withClient<T>(
   options: ClientOptions,
   body: (client: Client) => Promise<T>,
-  stop?: AbortSignal,
+  { stop, sessions = false }: { readonly stop?: AbortSignal; readonly sessions?: boolean } = {},
 ): Promise<T> {
   const client = await connect({
     endpoints: checked(options.endpoints),
     requestTimeoutMs: options.timeout,
-    // One command is over before a session would help it.
-    sessions: false,
+    sessions,
     ...(stop && { signal: stop }),
   });
   try {

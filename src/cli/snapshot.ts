@@ -140,7 +140,7 @@ async function store(
     const take = (client: Client): Promise<SavedBackup> => {
       return fill(target, client.cluster.snapshot({ serializable, timeoutMs, signal }), progress);
     };
-    const saved = await withClient(options, take, signal);
+    const saved = await withClient(options, take, { stop: signal });
     signal.throwIfAborted();
     await target.publish();
     return saved;
