@@ -100,7 +100,9 @@ export class SimNetwork {
       const held = link.held ?? [];
       link.held = null;
       if (held.length > 0) this.#hit('clogReleased');
-      for (const deliver of held) this.#clock.after(this.#random() * 0.5, deliver);
+      for (const [at, deliver] of held.entries()) {
+        this.#clock.after((0.5 * (at + this.#random())) / held.length, deliver);
+      }
     });
   }
 

@@ -56,6 +56,7 @@ const probeTexts = {
   connectionLost: 'a client lost a connection with a request in flight',
   watchResumed: 'a watch went on at another node',
   streamPaused: 'a stream waited for a slow consumer',
+  compacted: 'the history was compacted',
   watchFromPast: 'a watch began in the past',
   watchFromFuture: 'a watch began in the future',
   watchBookmarked: 'a watch was told how far it is, by the clock',

@@ -20,6 +20,7 @@ import { unsettled } from './settlement.ts';
 import { drawSwarm } from './swarm.ts';
 import { beginningEvents } from './trace.ts';
 import { Appends } from './workload/appends.ts';
+import { compact, pickFloor, readBack } from './workload/compaction.ts';
 import { Leases, leasedKeys } from './workload/leases.ts';
 import { put, putEverywhere, readRegisters, useRegisters } from './workload/registers.ts';
 import { Instances } from './workload/registry.ts';
@@ -315,6 +316,34 @@ class Scenario {
     await this.#expire(archivist);
     if (!(await this.#converge(archivist))) return;
     this.#judge();
+    if (world.violation === null && chance(this.#random, 0.5)) await this.#compact(archivist);
+  }
+
+  /** All that is known of the history is known by now. */
+  async #compact(archivist: Session): Promise<void> {
+    const world = this.#world;
+    const history = this.#chronicle?.revisions ?? [];
+    const last = history.at(-1)?.revision ?? 0;
+    const floor = pickFloor(archivist, last);
+    if (!(await compact(archivist, floor))) return;
+    for (const node of sample(this.#random, world.nodes.filter(isUp), 1)) {
+      world.crash(node, 'kill');
+      world.restartLater(node, 50);
+    }
+    if (!(await world.until(() => unsettled(world) === null, caughtUpMsMax))) {
+      world.violate(`After a compaction ${unsettled(world)}`);
+      return;
+    }
+    for (const { id, name, address } of world.nodes) {
+      if (!world.observer.configuration.members.some((member) => member.id === id)) continue;
+      const reader = await this.#open(`z${name}`, [address], 5000);
+      const watcher = Watcher.begin(reader, reader.random, floor);
+      const wrong = await readBack(reader, history, floor);
+      if (wrong !== null) world.violate(wrong);
+      await world.until(() => watcher.isAt(last), caughtUpMsMax);
+      const missed = watcher.check(history, last);
+      if (missed !== null) world.violate(missed);
+    }
   }
 
   /**

@@ -306,8 +306,11 @@ function partOf(path: string): DamagedPart {
 function placeIn(random: Random, content: FileContent): number {
   const bytes = content.read(0, content.size);
   const used = bytes.findLastIndex((byte) => byte !== 0) + 1;
-  const begin = used > headerAt ? groupsBegin(content) : used;
-  if (used > begin && chance(random, 0.75)) return begin + randomBelow(random, used - begin);
+  const groups = used > headerAt ? groupsIn(content) : [];
+  // The newest of them are what a start looks at most closely.
+  const newest = sample(random, [1, 4, groups.length], 1)[0] ?? 1;
+  const begin = groups.at(-newest) ?? groups[0] ?? used;
+  if (used > begin && chance(random, 0.8)) return begin + randomBelow(random, used - begin);
   return randomBelow(random, used > 0 && chance(random, 0.9) ? used : content.size);
 }
 

@@ -132,7 +132,7 @@ function pauseLeader(): Fault {
 function slow(costMsMax: number): Fault {
   return {
     name: 'slow',
-    weight: 1,
+    weight: 2,
     strike: (world) => {
       const node = victim(world);
       const clock = node?.life?.clock;

@@ -1,9 +1,11 @@
 import { client } from './client.ts';
+import { compaction } from './compaction.ts';
 import { elections } from './elections.ts';
 import { membership } from './membership.ts';
 import type { Mutant } from './mutant.ts';
 import { readsAndTime } from './reads-and-time.ts';
 import { replication } from './replication.ts';
+import { sessionsAndStreams } from './sessions-and-streams.ts';
 import { stateAndWatches } from './state-and-watches.ts';
 import { statesAndOldLog } from './states-and-old-log.ts';
 import { storage } from './storage.ts';
@@ -17,4 +19,6 @@ export const mutants: readonly Mutant[] = [
   ...membership,
   ...statesAndOldLog,
   ...client,
+  ...sessionsAndStreams,
+  ...compaction,
 ];

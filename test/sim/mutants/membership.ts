@@ -61,14 +61,6 @@ export const membership: readonly Mutant[] = [
     shownBy: ['membership change', 'leader change'],
   },
   {
-    name: 'removed-member-is-not-told',
-    file: 'src/raft/leadership.ts',
-    find: 'if (commitIndex < index || isWaitedFor) continue;',
-    replace: 'if (commitIndex < index) continue;',
-    story: 'Who is removed is cut off before it can hear of it, and goes on to campaign.',
-    shownBy: ['membership change'],
-  },
-  {
     name: 'change-in-force-once-committed-only',
     file: 'src/raft/commitment.ts',
     find: 'const index = quorumIndex(core.log.configuration, (id) =>',

@@ -8,7 +8,7 @@ import { pairOrNull, type Session } from './session.ts';
 
 const readEveryMs = 30;
 /** Writes that a client sends without waiting for each other. */
-const atOnceMax = 8;
+const atOnceMax = 12;
 /** As many as begin while a leader that is cut off waits for its step down. */
 const readsOpenMax = 40;
 

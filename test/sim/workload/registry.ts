@@ -37,7 +37,7 @@ export class Instances {
       const first = await register();
       // The same id once more, as by a process that takes the place of one which then is late to leave.
       // Where older programs are, a first one that comes back may take the successor's place.
-      const mayReplace = chance(random, 0.3) && world.swarm.older === 0;
+      const mayReplace = chance(random, 0.4) && world.swarm.older === 0;
       const isReplaced = first !== null && mayReplace;
       const registration = isReplaced ? await register() : first;
       giveUp.cancel();
@@ -45,6 +45,9 @@ export class Instances {
       // A successor that gave up may have taken the place all the same.
       if (registration === null) continue;
       registration.on('restored', () => world.hit('instanceRestored'));
+      registration.on('ended', (end) => {
+        if (end === 'deregistered') world.violate(`${id} was taken out, though nobody did that`);
+      });
       this.#present.add(id);
       world.trace.say(session.name, () => `registered ${id}`);
       if (chance(random, 0.4)) await loseAndReturn(session, ttlMs);

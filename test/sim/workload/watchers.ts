@@ -39,7 +39,18 @@ export class Watcher {
     this.#start = start;
   }
 
-  static begin(session: Session, random: Random, from: 'start' | 'anywhere'): Watcher {
+  /** A number: all keys from that revision on. */
+  static begin(session: Session, random: Random, from: 'start' | 'anywhere' | number): Watcher {
+    if (typeof from === 'number') {
+      const watcher = new Watcher(
+        session,
+        '',
+        { previous: false, only: null, progress: false },
+        from,
+      );
+      void watcher.#follow();
+      return watcher;
+    }
     const revision = session.world.observer.revisionTimes.newest;
     const start =
       from === 'start' ? 1 : pick(random, [0, 1, Math.max(1, revision - 20), revision + 30]);

@@ -1,0 +1,130 @@
+import type { Mutant } from './mutant.ts';
+
+/** Sessions, by which a write is done once however often it comes; watches in groups; keys of leases. */
+export const sessionsAndStreams: readonly Mutant[] = [
+  {
+    name: 'kept-outcome-not-looked-up',
+    file: 'src/state-machine/session-runner.ts',
+    find: 'if (kept !== undefined) return outcomeOf(kept);',
+    replace: '',
+    story: 'A write that comes again under its session is done again.',
+    shownBy: ['lost messages', 'leader change'],
+  },
+  {
+    name: 'unanswered-counts-as-acknowledged',
+    file: 'src/state-machine/session-runner.ts',
+    find: 'Math.min(header.acknowledgedThrough, sequence - 1)',
+    replace: 'sequence - 1',
+    story: 'What a client has sent before counts as answered, and its outcome is dropped.',
+    shownBy: ['concurrent requests', 'lost messages'],
+  },
+  {
+    name: 'sessions-not-stored',
+    file: 'src/state-machine/state-machine.ts',
+    find: 'state.sessionRecords.write();',
+    replace: '',
+    story: 'Sessions are in memory only: who restarts from its state knows none.',
+    shownBy: ['restart'],
+  },
+  {
+    name: 'outcomes-forgotten-by-restart',
+    file: 'src/state-machine/session-records.ts',
+    find: 'this.#sessions.keep(sessionId, sequence, result);',
+    replace: '',
+    story: 'A restart brings back sessions without the outcomes of their writes.',
+    shownBy: ['restart'],
+  },
+  {
+    name: 'acknowledged-number-done-again',
+    file: 'src/state-machine/session-runner.ts',
+    find: 'if (sequence <= acknowledged) {',
+    replace: 'if (sequence < 0) {',
+    story: 'A copy that comes when its outcome is not kept any more is done again.',
+    shownBy: ['partition', 'leader change'],
+  },
+  {
+    name: 'client-numbers-each-copy-anew',
+    file: 'src/client/call.ts',
+    find: `    if (!this.definite) this.#isInDoubt = true;
+    this.connection?.forget(this);`,
+    replace: `    if (!this.definite) this.#isInDoubt = true;
+    this.place?.settle();
+    this.place = null;
+    this.connection?.forget(this);`,
+    story: 'Each copy of a write has a number of its own.',
+    shownBy: ['lost messages', 'leader change'],
+  },
+  {
+    name: 'doubt-forgotten-by-a-refusal',
+    file: 'src/client/call.ts',
+    find: 'this.end(this.#isInDoubt && !isDecided ? withDefinite(failure, false) : failure);',
+    replace: 'this.end(failure);',
+    story: 'That a later copy was refused is taken for the fate of the earlier ones.',
+    shownBy: ['lost messages', 'leader change'],
+  },
+  {
+    name: 'client-acknowledges-what-it-awaits',
+    file: 'src/client/session.ts',
+    find: 'if (this.#unanswered.has(this.#acknowledgedThrough + 1)) return;',
+    replace: '',
+    story: 'The client says that it needs no outcome of a write that it still waits for.',
+    shownBy: ['concurrent requests', 'lost messages'],
+  },
+  {
+    name: 'future-watch-begins-at-once',
+    file: 'src/node/watch-hub.ts',
+    find: 'if (revision < watcher.next) continue;',
+    replace: '',
+    story: 'A watch that is to begin later is told what happens before.',
+    shownBy: [],
+  },
+  {
+    name: 'group-hidden-with-its-first-leaver',
+    file: 'src/node/watch-groups.ts',
+    find: 'if (group.live.delete(watcher) && group.live.size === 0) this.#hide(group);',
+    replace: 'if (group.live.delete(watcher)) this.#hide(group);',
+    story: 'When one of several who watch the same goes, or is slow, the others hear nothing more.',
+    shownBy: ['concurrent requests', 'slow consumer'],
+  },
+  {
+    name: 'groups-mixed',
+    file: 'src/node/watch-groups.ts',
+    find: 'const flags = (previous ? 1 : 0) + (noPut ? 2 : 0) + (noDelete ? 4 : 0);',
+    replace: 'const flags = (previous ? 0 : 0) + (noPut ? 2 : 0) + (noDelete ? 4 : 0);',
+    story: 'Watches with and without the pairs from before are told the same.',
+    shownBy: ['concurrent requests'],
+  },
+  {
+    name: 'cohort-skips-the-next-page',
+    file: 'src/node/watch-catch-up.ts',
+    find: 'cohort.next = page.next;',
+    replace: 'cohort.next = page.next + 1;',
+    story: 'Who reads history together leaves out the first revision of each page but the first.',
+    shownBy: ['partition'],
+  },
+  {
+    name: 'key-stays-with-its-old-lease',
+    file: 'src/state-machine/state.ts',
+    find: 'if (before !== null && this.lessor.has(before)) this.lessor.detach(before, number, key);',
+    replace: '',
+    story: 'After a restart a key that was put anew goes with the lease that it had before.',
+    shownBy: ['restart'],
+  },
+  {
+    name: 'renewal-only-tops-up',
+    file: 'src/lease/lessor.ts',
+    find: 'lease.deadlineMs = nowMs + lease.ttlMs;',
+    replace:
+      'lease.deadlineMs = Math.min(nowMs + lease.ttlMs, lease.deadlineMs + lease.ttlMs / 4);',
+    story: 'A renewal gives a quarter of the time to live.',
+    shownBy: [],
+  },
+  {
+    name: 'ended-lease-takes-keys',
+    file: 'src/lease/lessor.ts',
+    find: 'return lease !== undefined && lease.deadlineMs > nowMs ? lease : null;',
+    replace: 'return lease ?? null;',
+    story: 'A lease whose time is over can be used until the last of its keys is gone.',
+    shownBy: ['concurrent requests'],
+  },
+];
