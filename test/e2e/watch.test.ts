@@ -140,7 +140,28 @@ describe('one node', () => {
     }
   }, 60_000);
 
-  test('refuses watches that make no sense, each with its code, and stays', async () => {
+  test('tells what is left of a compacted history, or says that it is gone', async () => {
+    cluster = await TestCluster.start(1);
+    const client = await clientOf(cluster.nodes[0]?.clientAddress ?? '');
+    await client.put('a', '1');
+    await client.put('a', '2');
+    const live = client.watch('a', { previous: true });
+    await live.ready();
+    const { revision: floor } = await client.delete('a');
+    await client.compact(floor);
+    const { revision: last } = await client.put('b', 'x');
+    const gone = client.watch({ prefix: '' }, { startRevision: floor - 1 });
+    const error = await gone.next().catch((reason: unknown) => reason);
+    expect(error).toMatchObject({ code: 'compacted', details: { compactRevision: floor } });
+    const rest = client.watch({ prefix: '' }, { startRevision: floor });
+    expect(await tellTo(rest, last)).toEqual([`${floor} a`, `${last} b`]);
+    expect(await tellTo(live, floor)).toEqual([`${floor} a`]);
+    expect(await live.requestProgress()).toBe(last);
+  }, 60_000);
+});
+
+describe('a hostile client', () => {
+  test('is refused watches that make no sense, each with its code, and may stay', async () => {
     cluster = await TestCluster.start(1);
     const raw = await rawOf(cluster.nodes[0] as TestNode);
     const codeOf = async (params: object, method = 'watch'): Promise<string> => {
@@ -178,7 +199,7 @@ describe('one node', () => {
     expect(await codeOf({ id: 0 }, 'watchProgress')).toBe('invalidArgument');
   }, 60_000);
 
-  test('takes so many watches of a connection and no more', async () => {
+  test('has so many watches on a connection and no more', async () => {
     cluster = await TestCluster.start(1);
     const raw = await rawOf(cluster.nodes[0] as TestNode);
     const most = 10_000;
