@@ -13,6 +13,9 @@ import {
 } from './session-codec.ts';
 import type { SessionId } from './types.ts';
 
+/** Results that are written or compared between two pauses, or somewhat more. */
+const resultsPerStep = 1024;
+
 /** What is stored of one session: the hashes of its records, to take them out of the digest again. */
 interface Stored {
   hash: Hash64;
@@ -42,12 +45,18 @@ export class SessionRecords {
     this.#changed.add(id);
   }
 
-  /** The end of an entry. */
-  write(): void {
-    if (this.#changed.size === 0) return;
+  /** The end of an entry, with pauses: each of its commands may be of another session with many results. */
+  *writeSteps(): Generator<undefined, void> {
+    let work = 0;
     for (const id of this.#changed) {
       const session = this.#sessions.get(id);
-      if (session !== null) this.#write(session);
+      if (session === null) continue;
+      if (work >= resultsPerStep) {
+        yield;
+        work = 0;
+      }
+      this.#write(session);
+      work += 1 + session.results.size;
     }
     this.#changed.clear();
   }

@@ -155,8 +155,9 @@ export class StateMachine {
   }
 
   /**
-   * Applies an entry with a pause after each command, for entries that would hold the event loop too
-   * long. Nothing else may be applied, and no generation be frozen, before the last step.
+   * Applies an entry with a pause after each command, and some in what follows them, for entries that
+   * would hold the event loop too long. Nothing else may be applied, and no generation be frozen, before
+   * the last step.
    */
   *applySteps(index: number, entry: CommandEntry): Generator<undefined, Applied> {
     const state = this.#state;
@@ -171,7 +172,7 @@ export class StateMachine {
       if (outcomes.length > 0) yield;
       outcomes.push(this.#runner.run(command, revisions));
     }
-    state.sessionRecords.write();
+    yield* state.sessionRecords.writeSteps();
     this.#noteTime();
     yield* this.#removeCompacted(entry, revisions);
     return { outcomes, revisions };

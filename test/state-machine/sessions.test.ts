@@ -68,6 +68,26 @@ test('at most so many results are kept of a session, whatever their size', () =>
   ).toEqual(['tooManyResults', `at ${most + 2}`, `at ${most + 2}`, 'resultDropped']);
 });
 
+test('an entry with commands of many sessions pauses while it writes what they keep', () => {
+  const tested = new TestMachine();
+  const numbers = Array.from({ length: 24 }, (_, at) => at + 1);
+  tested.apply(numbers.map(open));
+  const writes = (sequence: number): LoggedCommand[] =>
+    numbers.map((number) => ({
+      session: { sessionId: id(number), sequence, acknowledgedThrough: 0 },
+      command: put('a'),
+    }));
+  tested.applyLogged(Array.from({ length: 200 }, (_, at) => writes(at + 1)).flat());
+  const { machine } = tested;
+  const entry = { logTimeMs: 0, wallTimeMs: 0, commands: writes(201) };
+  const steps = machine.applySteps(machine.appliedIndex + 1, entry);
+  let pauses = 0;
+  while (!steps.next().done) pauses++;
+  // One between each two commands, the others in 24 times 201 results.
+  expect(pauses).toBe(23 + 3);
+  tested.reload();
+});
+
 test('at most a mebibyte is kept of a session; what found no room was not done, and stays so', () => {
   const tested = new TestMachine();
   tested.run(open(1));
