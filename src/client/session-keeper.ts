@@ -112,11 +112,11 @@ export class SessionKeeper {
       if (!(error instanceof RollcallError)) throw error;
       if (error.code === 'featureLevelTooLow' || error.code === 'unknownMethod') {
         this.#withoutUntilMs = clock.monotonic() + withoutMs;
-      } else if (error.code === 'noLeader' || error.code === 'timeout') {
-        // Those that wait have deadlines of their own.
+      } else if (!this.#host.closed) {
+        // Those that wait for a leader, or for room in the sessions that there are, have deadlines of their own.
+        const isPassing = error.code === 'noLeader' || error.code === 'timeout';
+        if (!isPassing && this.#sessions.length === 0) this.#host.sessionRefused(error);
         await new Promise<void>((resolve) => clock.after(reopenMs, resolve));
-      } else if (this.#sessions.length === 0) {
-        this.#host.sessionRefused(error);
       }
     } finally {
       this.#opening--;

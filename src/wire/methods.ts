@@ -1,6 +1,6 @@
 /**
- * The methods of `rollcall.v1`, their parameters and results. Parameters are checked by these schemas
- * before anything else sees them. Keys are **binary strings** also on the wire (msgpack `str`, one
+ * The methods of `rollcall.v1` with their parameters, which are checked by these schemas before anything
+ * else sees them. Keys are **binary strings** also on the wire (msgpack `str`, one
  * character of 0–255 per byte); values are msgpack `bin`; 64-bit ids are 16 hexadecimal digits.
  */
 

@@ -123,6 +123,19 @@ test('writes without an answer are at most as many as a session keeps results', 
   expect(new Set(known.map((one) => `${one?.sessionId} ${one?.sequence}`)).size).toBe(600);
 });
 
+test('another session is asked for again and again, but not at once, while all have no room', async () => {
+  const full = new RollcallError('tooManySessions', 'Full');
+  cluster.node(0).fail('sessionOpen', ...Array<RollcallError>(1000).fill(full));
+  cluster.node(0).fail('put', ...Array<'ignore'>(255).fill('ignore'));
+  const writes = Array.from({ length: 300 }, (_, at) =>
+    failureOf(client.put(`k${at}`, 'x', { timeoutMs: 400 })),
+  );
+  await Promise.all(writes);
+  const opened = cluster.received.filter(({ method }) => method === 'sessionOpen');
+  expect(opened.length).toBeGreaterThan(0);
+  expect(opened.length).toBeLessThan(20);
+});
+
 test('reads and renewals have no session, and a closed client leaves none behind', async () => {
   await client.get('warm');
   await client.txn({ success: [] });
