@@ -32,8 +32,8 @@ export function lockCommand(run: Run): Command {
     .description(
       'Wait for a lock, in the order of asking, and hold it until stopped. With a command after --, run it ' +
         'while the lock is held, and exit as it does (126 not executable, 127 not found); signals are passed ' +
-        'on, and a second one kills it. When the lock is lost, the command is asked to end, and killed before ' +
-        'anybody else has the lock; then it ends with 1. The command finds the fencing token in ' +
+        'on, and a second one kills it. When the lock is lost, the command is asked to end, and killed a ' +
+        'tenth of the TTL later; then it ends with 1. The command finds the fencing token in ' +
         'ROLLCALL_LOCK_TOKEN, and in ROLLCALL_LOCK_KEY the key whose create revision it is while the lock is held.',
     )
     .argument('<name>', 'the lock', parseKey)
@@ -147,7 +147,8 @@ async function runWhile(
     if (child.over) return;
     run.terminal.warn(`rollcall: ${lock.key} was lost (${loss}): ${file} has to end\n`);
     child.stop();
-    killing = setTimeout(() => child.kill(), lock.graceMs);
+    // Half of the time that others keep away, so that it is dead by then, however late the timer comes.
+    killing = setTimeout(() => child.kill(), lock.graceMs / 2);
   });
   try {
     const code = await withOutages(run, client, () => child.ended);

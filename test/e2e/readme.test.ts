@@ -118,6 +118,17 @@ test('the example of ranges and transactions runs', async () => {
   expect(await outputOf(localized(source.join('\n')))).toBe('0\ntrue 2 done\n');
 }, 60_000);
 
+test('the example of locks, elections and namespaces runs', async () => {
+  const source = [
+    "import { connect } from 'rollcall';",
+    "const client = await connect({ endpoints: ['127.0.0.1:4640'] });",
+    block('js', 'client.lock'),
+    'await client.close();',
+  ];
+  const output = await outputOf(localized(source.join('\n')));
+  expect(output).toBe('stop working released\n10.0.0.7:8081\n1 1\n');
+}, 60_000);
+
 test('the example of a node in a program runs', async () => {
   const data = join(cluster.directory, 'embedded');
   const source = block('js', 'rollcall/server')
