@@ -21,8 +21,8 @@ export interface Session extends SessionState {
   readonly results: ReadonlyMap<number, KeptResult>;
 }
 
-/** What a result counts beside its bytes. */
-const resultOverheadBytes = 16;
+/** What a result counts beside its bytes: as much as it takes in memory, most of it for results of a few bytes. */
+const resultOverheadBytes = 256;
 
 class OwnSession implements Session, Deadline {
   readonly id: string;
