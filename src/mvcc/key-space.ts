@@ -12,8 +12,11 @@ import type { Version } from './version-table.ts';
 /** The seed of the hashes of values. */
 export const valueSeed = 0x76616c75;
 
-/** Where values are kept. Null when there is none, which is damage. */
-export type ReadValue = (revision: Revision, sub: number) => Uint8Array | null;
+/**
+ * Where values are kept. Null when there is none, which is damage. `keep` false: it is read as one of many
+ * and is not likely to be read again soon.
+ */
+export type ReadValue = (revision: Revision, sub: number, keep: boolean) => Uint8Array | null;
 
 /** One change as it was committed: all that records, leases and watches need to know of it. */
 export interface Change {
@@ -211,12 +214,12 @@ export class KeySpace {
   }
 
   /** Throws `dataDamaged` when the stored value is not the one that was put. */
-  value(slot: number): Uint8Array {
+  value(slot: number, keep = true): Uint8Array {
     const { table } = this.index;
     const revision = table.revision(slot);
     const sub = table.sub(slot);
     if (revision > this.#newest) return (this.#draft[sub] as Change).event.pair.value;
-    const value = this.#readValue(revision, sub);
+    const value = this.#readValue(revision, sub, keep);
     if (value === null || !equalHash(hash64(value, valueSeed), table.valueHash(slot))) {
       throw damagedState(`The value of ${revision}.${sub} is not what was put`);
     }

@@ -11,6 +11,8 @@ import type { Key, KeyValue, RangeRequest, RangeResult, Revision } from './types
 const workPerStep = 1024;
 const workPerValue = 2;
 const bytesPerWork = 512;
+/** The values of a range with more keys are read past what memory keeps of values. */
+const keptKeysMax = 4096;
 
 /** What bounds a reading, besides its request. */
 export interface Reading {
@@ -182,7 +184,7 @@ class RangeReader {
 
   #value(slot: number): Uint8Array | Refusal {
     const refusal = this.#reading.budget?.read(this.#space.index.table.valueLength(slot)) ?? null;
-    return refusal ?? this.#space.value(slot);
+    return refusal ?? this.#space.value(slot, this.#total !== null && this.#total <= keptKeysMax);
   }
 }
 

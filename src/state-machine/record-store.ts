@@ -34,8 +34,8 @@ export class RecordStore {
     return this.#digest;
   }
 
-  readValue(space: number, revision: Revision, sub: number): Uint8Array | null {
-    const bytes = this.#records.read(valueKey(space, revision, sub));
+  readValue(space: number, revision: Revision, sub: number, keep: boolean): Uint8Array | null {
+    const bytes = this.#records.read(valueKey(space, revision, sub), keep);
     return bytes === null ? null : decodeValueRecord(bytes);
   }
 

@@ -54,7 +54,8 @@ export class State {
     this.store = store;
     this.sessionRecords = new SessionRecords(this.sessions, store);
     this.spaces = keySpaces.map(
-      (_, space) => new KeySpace((revision, sub) => store.readValue(space, revision, sub)),
+      (_, space) =>
+        new KeySpace((revision, sub, keep) => store.readValue(space, revision, sub, keep)),
     );
   }
 

@@ -133,7 +133,8 @@ export interface Applied {
 
 /** Where records live: the overlay over Level. Both calls are synchronous. Keys are binary strings. */
 export interface Records {
-  read(key: string): Uint8Array | null;
+  /** Not to be kept in memory is what is read once, as one of many: it would drive out what is read often. */
+  read(key: string, keep?: boolean): Uint8Array | null;
   /** Null deletes. The bytes are the caller's again afterwards: what is kept is a copy. */
   write(key: string, bytes: Uint8Array | null): void;
 }

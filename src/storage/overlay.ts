@@ -22,7 +22,7 @@ export class GenerationOverlay implements Overlay {
     this.#cache = new ValueCache(cacheBytesMax);
   }
 
-  read(key: string): Uint8Array | null {
+  read(key: string, keep = true): Uint8Array | null {
     const newest = this.#newest.get(key);
     if (newest !== undefined) return newest;
     const frozen = this.#frozen?.get(key);
@@ -30,7 +30,7 @@ export class GenerationOverlay implements Overlay {
     const cached = this.#cache.get(key);
     if (cached !== null) return cached;
     const stored = this.#level.get(key);
-    if (stored !== null) this.#cache.set(key, stored);
+    if (stored !== null && keep) this.#cache.set(key, stored);
     return stored;
   }
 

@@ -210,7 +210,7 @@ export interface StagedState {
  * not be changed.
  */
 export interface Overlay {
-  read(key: string): Uint8Array | null;
+  read(key: string, keep?: boolean): Uint8Array | null;
   write(key: string, bytes: Uint8Array | null): void;
   /** Bytes held; above 64 MiB the node stops taking proposals or applying. */
   readonly bytes: number;

@@ -172,6 +172,25 @@ describe('pages', () => {
     ]);
   });
 
+  test('end where a compaction passes their revision, and not where it comes up to it', async () => {
+    await fill();
+    const { revision } = await client.put('p/00000', 'newer');
+    await client.compact(revision - 1);
+    const pages = client.pages({ prefix: 'p/' });
+    expect((await pages.next()).value?.pairs).toHaveLength(1000);
+    const later = await client.put('p/00000', 'newest');
+    await client.compact(revision);
+    expect((await pages.next()).value?.pairs).toHaveLength(1000);
+    await client.compact(later.revision, { physical: true });
+    await expect(pages.next()).rejects.toMatchObject({
+      code: 'compacted',
+      details: { compactRevision: later.revision },
+    });
+    expect((await client.getPrefix('p/')).pairs).toHaveLength(2500);
+  });
+});
+
+describe('pages of long keys', () => {
   test('go on behind the longest keys', async () => {
     const long = Array.from({ length: 3 }, (_, at) =>
       new Uint8Array(limits.keyBytesMax).fill(0xff, at === 2 ? 0 : at + 1),
@@ -288,6 +307,43 @@ describe('a transaction', () => {
     ]);
     const pairs = (await client.range({ prefix: '' })).pairs;
     expect(pairs.map(({ modRevision }) => modRevision)).toEqual([revision, revision, revision]);
+  });
+});
+
+describe('a transaction of odd things', () => {
+  test.each([2 ** 53, -1, 0.5])('compares with no number %d', async (number) => {
+    const refused = { code: 'invalidArgument', message: expect.stringContaining('number') };
+    for (const target of ['version', 'createRevision', 'modRevision'] as const) {
+      const condition = compare[target]('a', 'equal', number);
+      await expect(client.txn({ compare: [condition] })).rejects.toMatchObject(refused);
+    }
+  });
+
+  test('speaks of any bytes', async () => {
+    const hostile = [
+      Uint8Array.from({ length: 256 }, (_, at) => at),
+      Buffer.from('__proto__'),
+      Uint8Array.of(0),
+      new Uint8Array(limits.keyBytesMax).fill(0xff),
+    ];
+    for (const key of hostile) {
+      const { results } = await client.txn({
+        compare: [
+          compare.value(key, 'notEqual', key.subarray(0, 1)),
+          compare.version(key, 'equal', 0),
+        ],
+        failure: [operation.put(key, key), operation.range(key), operation.range({ prefix: key })],
+      });
+      const pair = { value: new Uint8Array(key), version: 1 };
+      expect(results).toMatchObject([{ type: 'put' }, { pairs: [pair] }, { pairs: [pair] }]);
+      const kept = await client.put(key, '', { ignoreValue: true, previous: true });
+      expect(kept.previous).toMatchObject(pair);
+      const deleted = await client.delete({
+        key,
+        end: Buffer.concat([key.subarray(0, 4095), Uint8Array.of(255)]),
+      });
+      expect((await client.delete(key)).deleted + deleted.deleted).toBe(1);
+    }
   });
 
   test('that is refused has done nothing', async () => {

@@ -8,11 +8,22 @@ import type {
   Operation,
   TxnOperation,
 } from '../../src/mvcc/types.ts';
-import type { Step } from './step.ts';
+import type { Step, WatchStep } from './step.ts';
 
-/** Whether both would not answer alike, or not be alike afterwards. */
-export function isAvoided(step: Step): boolean {
-  return step.type === 'txn' && isOverlapThatEtcdMisses(step);
+/**
+ * Whether both would not answer alike, or not be alike afterwards. `compactRevision` is the oldest revision
+ * that can be read; 0 before any compaction.
+ */
+export function isAvoided(step: Step | WatchStep, compactRevision: number): boolean {
+  switch (step.type) {
+    case 'txn':
+      return isOverlapThatEtcdMisses(step);
+    case 'watch':
+      // A compaction takes the deletions of its own revision away in etcd 3.4, though a watch may begin there.
+      return step.startRevision === compactRevision && compactRevision > 0;
+    default:
+      return false;
+  }
 }
 
 /**

@@ -47,12 +47,12 @@ export class Draw {
     this.#random = random;
   }
 
-  /** `head` is the newest revision. */
-  step(head: number): Step | WatchStep {
+  /** `head` is the newest revision, `compactRevision` the oldest that can be read. */
+  step(head: number, compactRevision: number): Step | WatchStep {
     this.#head = head;
     for (;;) {
       const step = this.#any();
-      if (step.type === 'watch' || !isAvoided(step)) return step;
+      if (!isAvoided(step, compactRevision)) return step;
     }
   }
 

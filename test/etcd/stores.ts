@@ -27,7 +27,7 @@ export class Stores {
     for (let at = 0; at < historyMin; at++) {
       await Promise.all([ours, theirs].map((store) => store.run({ ...put, ...plain })));
     }
-    return new Stores({ ours, theirs }, directory);
+    return new Stores({ ours, theirs, compactRevision: 0 }, directory);
   }
 
   async stop(): Promise<void> {
