@@ -57,7 +57,7 @@ export class MillionBench {
       const { residentMebibytes } = node;
       progress('Starting it again …');
       const startSeconds = await node.restart();
-      await client.get('million/000000000');
+      await client.get('million/');
       const startedMebibytes = node.residentMebibytes;
       const diskMebibytes = await this.#compact(node);
       return {

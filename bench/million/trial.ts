@@ -6,7 +6,7 @@ const writesAtOnce = 64;
 const keysPerPage = 100;
 const pagesAtOnce = 8;
 
-export function keyOf(number: number): string {
+function keyOf(number: number): string {
   return `million/${number.toString().padStart(9, '0')}`;
 }
 
