@@ -129,6 +129,20 @@ test('the example of locks, elections and namespaces runs', async () => {
   expect(output).toBe('stop working released\n10.0.0.7:8081\n1 1\n');
 }, 60_000);
 
+test('the example of watches runs', async () => {
+  const source = [
+    "import { connect } from 'rollcall';",
+    "const client = await connect({ endpoints: ['127.0.0.1:4640'] });",
+    "const { revision: first } = await client.put('config/watched', 'a');",
+    "const { revision: last } = await client.put('config/watched', 'b');",
+    block('js', "only: 'put'").replace('42', 'first').replace('43', 'last'),
+    'console.log(watch.revision === last);',
+    'await client.close();',
+  ];
+  const output = await outputOf(localized(source.join('\n')));
+  expect(output.replace(/^\d+ /gm, '')).toBe('config/watched undefined\nconfig/watched a\ntrue\n');
+}, 60_000);
+
 test('the example of a node in a program runs', async () => {
   const data = join(cluster.directory, 'embedded');
   const source = block('js', 'rollcall/server')
