@@ -21,7 +21,7 @@ export const sessionsAndStreams: readonly Mutant[] = [
   {
     name: 'sessions-not-stored',
     file: 'src/state-machine/state-machine.ts',
-    find: 'state.sessionRecords.write();',
+    find: 'yield* state.sessionRecords.writeSteps();',
     replace: '',
     story: 'Sessions are in memory only: who restarts from its state knows none.',
     shownBy: ['restart'],
