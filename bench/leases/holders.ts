@@ -1,5 +1,6 @@
 /** Who holds the leases, in a process of their own: clients of the SDK, each with its share of them. */
-import { type Client, connect, type Lease } from '../../src/client/index.ts';
+import { type Client, connect, type Lease, RollcallError } from '../../src/client/index.ts';
+import { elapse } from '../progress.ts';
 import { answerEach } from '../worker.ts';
 
 export type HoldersJob =
@@ -21,6 +22,8 @@ export type HoldersReport =
   | { readonly type: 'counted'; readonly kept: number }
   /** When the last lease is due and the first one was renewed, in milliseconds of the wall clock. */
   | { readonly type: 'left'; readonly renewedFromMs: number; readonly dueMs: number };
+
+const pauseMs = 100;
 
 export const leasePrefix = 'bench/leases/';
 
@@ -51,13 +54,26 @@ async function grant(job: HoldersJob & { readonly type: 'grant' }): Promise<void
       while (left > 0) {
         left--;
         const key = `${leasePrefix}${number++}`;
-        const lease = await client.lease({ ttlMs });
+        const lease = await patiently(() => client.lease({ ttlMs }));
         leases.push(lease);
-        await client.put(key, 'x', { leaseId: lease.id });
+        await patiently(() => client.put(key, 'x', { leaseId: lease.id }));
       }
     }),
   );
   report({ type: 'granted', seconds: (performance.now() - beganMs) / 1000 });
+}
+
+/** Slows down where a node asks for that. */
+async function patiently<T>(ask: () => Promise<T>): Promise<T> {
+  for (;;) {
+    try {
+      return await ask();
+    } catch (error) {
+      const isBusy = error instanceof RollcallError && error.code === 'tooManyRequests';
+      if (!isBusy) throw error;
+      await elapse(pauseMs);
+    }
+  }
 }
 
 async function leave(): Promise<void> {
@@ -66,7 +82,7 @@ async function leave(): Promise<void> {
     holders.map(async ({ client, leases }) => {
       const ids = leases.map(({ id }) => id);
       for (const lease of leases) lease.close();
-      await client.leases.keepAliveAll(ids);
+      await patiently(() => client.leases.keepAliveAll(ids));
     }),
   );
   const dueMs = Date.now() + ttlMs;
