@@ -105,10 +105,12 @@ export class ServiceView extends EventEmitter<ViewEvents> {
 
   #item(item: Items['watchService'], incarnation: string): void {
     if (this.#over) return;
-    const anew = this.#incarnation !== null && this.#incarnation !== incarnation;
+    // A node that repairs itself names none meanwhile.
+    const known = incarnation === '' ? this.#incarnation : incarnation;
+    const anew = this.#incarnation !== null && this.#incarnation !== known;
     // Changes of another history say nothing about the view of this one.
     if (anew && item.type === 'changes') return;
-    this.#incarnation = incarnation;
+    this.#incarnation = known;
     this.#router.sawRevision(item.revision);
     const change = item.type === 'view' ? this.#state.replace(item, anew) : this.#state.apply(item);
     this.#ready.resolve();

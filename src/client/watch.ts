@@ -167,8 +167,9 @@ export class Watch implements AsyncIterableIterator<WatchBatch, undefined> {
 
   #item(item: Items['watch'], incarnation: string): void {
     if (this.#over) return;
-    this.#incarnation ??= incarnation;
-    if (this.#incarnation !== incarnation) {
+    // A node that repairs itself names none meanwhile: what it still has to say is of the one before.
+    if (incarnation !== '') this.#incarnation ??= incarnation;
+    if (incarnation !== '' && this.#incarnation !== incarnation) {
       this.#end(incarnationChanged());
       return;
     }

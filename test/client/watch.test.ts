@@ -326,6 +326,18 @@ describe('a watch ends with an error', () => {
     await expect(watch.next()).rejects.toMatchObject({ code: 'incarnationChanged' });
   });
 
+  test('not where a node names none while it repairs itself', async () => {
+    const watch = client.watch('a');
+    await watch.ready();
+    const { incarnation } = cluster;
+    cluster.incarnation = '';
+    await client.put('a', '1');
+    expect(await take(watch, 1)).toEqual(['2:put:a=1']);
+    cluster.incarnation = incarnation;
+    await client.put('a', '2');
+    expect(await take(watch, 1)).toEqual(['3:put:a=2']);
+  });
+
   test('at once, where its revision is of another incarnation', async () => {
     const { incarnation } = client;
     cluster.incarnation = '00000000000000e2';

@@ -95,4 +95,9 @@ export const regressions: readonly { readonly seed: number; readonly story: stri
     story:
       'a segment that was made ahead was lost under a member that wrote into it, which nobody can tell',
   },
+  {
+    seed: 209,
+    story:
+      'the last words of a node that begins to repair itself ended a watch as if the cluster had been restored',
+  },
 ];
