@@ -72,6 +72,17 @@ export class RevisionLog {
     assert(false, () => `Slot ${slot} is not in the log`);
   }
 
+  /** The revision of the change that so many newer ones follow; 0 when there are not so many. */
+  revisionFollowedBy(newer: number): Revision {
+    let left = newer;
+    for (let number = this.#chunks.length - 1; number >= 0; number--) {
+      const { slots, length } = this.#chunks[number] as Chunk;
+      if (left < length) return this.#table.revision(slots[length - 1 - left] as number);
+      left -= length;
+    }
+    return 0;
+  }
+
   /** The slots of the changes at or above `revision`, in order. Nothing may be removed meanwhile. */
   *from(revision: Revision): Generator<number, undefined> {
     let number = this.#chunkAt(revision);

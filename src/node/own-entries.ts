@@ -14,7 +14,7 @@ import type { Writes } from './writes.ts';
 export interface HistoryBounds {
   /** Revisions that were replaced longer ago than this, in log time, are compacted. */
   readonly historyAgeMs: number;
-  /** At most so many revisions before the newest one can be read. */
+  /** At least so many revisions before the newest one can be read, and not many more. */
   readonly historyRevisions: number;
 }
 
@@ -55,8 +55,8 @@ export class OwnEntries {
 
   #compact(nowMs: number): void {
     const { machine, writes, levelAllowed } = this.#options;
-    const revision = this.#oldestWanted(nowMs);
     for (const space of spaces) {
+      const revision = this.#oldestWanted(space, nowMs);
       const command: Command = { type: 'compact', space, revision };
       if (revision <= machine().compactRevision(space) || levelOf(command) > levelAllowed())
         continue;
@@ -64,11 +64,16 @@ export class OwnEntries {
     }
   }
 
-  #oldestWanted(nowMs: number): number {
+  #oldestWanted(space: KeySpaceName, nowMs: number): number {
     const { bounds, machine, stamp } = this.#options;
     const { historyAgeMs, historyRevisions } = bounds;
     const byAge = historyAgeMs > 0 ? machine().revisionBefore(stamp(nowMs) - historyAgeMs) : 0;
-    const byNumber = historyRevisions > 0 ? machine().revision - historyRevisions : 0;
-    return Math.max(byAge, byNumber);
+    return Math.max(byAge, historyRevisions > 0 ? this.#oldestOf(space, historyRevisions) : 0);
+  }
+
+  /** A restored cluster skips revisions by the thousand million: those count for none. */
+  #oldestOf(space: KeySpaceName, revisions: number): number {
+    const machine = this.#options.machine();
+    return Math.min(machine.revision - revisions, machine.revisionFollowedBy(space, revisions));
   }
 }

@@ -235,6 +235,11 @@ export class StateMachine {
     return this.#space(space).compactRevision;
   }
 
+  /** The revision of the change of this space that so many newer ones follow; 0 when there are not so many. */
+  revisionFollowedBy(space: KeySpaceName, changes: number): Revision {
+    return this.#space(space).index.log.revisionFollowedBy(changes);
+  }
+
   removedRevision(space: KeySpaceName): Revision {
     return this.#space(space).removedRevision;
   }

@@ -100,4 +100,9 @@ export const regressions: readonly { readonly seed: number; readonly story: stri
     story:
       'the last words of a node that begins to repair itself ended a watch as if the cluster had been restored',
   },
+  {
+    seed: 237,
+    story:
+      'an operator took out two leaders in a row, and their hand-overs were held against the cluster',
+  },
 ];

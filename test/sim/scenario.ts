@@ -254,7 +254,7 @@ class Scenario {
   async #checkAvailability(tester: Session): Promise<void> {
     const world = this.#world;
     const endMs = world.clock.monotonic() + availabilityMs;
-    const before = world.observer.leaders.count;
+    const before = world.observer.leaders.disturbances;
     let tried = 0;
     let done = 0;
     while (world.clock.monotonic() < endMs) {
@@ -267,7 +267,7 @@ class Scenario {
     if (done < tried * availabilityMin - 1) {
       world.violate(`Only ${done} of ${tried} writes succeeded with a healthy majority`);
     }
-    const elections = world.observer.leaders.count - before;
+    const elections = world.observer.leaders.disturbances - before;
     if (elections > settledElectionsMax) {
       world.violate(`${elections} elections within ${availabilityMs} ms of a healthy majority`);
     }

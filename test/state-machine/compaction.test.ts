@@ -83,3 +83,19 @@ test('the age of revisions is known within a few percent, and comes back with th
   tested.apply([compactAt(revision), { type: 'compact', space: 'registry', revision }]);
   expect(tested.machine.timeMarks).toEqual([{ revision, logTimeMs: hourMs }]);
 });
+
+test('the history of a number of changes is told by the one that so many follow', () => {
+  const machine = new TestMachine();
+  for (let at = 0; at < 3000; at += 100) {
+    machine.apply(Array.from({ length: 100 }, (_, one) => put(`k/${at + one}`, 'x')));
+  }
+  const followedBy = (changes: number) => machine.machine.revisionFollowedBy('kv', changes);
+  for (const changes of [0, 1, 999, 1024, 2999]) expect(followedBy(changes)).toBe(3001 - changes);
+  expect(followedBy(3000)).toBe(0);
+  // Revisions that nobody was given are no history.
+  machine.run({ type: 'beginIncarnation' });
+  machine.apply([put('after', 'x')]);
+  expect(machine.machine.revision).toBeGreaterThan(2 ** 32);
+  expect(followedBy(1000)).toBe(2002);
+  expect(machine.machine.revisionFollowedBy('registry', 1)).toBe(0);
+});

@@ -7,6 +7,8 @@ export class Leaders {
   readonly #hit: (probe: ProbeName) => void;
   readonly #byTerm = new Map<Term, NodeId>();
   readonly #inOrder: NodeId[] = [];
+  /** The terms whose leaders handed over because a change of the members left them out. */
+  readonly #leftOut = new Set<Term>();
 
   constructor(hit: (probe: ProbeName) => void) {
     this.#hit = hit;
@@ -16,9 +18,9 @@ export class Leaders {
     return this.#byTerm.get(term) ?? null;
   }
 
-  /** How often somebody came to lead. */
-  get count(): number {
-    return this.#inOrder.length;
+  /** How often somebody came to lead, but for those who took over from a leader that was taken out. */
+  get disturbances(): number {
+    return [...this.#byTerm.keys()].filter((term) => !this.#leftOut.has(term - 1)).length;
   }
 
   /** How often leadership came to another node than the one before. */
@@ -32,6 +34,11 @@ export class Leaders {
     if (before.role === 'candidate' && isOver) this.#hit('electionLost');
     const steppedDown = before.role === 'leader' && role !== 'leader' && before.term === term;
     if (steppedDown) this.#hit('leaderSteppedDown');
+  }
+
+  /** The leader of this term hands over, as it belongs to the members no longer. */
+  leaves(term: Term): void {
+    this.#leftOut.add(term);
   }
 
   /** The first one of its term. */

@@ -73,6 +73,10 @@ export class Mirror {
     return this.#inFlight?.hardState != null;
   }
 
+  get newestConfiguration(): Configuration {
+    return (this.configurations.at(-1) as Placed).configuration;
+  }
+
   /** In order, with those that are being written. */
   get configurations(): readonly Placed[] {
     return this.#inFlight?.configurations ?? this.#configurations;

@@ -268,6 +268,8 @@ export class Observer {
       removedSinceMs,
     });
     if (wrong !== null) this.#violate(message.from, wrong);
+    const isOut = !mirror.newestConfiguration.voters.includes(from);
+    if (message.type === 'timeoutNow' && isOut) this.leaders.leaves(message.term);
     const isVote = message.type === 'requestVoteResponse' && !message.preVote;
     if (isVote && message.voteGranted && birth.index > 0) this.#options.hit('newcomerVoted');
   }
@@ -323,7 +325,7 @@ export class Observer {
       return;
     }
     this.leaders.add(id, term);
-    const { configuration } = mirror.configurations.at(-1) as Placed;
+    const configuration = mirror.newestConfiguration;
     if (
       !isQuorum(configuration, (voter) => voter === id || this.#words.voteOf(voter, term) === id)
     ) {
