@@ -109,7 +109,10 @@ function history(asked: readonly EndpointStatus[]): string[] {
   ];
   const kept = bounds.length === 0 ? 'for ever' : `for ${bounds.join(' or ')}`;
   const stored = `${(storedBytes / mebi).toFixed(1)} of ${Math.round(quotaBytes / mebi)} MiB`;
-  return [`History from revision ${compactRevision} on, kept ${kept}; ${stored} stored\n`];
+  // The empty store has revision 1.
+  return [
+    `History from revision ${Math.max(1, compactRevision)} on, kept ${kept}; ${stored} stored\n`,
+  ];
 }
 
 const mebi = 1024 * 1024;

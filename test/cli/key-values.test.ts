@@ -1,32 +1,19 @@
 /** `get`, `put`, `del` and `txn` with all their options, against a real node. */
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { main } from '../../src/cli/program.ts';
-import { type Client, connect } from '../../src/client/index.ts';
-import { type RunningServer, startServer } from '../../src/server/index.ts';
+import type { Client } from '../../src/client/index.ts';
+import { TestServer } from '../client/server.ts';
 import { FakeTerminal } from './fake-terminal.ts';
 
-let directory: string;
-let server: RunningServer;
+let server: TestServer;
 let client: Client;
 
 beforeAll(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'rollcall-cli-keys-'));
-  server = await startServer({
-    ...{ name: 'n1', dataDirectory: join(directory, 'n1'), logLevel: 'silent' },
-    ...{ clientListen: '127.0.0.1:0', peerListen: '127.0.0.1:0' },
-  });
-  await server.born;
-  client = await connect({ endpoints: [server.clientAddress] });
+  server = await TestServer.start();
+  client = await server.connect();
 });
 
-afterAll(async () => {
-  await client.close();
-  await server.close();
-  await rm(directory, { recursive: true, force: true });
-});
+afterAll(() => server.stop());
 
 beforeEach(async () => {
   await client.delete({ prefix: '' });
@@ -36,7 +23,7 @@ beforeEach(async () => {
 });
 
 async function rollcall(line: string, input = ''): Promise<string> {
-  const terminal = new FakeTerminal([server.clientAddress]);
+  const terminal = new FakeTerminal([server.address]);
   terminal.input = [Buffer.from(input)];
   const code = await main(line.split(' '), terminal);
   return code === 0 ? terminal.printed : `${code} ${terminal.warned.split('\n')[0]}`;

@@ -1,40 +1,26 @@
 /** Ranges, puts, deletes and transactions with all their options, by the SDK against a real node. */
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { limits } from '../../src/base/limits.ts';
 import {
   type Client,
   compare,
-  connect,
   type KeySelector,
   type KeyValue,
   type Operation,
   operation,
   type ReadOptions,
 } from '../../src/client/index.ts';
-import { type RunningServer, startServer } from '../../src/server/index.ts';
+import { TestServer } from './server.ts';
 
-let directory: string;
-let server: RunningServer;
+let server: TestServer;
 let client: Client;
 
 beforeAll(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'rollcall-key-values-'));
-  server = await startServer({
-    ...{ name: 'n1', dataDirectory: join(directory, 'n1'), logLevel: 'silent' },
-    ...{ clientListen: '127.0.0.1:0', peerListen: '127.0.0.1:0' },
-  });
-  await server.born;
-  client = await connect({ endpoints: [server.clientAddress] });
+  server = await TestServer.start();
+  client = await server.connect();
 });
 
-afterAll(async () => {
-  await client.close();
-  await server.close();
-  await rm(directory, { recursive: true, force: true });
-});
+afterAll(() => server.stop());
 
 beforeEach(async () => {
   await client.delete({ prefix: '' });

@@ -183,25 +183,3 @@ test('a follower refuses nothing, and tells the leader each second until it has 
   await node.pass(1000);
   expect(node.sent.slice(3)).toEqual([{ ...report, isShort: false }]);
 });
-
-describe('a quota', () => {
-  test('makes a leader refuse, and say long before that it is near', async () => {
-    const node = new Node();
-    const at = async (mebibytes: number) => {
-      node.storedBytes = mebibytes * mebi;
-      await node.pass(1000);
-      return [node.room.quotaTrouble, node.refuses(), node.refuses(del)];
-    };
-    expect(await at(79)).toEqual([null, false, false]);
-    expect(await at(80)).toEqual(['quotaNear', false, false]);
-    expect(await at(100)).toEqual(['quotaFull', true, false]);
-    expect(node.message).toMatch(
-      /^100.0 MiB are stored .* the quota is 100.0 MiB: delete or compact/,
-    );
-    expect(await at(76)).toEqual(['quotaNear', false, false]);
-    expect(await at(74)).toEqual([null, false, false]);
-    expect(node.changes).toBe(4);
-    node.role = 'follower';
-    expect(await at(100)).toEqual(['quotaFull', false, false]);
-  });
-});

@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { Client, KeyValue } from '../../../src/client/index.ts';
 import { TestServer } from '../server.ts';
+import { contenders } from './contenders.ts';
 
 let server: TestServer;
 let client: Client;
@@ -19,18 +20,13 @@ beforeEach(async () => {
   await client.delete({ prefix: '' });
 });
 
-async function contenders(name: string, count: number): Promise<void> {
-  const asked = async () => (await client.range({ prefix: `${name}/` })).count;
-  await expect.poll(asked, { timeout: 20_000 }).toBe(count);
-}
-
 describe('an election', () => {
   test('has one leader, who proclaims, and is followed by the next when it resigns', async () => {
     const election = client.election('e');
     expect(await election.leader()).toBeNull();
     const leadership = await election.campaign('one');
     const next = other.election('e').campaign('two');
-    await contenders('e', 2);
+    await contenders(client, 'e', 2);
     const leader = await election.leader();
     expect(leader).toMatchObject({ valueText: 'one', keyText: leadership.key });
     expect(leader?.createRevision).toBe(leadership.token);
@@ -70,7 +66,7 @@ describe('an election', () => {
     await none;
     const one = await election.campaign('one');
     const next = other.election('o').campaign('two');
-    await contenders('o', 2);
+    await contenders(client, 'o', 2);
     const { revision } = await one.proclaim('uno');
     await client.compact(revision);
     await one.resign();

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { type Client, type Holding, operation } from '../../../src/client/index.ts';
 import { FrameProxy } from '../../e2e/frame-proxy.ts';
 import { TestServer } from '../server.ts';
+import { contenders } from './contenders.ts';
 
 let server: TestServer;
 let clients: Client[];
@@ -19,12 +20,6 @@ afterAll(() => server.stop());
 beforeEach(async () => {
   await client.delete({ prefix: '' });
 });
-
-/** Resolves when so many contend for the lock. */
-async function contenders(name: string, count: number): Promise<void> {
-  const asked = async () => (await client.range({ prefix: `${name}/` })).count;
-  await expect.poll(asked, { timeout: 20_000 }).toBe(count);
-}
 
 describe('a lock', () => {
   test('excludes: what is done under its guard loses nothing, and tokens grow', async () => {
@@ -64,10 +59,10 @@ describe('a lock', () => {
         return lock;
       });
       waiting.push(at === 3 ? taken.catch(() => null) : taken);
-      await contenders('fair', at + 2);
+      await contenders(client, 'fair', at + 2);
     }
     giveUp.abort();
-    await contenders('fair', 8);
+    await contenders(client, 'fair', 8);
     await first.release();
     await Promise.all(waiting);
     expect(order).toEqual([0, 1, 2, 4, 5, 6, 7]);
@@ -79,7 +74,7 @@ describe('one who asks for a lock', () => {
     const lock = await client.tryLock('try');
     expect(lock?.held).toBe(true);
     expect(await clients[1]?.tryLock('try')).toBeNull();
-    await contenders('try', 1);
+    await contenders(client, 'try', 1);
     await lock?.release();
     const other = await clients[1]?.tryLock('try');
     expect(other?.token).toBeGreaterThan(lock?.token ?? 0);
@@ -90,27 +85,27 @@ describe('one who asks for a lock', () => {
     await using _lock = await client.lock('abort');
     const giveUp = new AbortController();
     const waiting = clients[1]?.lock('abort', { signal: giveUp.signal });
-    await contenders('abort', 2);
+    await contenders(client, 'abort', 2);
     giveUp.abort(new Error('enough'));
     await expect(waiting).rejects.toMatchObject({
       ...{ code: 'cancelled', definite: true },
       cause: expect.objectContaining({ message: 'enough' }),
     });
-    await contenders('abort', 1);
+    await contenders(client, 'abort', 1);
     const refused = client.lock('abort', { signal: giveUp.signal });
     await expect(refused).rejects.toMatchObject({ code: 'cancelled' });
-    await contenders('abort', 1);
+    await contenders(client, 'abort', 1);
   });
 
   test('whose lease is gone goes on waiting, at the end', async () => {
     const lock = await client.lock('again');
     const waiting = clients[1]?.lock('again', { ttlMs: 500 });
-    await contenders('again', 2);
+    await contenders(client, 'again', 2);
     const [place] = (
       await client.range({ prefix: 'again/' }, { minCreateRevision: lock.token + 1 })
     ).pairs;
     await client.leases.revoke(place?.leaseId ?? '');
-    await contenders('again', 2);
+    await contenders(client, 'again', 2);
     await lock.release();
     const taken = await waiting;
     expect(taken?.token).toBeGreaterThan(place?.createRevision ?? 0);
@@ -155,7 +150,7 @@ describe('a holder', () => {
       events.push('next');
       return taken;
     });
-    await contenders('silence', 2);
+    await contenders(client, 'silence', 2);
     proxy.loseAnswers();
     expect((await next).token).toBeGreaterThan(lock.token);
     await told;

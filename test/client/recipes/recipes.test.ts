@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { Client, Holding } from '../../../src/client/index.ts';
 import { TestServer } from '../server.ts';
+import { contenders } from './contenders.ts';
 
 let server: TestServer;
 let client: Client;
@@ -19,11 +20,6 @@ beforeEach(async () => {
   await client.delete({ prefix: '' });
 });
 
-async function count(prefix: string, expected: number): Promise<void> {
-  const there = async () => (await client.range({ prefix })).count;
-  await expect.poll(there, { timeout: 20_000 }).toBe(expected);
-}
-
 describe('a semaphore', () => {
   test('lets in as many as there are permits, in the order of asking', async () => {
     const semaphore = client.semaphore('s', 2);
@@ -39,7 +35,7 @@ describe('a semaphore', () => {
           return permit;
         }),
       );
-      await count('s/', 3 + at);
+      await contenders(client, 's', 3 + at);
     }
     await two.release();
     await (await waiting[0])?.release();
@@ -50,7 +46,7 @@ describe('a semaphore', () => {
     const again = await semaphore.tryAcquire();
     expect(again?.token).toBeGreaterThan(one.token);
     await Promise.all([one.release(), again?.release()]);
-    await count('s/', 0);
+    await contenders(client, 's', 0);
   });
 
   test.each([0, -1, 1.5, Number.NaN])('has no %d permits', (permits) => {
@@ -117,7 +113,7 @@ describe('a queue', () => {
     await expect(givenUp).rejects.toMatchObject({ code: 'cancelled' });
     await client.queue('q').add('late');
     expect((await waiting).valueText).toBe('late');
-    await count('q/', 0);
+    await contenders(client, 'q', 0);
   });
 
   test('of a name that is too long says so', async () => {
